@@ -1,0 +1,86 @@
+"""Which machine an instance gets: what it needs, what a machine lacks, and which fit is best.
+
+Best fit is the smallest machine that lacks nothing. Pure: the store walks the machines in the order of `size`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bmprov.errors import NoCapacity
+from bmprov.model import Arch, BootMode, Machine
+
+
+@dataclass(frozen=True)
+class Need:
+    """What an instance asks of a machine. Figures are minima; None and empty mean that anything will do."""
+
+    cpus: int = 0
+    memory_mib: int = 0
+    disk_gib: int = 0
+    nics: int = 0
+    arch: Arch | None = None
+    boot_mode: BootMode | None = None
+    tags: tuple[str, ...] = ()
+    zone: str = ""
+    pod: str = ""
+    rack: str = ""
+    machine: str = ""
+
+    def __str__(self) -> str:
+        """What is asked for, as an operator would say it."""
+        minima = [
+            (self.cpus, "cpus"),
+            (self.memory_mib, "MiB of memory"),
+            (self.disk_gib, "GiB of disk"),
+            (self.nics, "NICs"),
+        ]
+        words = [f"{figure} {unit}" for figure, unit in minima if figure]
+        words += [str(word) for word in (self.arch, self.boot_mode) if word]
+        places = [("tags", ",".join(self.tags)), ("zone", self.zone), ("pod", self.pod), ("rack", self.rack)]
+        words += [f"{name} {value}" for name, value in [*places, ("machine", self.machine)] if value]
+        return ", ".join(words) or "any machine"
+
+
+def size(machine: Machine) -> tuple[int, int, int, str]:
+    """The order of best fit: fewest cpus, then memory, then disk; the name makes it stable."""
+    return (machine.cpus, machine.memory_mib, machine.disk_gib, machine.name)
+
+
+def lacks(machine: Machine, need: Need) -> tuple[str, ...]:
+    """What `machine` lacks for `need`, in words; empty when it fits."""
+    too_small = [
+        f"{has} of {wanted} {unit}"
+        for has, wanted, unit in (
+            (machine.cpus, need.cpus, "cpus"),
+            (machine.memory_mib, need.memory_mib, "MiB of memory"),
+            (machine.disk_gib, need.disk_gib, "GiB of disk"),
+            (len(machine.nics), need.nics, "NICs"),
+        )
+        if has < wanted
+    ]
+    differs = [
+        f"{name} {has or 'none'} instead of {wanted}"
+        for name, has, wanted in (
+            ("architecture", machine.arch, need.arch),
+            ("boot mode", machine.boot_mode, need.boot_mode),
+            ("zone", machine.zone, need.zone),
+            ("pod", machine.pod, need.pod),
+            ("rack", machine.rack, need.rack),
+            ("name", machine.name, need.machine),
+        )
+        if wanted and has != wanted
+    ]
+    missing = [f"tag {tag} missing" for tag in need.tags if tag not in machine.tags]
+    return (*too_small, *differs, *missing)
+
+
+def no_capacity(need: Need, free: Iterable[Machine]) -> NoCapacity:
+    """The refusal: what was asked for, and what the nearest free machine lacks."""
+    nearest = min(free, key=lambda machine: (len(lacks(machine, need)), size(machine)), default=None)
+    asked = f"no free machine for {need}"
+    if nearest is None:
+        return NoCapacity(
+            asked, "no machine is available at all; look for machines in error or maintenance, or enrol more"
+        )
+    lacking = "; ".join(lacks(nearest, need))
+    return NoCapacity(asked, f"the nearest, {nearest.name}, has {lacking}")

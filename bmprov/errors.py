@@ -1,0 +1,79 @@
+"""Every error that crosses a module boundary.
+
+The class says what happens next: a `Retryable` is tried again by the flow runner, a `Fatal` ends the operation, a
+`Refused` is a caller's request that was not accepted and has changed nothing. The text says what happened; `check`
+says what a person should look at. No error ever carries a secret.
+"""
+
+
+class BmprovError(Exception):
+    """Base of all. `why` is one sentence without its full stop, `check` is what to look at (may be empty)."""
+
+    def __init__(self, why: str, check: str = "") -> None:
+        super().__init__(f"{why}: {check}" if check else why)
+        self.why = why
+        self.check = check
+
+
+class Retryable(BmprovError):
+    """The world may be different in a moment; the flow runner tries again with backoff."""
+
+
+class Fatal(BmprovError):
+    """Trying again cannot help; an operator must look."""
+
+
+class Refused(BmprovError):
+    """A request that was not accepted. Nothing was changed."""
+
+
+class Invalid(Refused):
+    """The request itself is wrong."""
+
+
+class NotFound(Refused):
+    """What the request names does not exist, or is not the caller's."""
+
+
+class Conflict(Refused):
+    """The request is sound but not now: something else is going on. `retry_after_s` says when to ask again."""
+
+    def __init__(self, why: str, check: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(why, check)
+        self.retry_after_s = retry_after_s
+
+
+class NoCapacity(Refused):
+    """No machine satisfies the request."""
+
+
+class BmcUnreachable(Retryable):
+    """The BMC gave no answer before the deadline."""
+
+    def __init__(self, address: str, waited_s: float) -> None:
+        super().__init__(
+            f"BMC {address} did not answer for {waited_s:.3g} s",
+            "check its cable, its address, its VLAN and its UDP port",
+        )
+
+
+class BmcBusy(Retryable):
+    """The BMC answered that it has no session left, or another session of ours holds it."""
+
+
+class BmcMismatch(Retryable):
+    """The BMC accepted a change and reads back something else."""
+
+
+class BmcAuthFailed(Fatal):
+    """The BMC refused the user or the password."""
+
+    def __init__(self, address: str, user: str) -> None:
+        super().__init__(
+            f"BMC {address} refused user '{user}' or its password",
+            "check both, and that the user may log in over LAN with operator privilege",
+        )
+
+
+class BmcRefused(Fatal):
+    """The BMC answered and will not do it."""

@@ -1,0 +1,128 @@
+"""The life of a machine: every state, every event, and the one table that joins them.
+
+Two rules: an event that the table does not know in a state raises and changes nothing, and nothing else in the
+project assigns a state. Names are Ironic's where it has one. `diagram()` draws the table for the documentation.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from bmprov.errors import Conflict
+
+
+class State(StrEnum):
+    """Where a machine stands. Maintenance and power are separate facts."""
+
+    ENROLLED = "enrolled"
+    INSPECTING = "inspecting"
+    AVAILABLE = "available"
+    RESERVED = "reserved"
+    DEPLOYING = "deploying"
+    ACTIVE = "active"
+    RELEASING = "releasing"
+    CLEANING = "cleaning"
+    ERROR = "error"
+
+
+class Event(StrEnum):
+    """What happens to a machine."""
+
+    INSPECT = "inspect"
+    INSPECTED = "inspected"
+    RESERVE = "reserve"
+    EXPIRE = "expire"
+    DEPLOY = "deploy"
+    DEPLOYED = "deployed"
+    RELEASE = "release"
+    RELEASED = "released"
+    CLEANED = "cleaned"
+    FAIL = "fail"
+    CANCEL = "cancel"
+
+
+class Kind(StrEnum):
+    """What an operation does to its machine."""
+
+    INSPECT = "inspect"
+    DEPLOY = "deploy"
+    POWER = "power"
+    RELEASE = "release"
+
+
+_S, _E = State, Event
+
+NEXT: MappingProxyType[tuple[State, Event], State] = MappingProxyType(
+    {
+        (_S.ENROLLED, _E.INSPECT): _S.INSPECTING,
+        (_S.AVAILABLE, _E.INSPECT): _S.INSPECTING,
+        (_S.ERROR, _E.INSPECT): _S.INSPECTING,
+        (_S.INSPECTING, _E.INSPECTED): _S.AVAILABLE,
+        (_S.INSPECTING, _E.FAIL): _S.ERROR,
+        (_S.INSPECTING, _E.CANCEL): _S.ENROLLED,
+        (_S.AVAILABLE, _E.RESERVE): _S.RESERVED,
+        (_S.RESERVED, _E.EXPIRE): _S.AVAILABLE,
+        (_S.RESERVED, _E.DEPLOY): _S.DEPLOYING,
+        (_S.ERROR, _E.DEPLOY): _S.DEPLOYING,  # CloudStack tries the same instance again
+        (_S.DEPLOYING, _E.DEPLOYED): _S.ACTIVE,
+        (_S.DEPLOYING, _E.FAIL): _S.ERROR,
+        (_S.DEPLOYING, _E.CANCEL): _S.ERROR,  # half an operating system may be on the disk
+        (_S.RESERVED, _E.RELEASE): _S.RELEASING,
+        (_S.ACTIVE, _E.RELEASE): _S.RELEASING,
+        (_S.ERROR, _E.RELEASE): _S.RELEASING,
+        (_S.RELEASING, _E.RELEASED): _S.CLEANING,
+        (_S.RELEASING, _E.FAIL): _S.ERROR,
+        (_S.RELEASING, _E.CANCEL): _S.ERROR,
+        (_S.CLEANING, _E.CLEANED): _S.AVAILABLE,
+        (_S.CLEANING, _E.FAIL): _S.ERROR,
+        (_S.CLEANING, _E.CANCEL): _S.ERROR,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Course:
+    """The events with which an operation begins and ends; None leaves the machine's state alone."""
+
+    begin: Event | None
+    succeed: Event | None
+    fail: Event | None
+    cancel: Event | None
+
+
+COURSES: MappingProxyType[Kind, Course] = MappingProxyType(
+    {
+        Kind.INSPECT: Course(Event.INSPECT, Event.INSPECTED, Event.FAIL, Event.CANCEL),
+        Kind.DEPLOY: Course(Event.DEPLOY, Event.DEPLOYED, Event.FAIL, Event.CANCEL),
+        Kind.POWER: Course(None, None, None, None),
+        Kind.RELEASE: Course(Event.RELEASE, Event.CLEANED, Event.FAIL, Event.CANCEL),
+    }
+)
+
+
+class IllegalEvent(Conflict):
+    """The machine is in a state in which this cannot happen."""
+
+    def __init__(self, state: State, event: Event) -> None:
+        allowed = sorted(known.value for known_state, known in NEXT if known_state is state)
+        super().__init__(f"a machine that is {state} cannot take '{event}'", f"what it can take: {', '.join(allowed)}")
+        self.state = state
+        self.event = event
+
+
+def advance(state: State, event: Event) -> State:
+    """The state after `event`.
+
+    Raises:
+        IllegalEvent: the table has no such transition; nothing has changed.
+    """
+    try:
+        return NEXT[state, event]
+    except KeyError:
+        raise IllegalEvent(state, event) from None
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram."""
+    lines = [f"    {state} --> {after}: {event}" for (state, event), after in NEXT.items()]
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {State.ENROLLED}", *lines])

@@ -1,0 +1,264 @@
+"""What the project talks about: frozen records, without behaviour that needs I/O.
+
+Times are seconds since the epoch (UTC), sizes carry their unit in their name, identifiers are lower-case UUID text.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from bmprov.lifecycle import Kind, State
+from bmprov.power import Power, PowerAction
+
+
+class BackEnd(StrEnum):
+    """How a machine is deployed: by our own network boot, or by nothing at all (to measure the control plane)."""
+
+    DIRECT = "direct"
+    FAKE = "fake"
+
+
+class Arch(StrEnum):
+    """Processor architectures, in the spelling of CloudStack and of the kernel."""
+
+    X86_64 = "x86_64"
+    AARCH64 = "aarch64"
+
+
+class BootMode(StrEnum):
+    """The firmware's way to boot."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
+class Role(StrEnum):
+    """What a token may do. `CLOUD` is an extension's: it sees the instances of its own cloud only."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    CLOUD = "cloud"
+
+
+class OperationState(StrEnum):
+    """Where an operation stands. The last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL = frozenset({OperationState.SUCCEEDED, OperationState.FAILED, OperationState.CANCELLED})
+
+
+class Urgency(StrEnum):
+    """Which of a site's queues an operation goes to. Workers empty them in this order."""
+
+    POWER = "power"
+    DEPLOY = "deploy"
+
+
+URGENCY: Mapping[Kind, Urgency] = {
+    Kind.POWER: Urgency.POWER,
+    Kind.RELEASE: Urgency.POWER,
+    Kind.DEPLOY: Urgency.DEPLOY,
+    Kind.INSPECT: Urgency.DEPLOY,
+}
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network port of a machine. `tag` lets an instance's NIC choose it; `netboot` marks the one that boots."""
+
+    mac: str
+    position: int
+    tag: str = ""
+    netboot: bool = False
+
+
+@dataclass(frozen=True)
+class Bmc:
+    """Where a machine's BMC is. `sealed_password` is ciphertext of `bmprov.vault`."""
+
+    address: str
+    user: str
+    sealed_password: bytes = field(repr=False)
+    cipher_suites: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class PowerReading:
+    """What a BMC said last, and when. `error` is why the newest attempt to read failed."""
+
+    power: Power = Power.UNKNOWN
+    read_at: float | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A physical server."""
+
+    id: str
+    name: str
+    bmc: Bmc
+    nics: tuple[Nic, ...]
+    arch: Arch = Arch.X86_64
+    boot_mode: BootMode = BootMode.UEFI
+    cpus: int = 0
+    memory_mib: int = 0
+    disk_gib: int = 0
+    tags: tuple[str, ...] = ()
+    site: str = "default"
+    zone: str = ""
+    pod: str = ""
+    rack: str = ""
+    back_end: BackEnd = BackEnd.DIRECT
+    state: State = State.ENROLLED
+    fault: str = ""
+    maintenance: str = ""
+    maintenance_by: str = ""
+    reading: PowerReading = PowerReading()
+    instance_id: str | None = None
+    reserved_until: float | None = None
+    created_at: float = 0.0
+    version: int = 0
+
+    @property
+    def netboot_nic(self) -> Nic | None:
+        """The NIC that network-boots: the marked one, else the first."""
+        return next((nic for nic in self.nics if nic.netboot), self.nics[0] if self.nics else None)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A CloudStack instance that has, or is getting, a machine.
+
+    `sealed_payload` is the payload of its last `prepare` or `create`: encrypted, for it holds user data and passwords.
+    """
+
+    id: str
+    name: str
+    cloud: str
+    host: str
+    machine_id: str
+    sealed_payload: bytes = field(repr=False)
+    image_id: str | None = None
+    created_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the ramdisk has told us during one operation."""
+
+    booted: bool = False
+    written: bool = False
+    failure: str = ""
+    log: str = field(default="", repr=False)
+    inventory: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Something that is being done to a machine, as a list of named steps.
+
+    `due_at` is when a worker should look next; `lease_*` says which worker is looking now; `signals` counts the
+    calls of the ramdisk, so that one which arrives while a step runs is never slept through.
+    """
+
+    id: str
+    kind: Kind
+    machine_id: str
+    machine_name: str
+    site: str
+    requested_by: str
+    instance_id: str | None = None
+    action: PowerAction | None = None
+    state: OperationState = OperationState.QUEUED
+    step: str | None = None
+    attempt: int = 0
+    waiting_for: str = ""
+    wait_until: float | None = None
+    due_at: float = 0.0
+    lease_owner: str | None = None
+    lease_until: float | None = None
+    signals: int = 0
+    report: Report = Report()
+    netboot: bool = False
+    boot_ip: str | None = None
+    message: str = ""
+    error: str = ""
+    check: str = ""
+    cancelled_by: str = ""
+    created_at: float = 0.0
+    finished_at: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in FINAL
+
+    @property
+    def urgency(self) -> Urgency:
+        """The queue that its jobs go to."""
+        return URGENCY[self.kind]
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """One run of one step, as the timeline shows it. `outcome` is done, wait, retry or fail."""
+
+    step: str
+    attempt: int
+    started_at: float
+    ended_at: float
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class AuditEvent:
+    """Who did what, when and from where."""
+
+    id: int
+    at: float
+    actor: str
+    origin: str
+    what: str
+    machine: str = ""
+    instance_id: str = ""
+    operation_id: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An entry of the catalogue. `sha256` is of the stored bytes and names them on disk."""
+
+    id: str
+    name: str
+    format: str
+    sha256: str
+    size_bytes: int
+    raw_sha256: str
+    raw_size_bytes: int
+    arch: Arch = Arch.X86_64
+    created_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Token:
+    """A caller's right to call. Only the SHA-256 of its secret is kept."""
+
+    id: str
+    name: str
+    role: Role
+    cloud: str
+    sha256: str = field(repr=False)
+    created_at: float = 0.0
+    revoked_at: float | None = None

@@ -1,0 +1,114 @@
+"""The queue: RQ on Redis or Valkey. A job is a nudge that carries an operation's id and nothing else.
+
+Losing all of Redis loses nothing: the operation's row says what is to be done and `watch` nudges again.
+RQ's JSON serializer is used, because pickle would let anyone who can write to Redis run code in the workers.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from redis import Redis
+from redis.exceptions import LockError, RedisError
+from redis.lock import Lock
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from bmprov.deadline import Deadline
+from bmprov.errors import BmcBusy, Retryable
+from bmprov.model import Operation, Urgency
+
+JOB = "worker.job.advance"
+"""What a worker calls. A name, so that the API need not import the worker."""
+
+_JOB_S = 600
+_PROGRESS_S = 3600
+_ID_SEPARATOR = "."
+
+
+def queue_name(urgency: Urgency, site: str) -> str:
+    """The name of a site's queue, such as `power@default`."""
+    return f"{urgency}@{site}"
+
+
+def queue_names(sites: Iterable[str]) -> list[str]:
+    """The queues of some sites in the order in which a worker empties them: power first."""
+    places = list(sites)
+    return [queue_name(urgency, site) for urgency in (Urgency.POWER, Urgency.DEPLOY) for site in places]
+
+
+class JobQueue:
+    """The queue of one service.
+
+    Raises `Retryable` when Redis does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
+
+    def nudge(self, operation: Operation) -> None:
+        """Ask a worker of the operation's site to look at it."""
+        with _translated():
+            queue = self._queue(queue_name(operation.urgency, operation.site))
+            job_id = f"{operation.id}{_ID_SEPARATOR}{uuid.uuid4().hex[:8]}"
+            queue.enqueue(JOB, operation.id, job_id=job_id, job_timeout=_JOB_S, result_ttl=0, failure_ttl=0)
+
+    def waiting(self, sites: Iterable[str]) -> set[str]:
+        """Ids of the operations that a nudge is waiting for in these sites' queues."""
+        with _translated():
+            names = queue_names(sites)
+            return {job.partition(_ID_SEPARATOR)[0] for name in names for job in self._queue(name).job_ids}
+
+    def set_progress(self, operation_id: str, done_bytes: int, total_bytes: int) -> None:
+        """Keep how far the image is written; forgotten after an hour."""
+        with _translated():
+            self.redis.set(f"bmprov:progress:{operation_id}", f"{done_bytes} {total_bytes}", ex=_PROGRESS_S)
+
+    def progress(self, operation_id: str) -> tuple[int, int] | None:
+        """Bytes written and bytes in all, if the machine has told."""
+        with _translated():
+            told = self.redis.get(f"bmprov:progress:{operation_id}")
+            done, _, total = told.decode().partition(" ") if isinstance(told, bytes) else ("", "", "")
+            return (int(done), int(total)) if total else None
+
+    @contextmanager
+    def hold(self, address: str, by: Deadline) -> Iterator[None]:
+        """Hold a BMC, so that one session at a time is opened to it, whichever process asks.
+
+        Raises:
+            BmcBusy: another held it until the deadline.
+        """
+        lock = self.redis.lock(f"bmprov:bmc:{address}", timeout=30, sleep=0.02, blocking_timeout=by.remaining_s)
+        with _translated():
+            held = lock.acquire()
+        if not held:
+            raise BmcBusy(f"another session of ours held BMC {address} all the time", "look for a stuck worker")
+        try:
+            yield
+        finally:
+            self._let_go(lock)
+
+    @staticmethod
+    def _let_go(lock: Lock) -> None:
+        try:
+            lock.release()
+        except LockError:
+            pass  # it ran out, or Redis was emptied: two sessions may have overlapped, which SQL makes harmless
+        except RedisError:
+            pass  # Redis is down: the lock runs out by itself
+
+    def ping(self) -> None:
+        """Return if Redis answers."""
+        with _translated():
+            self.redis.ping()
+
+    def _queue(self, name: str) -> Queue:
+        return Queue(name, connection=self.redis, serializer=JSONSerializer)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RedisError as error:
+        raise Retryable(f"Redis did not answer ({error})", "check that it runs, and the setting `redis`") from error

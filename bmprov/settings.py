@@ -1,0 +1,163 @@
+"""The settings of every process, read once, by an entry point, from one TOML file.
+
+The file is the one named by `--config` or `BMPROV_CONFIG`, else `/etc/bmprov/bmprov.toml`. A key that is not known is
+an error, because a misspelt setting that is silently ignored costs a night.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from bmprov.errors import Fatal
+
+DEFAULT_PATH = Path("/etc/bmprov/bmprov.toml")
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """`[api]`: where the REST API and the web page listen, always with TLS."""
+
+    listen: str = "127.0.0.1"
+    port: int = 8443
+    certificate: Path = Path("/etc/bmprov/api.pem")
+    key: Path = Path("/etc/bmprov/api.key")
+    processes: int = 2
+    threads: int = 8
+    reservation_s: float = 1800.0
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """`[worker]`: how steps run. A worker whose lease has run out is thought dead."""
+
+    step_s: float = 15.0
+    lease_s: float = 20.0
+    ramdisk_s: float = 900.0
+    image_s: float = 3600.0
+    shutdown_s: float = 60.0
+    retry_first_s: float = 1.0
+    retry_cap_s: float = 30.0
+    tries: int = 6
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """`[watch]`: how often readings are refreshed and how many BMCs are read at once."""
+
+    tick_s: float = 0.25
+    sweep_s: float = 30.0
+    sweep_concurrency: int = 32
+    read_s: float = 5.0
+    freshness_s: float = 90.0
+
+
+@dataclass(frozen=True)
+class PxeSettings:
+    """`[pxe]`: the network-boot services of one site.
+
+    `address` is what machines are told to fetch from; `listen` is what the sockets bind. `range_first` to `range_last`
+    are given to machines by DHCP inside `network`.
+    """
+
+    listen: str = "0.0.0.0"
+    address: str = "127.0.0.1"
+    interface: str = ""
+    mode: str = "server"
+    dhcp_port: int = 67
+    proxy_port: int = 4011
+    tftp_port: int = 69
+    http_port: int = 8080
+    network: IPv4Network = IPv4Network("127.0.0.0/8")
+    range_first: IPv4Address = IPv4Address("127.66.0.10")
+    range_last: IPv4Address = IPv4Address("127.66.255.250")
+    router: str = ""
+    dns: tuple[str, ...] = ()
+    lease_s: float = 600.0
+    loaders: Path = Path("/usr/lib/ipxe")
+    processes: int = 2
+    threads: int = 16
+
+    @property
+    def http_url(self) -> str:
+        """The base of every address that a booting machine is given."""
+        return f"http://{self.address}:{self.http_port}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything. The top-level keys of the file come first, its tables after them."""
+
+    database: str = "sqlite:////var/lib/bmprov/bmprov.db"
+    redis: str = "redis://127.0.0.1:6379/0"
+    key_file: Path = Path("/etc/bmprov/secret.key")
+    images: Path = Path("/var/lib/bmprov/images")
+    site: str = "default"
+    log_format: str = "json"
+    api: ApiSettings = field(default_factory=ApiSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
+    pxe: PxeSettings = field(default_factory=PxeSettings)
+
+
+def load(path: Path) -> Settings:
+    """The settings in `path`.
+
+    Raises:
+        Fatal: the file cannot be read, is not TOML, or has a key or a value that makes no sense.
+    """
+    try:
+        return _build(Settings, tomllib.loads(path.read_text()), "")
+    except (OSError, ValueError) as error:
+        raise Fatal(
+            f"the settings file {path} is not usable ({error})", "see docs/settings.md for every key"
+        ) from error
+
+
+def dump(settings: Settings) -> str:
+    """The settings as a TOML file."""
+    own = [item for item in fields(settings) if not _is_table(getattr(settings, item.name))]
+    tables = [item.name for item in fields(settings) if _is_table(getattr(settings, item.name))]
+    lines = [f"{item.name} = {_toml(getattr(settings, item.name))}" for item in own]
+    for name in tables:
+        table = getattr(settings, name)
+        lines += ["", f"[{name}]", *(f"{item.name} = {_toml(getattr(table, item.name))}" for item in fields(table))]
+    return "\n".join(lines) + "\n"
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, (ApiSettings, WorkerSettings, WatchSettings, PxeSettings))
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(item) for item in value)}]"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _build(kind: type[_T], table: Mapping[str, Any], where: str) -> _T:
+    hints = get_type_hints(kind)
+    unknown = sorted(set(table) - set(hints))
+    if unknown:
+        raise ValueError(f"there is no setting '{where}{unknown[0]}'")
+    return kind(**{name: _convert(hints[name], value, f"{where}{name}") for name, value in table.items()})
+
+
+def _convert(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type and a TOML value
+    if isinstance(value, dict):
+        return _build(kind, value, f"{where}.")
+    if kind is float and isinstance(value, int):
+        return float(value)
+    if kind in (str, int, float):
+        if type(value) is not kind:
+            raise ValueError(f"'{where}' must be {kind.__name__}, not {value!r}")
+        return value
+    if isinstance(value, list):
+        return tuple(value)
+    return kind(value)

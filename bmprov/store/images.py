@@ -1,0 +1,56 @@
+"""The catalogue's entries. The bytes are on disk, named by their SHA-256."""
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from bmprov.errors import Conflict
+from bmprov.model import Image
+from bmprov.store import schema
+from bmprov.store.rows import to_image
+
+
+class Images:
+    """The catalogue in one transaction."""
+
+    def __init__(self, connection: Connection, now: float) -> None:
+        self._connection = connection
+        self._now = now
+
+    def add(self, image: Image) -> None:
+        """Enter an image.
+
+        Raises:
+            Conflict: the name is taken.
+        """
+        try:
+            self._connection.execute(insert(schema.images), vars(image))
+        except IntegrityError as error:
+            raise Conflict(
+                f"there is an image named '{image.name}' already", "choose another name, or remove it first"
+            ) from error
+
+    def named(self, name: str) -> Image | None:
+        """The image with this name or this id."""
+        query = select(schema.images).where((schema.images.c.name == name) | (schema.images.c.id == name))
+        row = self._connection.execute(query).mappings().first()
+        return to_image(dict(row)) if row else None
+
+    def all(self) -> list[Image]:
+        """All images by name."""
+        query = select(schema.images).order_by(schema.images.c.name)
+        return [to_image(dict(row)) for row in self._connection.execute(query).mappings()]
+
+    def remove(self, image: Image) -> bool:
+        """Forget an image; True when no other entry names the same bytes, so that they may go too.
+
+        Raises:
+            Conflict: an instance uses it.
+        """
+        try:
+            self._connection.execute(delete(schema.images).where(schema.images.c.id == image.id))
+        except IntegrityError as error:
+            raise Conflict(f"image '{image.name}' is in use by an instance", "delete the instance first") from error
+        return (
+            self._connection.execute(select(schema.images.c.id).where(schema.images.c.sha256 == image.sha256)).first()
+            is None
+        )

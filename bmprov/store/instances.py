@@ -1,0 +1,89 @@
+"""Instances: which CloudStack instance has which machine, and what CloudStack is told about its power."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, insert, select, update
+
+from bmprov.lifecycle import Kind
+from bmprov.model import Instance, Machine, PowerReading
+from bmprov.power import Power, PowerAction
+from bmprov.store import schema
+from bmprov.store.rows import to_instance
+from bmprov.truth import Running
+
+_I = schema.instances.c
+
+
+@dataclass(frozen=True)
+class PowerFacts:
+    """What the power of an instance is told from: one row, because this is asked for every instance every minute."""
+
+    instance_id: str
+    name: str
+    reading: PowerReading
+    running: Running | None
+
+
+class Instances:
+    """The instances of one transaction."""
+
+    def __init__(self, connection: Connection, now: float) -> None:
+        self._connection = connection
+        self._now = now
+
+    def add(self, instance: Instance) -> None:
+        """Enter a new instance; the machine must be reserved in the same transaction."""
+        self._connection.execute(insert(schema.instances), vars(instance) | {"created_at": self._now})
+
+    def get(self, instance_id: str, cloud: str | None = None) -> Instance | None:
+        """The instance with this id; with `cloud`, only when it is that cloud's."""
+        query = select(schema.instances).where(_I.id == instance_id)
+        query = query.where(_I.cloud == cloud) if cloud is not None else query
+        row = self._connection.execute(query).mappings().first()
+        return to_instance(dict(row)) if row else None
+
+    def all(self, cloud: str | None = None) -> list[Instance]:
+        """Instances by name, of one cloud or of all."""
+        query = select(schema.instances).order_by(_I.name)
+        query = query.where(_I.cloud == cloud) if cloud is not None else query
+        return [to_instance(dict(row)) for row in self._connection.execute(query).mappings()]
+
+    def change(self, instance_id: str, **values: Any) -> None:  # noqa: ANN401 - columns of instances
+        """Change columns of an instance."""
+        self._connection.execute(update(schema.instances).where(_I.id == instance_id).values(**values))
+
+    def forget(self, machine: Machine) -> None:
+        """End the claim of whatever instance has `machine`, and delete its payload with everything secret in it."""
+        self._connection.execute(delete(schema.instances).where(_I.machine_id == machine.id))
+        mine = schema.machines.c.id == machine.id
+        self._connection.execute(update(schema.machines).where(mine).values(instance_id=None, reserved_until=None))
+
+    def power_facts(self, instance_id: str, cloud: str | None = None) -> PowerFacts | None:
+        """What the power of one instance is told from."""
+        query = _power_query().where(_I.id == instance_id)
+        query = query.where(_I.cloud == cloud) if cloud is not None else query
+        row = self._connection.execute(query).first()
+        return _power_facts(row) if row else None
+
+    def power_facts_of_host(self, cloud: str, host: str) -> list[PowerFacts]:
+        """The same for all instances of one CloudStack host."""
+        return [
+            _power_facts(row)
+            for row in self._connection.execute(_power_query().where(_I.cloud == cloud, _I.host == host))
+        ]
+
+
+def _power_query() -> Select[Any]:
+    machine, running = schema.machines.c, schema.operations.c
+    joined = schema.instances.join(schema.machines, machine.id == _I.machine_id).outerjoin(
+        schema.operations, (running.machine_id == machine.id) & running.finished_at.is_(None)
+    )
+    columns = (_I.id, _I.name, machine.power, machine.power_read_at, machine.power_error, running.kind, running.action)
+    return select(*columns).select_from(joined)
+
+
+def _power_facts(row: Any) -> PowerFacts:  # noqa: ANN401 - a row of _power_query
+    instance_id, name, power, read_at, error, kind, action = row
+    running = Running(Kind(kind), PowerAction(action) if action else None) if kind else None
+    return PowerFacts(instance_id, name, PowerReading(Power(power), read_at, error), running)

@@ -1,0 +1,150 @@
+"""Machines, their NICs, and the only place that writes a machine's state."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from bmprov.allocation import Need
+from bmprov.errors import Conflict
+from bmprov.lifecycle import Event, State, advance
+from bmprov.model import Machine, Nic, PowerReading
+from bmprov.power import Power
+from bmprov.store import schema
+from bmprov.store.rows import from_machine, to_machine, to_nic
+
+_M = schema.machines.c
+_FETCH = 200
+
+
+class Machines:
+    """The machines of one transaction."""
+
+    def __init__(self, connection: Connection, now: float) -> None:
+        self._connection = connection
+        self._now = now
+
+    def add(self, machine: Machine) -> None:
+        """Enter a new machine.
+
+        Raises:
+            Conflict: its name, its BMC or a MAC is known already.
+        """
+        rows = [vars(nic) | {"machine_id": machine.id} for nic in machine.nics]
+        try:
+            self._connection.execute(insert(schema.machines), from_machine(machine) | {"created_at": self._now})
+            if rows:
+                self._connection.execute(insert(schema.nics), rows)
+        except IntegrityError as error:
+            raise Conflict(
+                f"machine '{machine.name}', its BMC {machine.bmc.address} or one of its MACs is enrolled already",
+                "look for it with `bmprov machine list`",
+            ) from error
+
+    def get(self, machine_id: str) -> Machine | None:
+        """The machine with this id."""
+        return next(self._where(_M.id == machine_id), None)
+
+    def named(self, name: str) -> Machine | None:
+        """The machine with this name or id."""
+        return next(self._where((_M.name == name) | (_M.id == name)), None)
+
+    def with_mac(self, mac: str) -> Machine | None:
+        """The machine that has a NIC with this MAC (lower case, colons)."""
+        return next(self._where(_M.id.in_(select(schema.nics.c.machine_id).where(schema.nics.c.mac == mac))), None)
+
+    def all(self, site: str | None = None, state: State | None = None) -> list[Machine]:
+        """Machines by name."""
+        wanted = [_M.site == site] if site else []
+        wanted += [_M.state == state] if state else []
+        return sorted(self._where(*wanted), key=lambda machine: machine.name)
+
+    def free(self, need: Need) -> Iterator[Machine]:
+        """Machines that may be reserved and are large enough for `need`, smallest first."""
+        return self._where(
+            _M.state == State.AVAILABLE,
+            _M.maintenance == "",
+            _M.cpus >= need.cpus,
+            _M.memory_mib >= need.memory_mib,
+            _M.disk_gib >= need.disk_gib,
+        )
+
+    def expired(self) -> list[Machine]:
+        """Machines whose reservation has run out."""
+        return list(self._where(_M.state == State.RESERVED, _M.reserved_until < self._now))
+
+    def apply(self, machine: Machine, happened: Event, **changes: Any) -> None:  # noqa: ANN401 - columns of machines
+        """Move a machine to its next state, with whatever else changes with it.
+
+        Raises:
+            IllegalEvent: it cannot happen in the machine's state.
+            Conflict: the machine has changed since it was read.
+        """
+        after = advance(machine.state, happened)
+        mine = (_M.id == machine.id) & (_M.state == machine.state)
+        done = self._connection.execute(
+            update(schema.machines).where(mine).values(state=after, version=_M.version + 1, **changes)
+        )
+        if done.rowcount != 1:
+            raise Conflict(f"machine '{machine.name}' changed while this was decided", "ask again", retry_after_s=0.2)
+
+    def prolong(self, machine: Machine, reserved_until: float) -> None:
+        """Let a reservation run longer."""
+        mine = (_M.id == machine.id) & (_M.state == State.RESERVED)
+        self._connection.execute(update(schema.machines).where(mine).values(reserved_until=reserved_until))
+
+    def touch(self, machine_id: str) -> None:
+        """Make readings that began before now worthless: something is being done to the machine."""
+        self._connection.execute(update(schema.machines).where(_M.id == machine_id).values(version=_M.version + 1))
+
+    def observe(self, machine_id: str, power: Power) -> None:
+        """Keep what an operation has read back."""
+        values = {"power": power, "power_read_at": self._now, "power_error": "", "version": _M.version + 1}
+        self._connection.execute(update(schema.machines).where(_M.id == machine_id).values(**values))
+
+    def swept(self, machine: Machine, reading: PowerReading) -> bool:
+        """Keep what the sweep has read, unless anything was done to the machine since `machine` was loaded.
+
+        Without this a reading that began while the machine was off in the middle of a reboot would be told after it.
+        """
+        unfinished = select(schema.operations.c.id).where(
+            schema.operations.c.machine_id == machine.id, schema.operations.c.finished_at.is_(None)
+        )
+        mine = (_M.id == machine.id) & (_M.version == machine.version) & ~unfinished.exists()
+        values: dict[str, Any] = {"power_error": reading.error}
+        if reading.read_at is not None:
+            values |= {"power": reading.power, "power_read_at": reading.read_at}
+        return self._connection.execute(update(schema.machines).where(mine).values(**values)).rowcount == 1
+
+    def set_maintenance(self, machine: Machine, reason: str, who: str) -> None:
+        """Set the maintenance flag, or clear it with an empty reason."""
+        values = {"maintenance": reason, "maintenance_by": who if reason else ""}
+        self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
+
+    def remove(self, machine: Machine) -> None:
+        """Forget a machine with its NICs and its history of operations.
+
+        Raises:
+            Conflict: an instance has it.
+        """
+        try:
+            self._connection.execute(delete(schema.machines).where(_M.id == machine.id))
+        except IntegrityError as error:
+            raise Conflict(
+                f"machine '{machine.name}' belongs to instance {machine.instance_id}", "delete it first"
+            ) from error
+
+    def _where(self, *wanted: ColumnElement[bool]) -> Iterator[Machine]:
+        query = select(schema.machines).where(*wanted).order_by(_M.cpus, _M.memory_mib, _M.disk_gib, _M.name)
+        for rows in self._connection.execute(query).mappings().partitions(_FETCH):
+            nics = self._nics([row["id"] for row in rows])
+            yield from (to_machine(row, nics[row["id"]]) for row in rows)
+
+    def _nics(self, machine_ids: Sequence[str]) -> dict[str, list[Nic]]:
+        query = select(schema.nics).where(schema.nics.c.machine_id.in_(machine_ids)).order_by(schema.nics.c.position)
+        found: dict[str, list[Nic]] = defaultdict(list)
+        for row in self._connection.execute(query).mappings():
+            found[row["machine_id"]].append(to_nic(row))
+        return found

@@ -1,0 +1,107 @@
+"""Reserving a machine for an instance: one transaction, one machine, the same answer to the same question.
+
+A reservation that no `create` follows runs out; nothing in CloudStack tells us that the instance was given up.
+"""
+
+from dataclasses import dataclass
+
+from bmprov.allocation import Need, lacks, no_capacity
+from bmprov.errors import Conflict, Invalid, NoCapacity
+from bmprov.lifecycle import Event, State
+from bmprov.model import Instance, Machine
+from bmprov.store.store import Transaction
+
+
+@dataclass(frozen=True)
+class Claimant:
+    """The instance that wants a machine. `macs` are those that CloudStack issued for its NICs."""
+
+    id: str
+    name: str
+    cloud: str
+    host: str
+    macs: tuple[str, ...]
+    sealed_payload: bytes
+    image_id: str | None
+
+
+def reserve(transaction: Transaction, claimant: Claimant, need: Need, reservation_s: float) -> tuple[Instance, Machine]:
+    """The machine that `claimant` has already, else the best that is free.
+
+    Raises:
+        NoCapacity: none fits; the text says what was asked for and what the nearest lacks.
+        Conflict: the instance belongs to another cloud, or its machine is being released.
+    """
+    transaction.one_at_a_time("reservation")
+    known = transaction.instances.get(claimant.id)
+    if known is not None:
+        return _again(transaction, known, claimant, reservation_s)
+    machine = _choose(transaction, claimant, need)
+    transaction.machines.apply(
+        machine, Event.RESERVE, instance_id=claimant.id, reserved_until=transaction.now + reservation_s
+    )
+    instance = Instance(
+        id=claimant.id,
+        name=claimant.name,
+        cloud=claimant.cloud,
+        host=claimant.host,
+        machine_id=machine.id,
+        sealed_payload=claimant.sealed_payload,
+        image_id=claimant.image_id,
+    )
+    transaction.instances.add(instance)
+    return instance, transaction.machines.get(machine.id) or machine
+
+
+def expire(transaction: Transaction) -> list[Machine]:
+    """Take back the machines whose reservations have run out."""
+    expired = transaction.machines.expired()
+    for machine in expired:
+        transaction.instances.forget(machine)
+        transaction.machines.apply(machine, Event.EXPIRE)
+        transaction.events.add(
+            "reservation expired", actor="bmprov", machine=machine.name, instance_id=machine.instance_id
+        )
+    return expired
+
+
+def _again(
+    transaction: Transaction, known: Instance, claimant: Claimant, reservation_s: float
+) -> tuple[Instance, Machine]:
+    machine = transaction.machines.get(known.machine_id)
+    if known.cloud != claimant.cloud or machine is None:
+        raise Conflict(f"instance {claimant.id} belongs to another cloud", "look at which token this CloudStack uses")
+    if machine.state in (State.RELEASING, State.CLEANING):
+        raise Conflict(f"machine '{machine.name}' of this instance is being released", "ask again", retry_after_s=1.0)
+    transaction.instances.change(
+        known.id,
+        name=claimant.name,
+        host=claimant.host,
+        sealed_payload=claimant.sealed_payload,
+        image_id=claimant.image_id,
+    )
+    if machine.state is State.RESERVED:
+        transaction.machines.prolong(machine, transaction.now + reservation_s)
+    return known, machine
+
+
+def _choose(transaction: Transaction, claimant: Claimant, need: Need) -> Machine:
+    owners = {machine.id: machine for mac in claimant.macs if (machine := transaction.machines.with_mac(mac))}
+    if len(owners) > 1:
+        names = ", ".join(sorted(machine.name for machine in owners.values()))
+        raise Invalid("the instance's MACs belong to several machines of ours", names)
+    if owners:
+        return _meant(next(iter(owners.values())))
+    fits = (machine for machine in transaction.machines.free(need) if not lacks(machine, need))
+    machine = next(fits, None)
+    if machine is None:
+        raise no_capacity(need, transaction.machines.free(Need()))
+    return machine
+
+
+def _meant(machine: Machine) -> Machine:
+    """The machine whose MAC CloudStack issued: that one or none."""
+    if machine.state is not State.AVAILABLE or machine.maintenance:
+        stands = f"in maintenance ({machine.maintenance})" if machine.maintenance else machine.state
+        raise NoCapacity(f"the instance's MAC belongs to machine '{machine.name}', which is {stands}", "free it first")
+    return machine

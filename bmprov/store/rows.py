@@ -1,0 +1,138 @@
+"""The one place where rows become records and records become rows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from bmprov.lifecycle import Kind, State
+from bmprov.model import (
+    Arch,
+    AuditEvent,
+    BackEnd,
+    Bmc,
+    BootMode,
+    Image,
+    Instance,
+    Machine,
+    Nic,
+    Operation,
+    OperationState,
+    PowerReading,
+    Report,
+    Role,
+    StepRun,
+    Token,
+)
+from bmprov.power import Power, PowerAction
+
+Row = Mapping[Any, Any]
+
+
+def to_nic(row: Row) -> Nic:
+    """A row of `nics`."""
+    return Nic(row["mac"], row["position"], row["tag"], netboot=row["netboot"])
+
+
+def to_machine(row: Row, nics: Iterable[Nic]) -> Machine:
+    """A row of `machines` and its NICs in order."""
+    return Machine(
+        id=row["id"],
+        name=row["name"],
+        bmc=Bmc(row["bmc_address"], row["bmc_user"], row["bmc_sealed_password"], tuple(row["bmc_cipher_suites"])),
+        nics=tuple(nics),
+        arch=Arch(row["arch"]),
+        boot_mode=BootMode(row["boot_mode"]),
+        cpus=row["cpus"],
+        memory_mib=row["memory_mib"],
+        disk_gib=row["disk_gib"],
+        tags=tuple(row["tags"]),
+        site=row["site"],
+        zone=row["zone"],
+        pod=row["pod"],
+        rack=row["rack"],
+        back_end=BackEnd(row["back_end"]),
+        state=State(row["state"]),
+        fault=row["fault"],
+        maintenance=row["maintenance"],
+        maintenance_by=row["maintenance_by"],
+        reading=PowerReading(Power(row["power"]), row["power_read_at"], row["power_error"]),
+        instance_id=row["instance_id"],
+        reserved_until=row["reserved_until"],
+        created_at=row["created_at"],
+        version=row["version"],
+    )
+
+
+def from_machine(machine: Machine) -> dict[str, Any]:
+    """The row of `machines`, without its NICs."""
+    return {
+        "id": machine.id,
+        "name": machine.name,
+        "bmc_address": machine.bmc.address,
+        "bmc_user": machine.bmc.user,
+        "bmc_sealed_password": machine.bmc.sealed_password,
+        "bmc_cipher_suites": list(machine.bmc.cipher_suites),
+        "arch": machine.arch,
+        "boot_mode": machine.boot_mode,
+        "cpus": machine.cpus,
+        "memory_mib": machine.memory_mib,
+        "disk_gib": machine.disk_gib,
+        "tags": list(machine.tags),
+        "site": machine.site,
+        "zone": machine.zone,
+        "pod": machine.pod,
+        "rack": machine.rack,
+        "back_end": machine.back_end,
+        "state": machine.state,
+        "power": machine.reading.power,
+        "power_read_at": machine.reading.read_at,
+        "created_at": machine.created_at,
+    }
+
+
+def to_instance(row: Row) -> Instance:
+    """A row of `instances`."""
+    return Instance(**row)
+
+
+def to_operation(row: Row) -> Operation:
+    """A row of `operations`."""
+    return Operation(
+        **{
+            **row,
+            "kind": Kind(row["kind"]),
+            "state": OperationState(row["state"]),
+            "action": PowerAction(row["action"]) if row["action"] else None,
+            "report": Report(**row["report"]),
+        }
+    )
+
+
+def from_operation(operation: Operation) -> dict[str, Any]:
+    """The row of `operations`."""
+    return {**vars(operation), "report": from_report(operation.report)}
+
+
+def from_report(report: Report) -> dict[str, Any]:
+    """The document in `operations.report`; what says nothing is left out."""
+    return {name: value for name, value in asdict(report).items() if value}
+
+
+def to_step_run(row: Row) -> StepRun:
+    """A row of `steps`."""
+    return StepRun(row["step"], row["attempt"], row["started_at"], row["ended_at"], row["outcome"], row["detail"])
+
+
+def to_event(row: Row) -> AuditEvent:
+    """A row of `events`."""
+    return AuditEvent(**row)
+
+
+def to_image(row: Row) -> Image:
+    """A row of `images`."""
+    return Image(**{**row, "arch": Arch(row["arch"])})
+
+
+def to_token(row: Row) -> Token:
+    """A row of `tokens`."""
+    return Token(**{**row, "role": Role(row["role"])})

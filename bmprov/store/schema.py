@@ -1,0 +1,205 @@
+"""The tables. Uniqueness is the database's job: what must not happen twice is an index here and not a check elsewhere.
+
+Times are seconds since the epoch. JSON columns hold lists and documents that no query looks into.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False, server_default="")
+
+
+machines = Table(
+    "machines",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("bmc_address", Text, nullable=False, unique=True),
+    _text("bmc_user"),
+    Column("bmc_sealed_password", LargeBinary, nullable=False),
+    Column("bmc_cipher_suites", JSON, nullable=False),
+    Column("arch", Text, nullable=False),
+    Column("boot_mode", Text, nullable=False),
+    Column("cpus", Integer, nullable=False),
+    Column("memory_mib", BigInteger, nullable=False),
+    Column("disk_gib", BigInteger, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("site", Text, nullable=False),
+    _text("zone"),
+    _text("pod"),
+    _text("rack"),
+    Column("back_end", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    _text("fault"),
+    _text("maintenance"),
+    _text("maintenance_by"),
+    Column("power", Text, nullable=False),
+    Column("power_read_at", Double),
+    _text("power_error"),
+    Column("instance_id", Text, unique=True),
+    Column("reserved_until", Double),
+    Column("created_at", Double, nullable=False),
+    Column("version", Integer, nullable=False, server_default="0"),
+)
+Index(
+    "ix_machines_free", machines.c.state, machines.c.cpus, machines.c.memory_mib, machines.c.disk_gib, machines.c.name
+)
+
+nics = Table(
+    "nics",
+    metadata,
+    Column("mac", Text, primary_key=True),
+    Column("machine_id", Text, ForeignKey("machines.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    _text("tag"),
+    Column("netboot", Boolean, nullable=False),
+    UniqueConstraint("machine_id", "position"),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("cloud", Text, nullable=False),
+    _text("host"),
+    Column("machine_id", Text, ForeignKey("machines.id"), nullable=False, unique=True),
+    Column("sealed_payload", LargeBinary, nullable=False),
+    Column("image_id", Text, ForeignKey("images.id")),
+    Column("created_at", Double, nullable=False),
+    Index("ix_instances_cloud_host", "cloud", "host"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("machine_id", Text, ForeignKey("machines.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("machine_name", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    _text("requested_by"),
+    Column("instance_id", Text, index=True),
+    Column("action", Text),
+    Column("state", Text, nullable=False),
+    Column("step", Text),
+    Column("attempt", Integer, nullable=False),
+    _text("waiting_for"),
+    Column("wait_until", Double),
+    Column("due_at", Double, nullable=False),
+    Column("lease_owner", Text),
+    Column("lease_until", Double),
+    Column("signals", Integer, nullable=False, server_default="0"),
+    Column("report", JSON, nullable=False),
+    Column("netboot", Boolean, nullable=False),
+    Column("boot_ip", Text),
+    _text("message"),
+    _text("error"),
+    _text("check"),
+    _text("cancelled_by"),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double),
+    Index(
+        "uq_operations_one_unfinished",
+        "machine_id",
+        unique=True,
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+    Index(
+        "ix_operations_due",
+        "due_at",
+        sqlite_where=text("finished_at IS NULL"),
+        postgresql_where=text("finished_at IS NULL"),
+    ),
+    Index("ix_operations_created_at", "created_at"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("operation_id", Text, ForeignKey("operations.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("step", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double, nullable=False),
+    Column("outcome", Text, nullable=False),
+    _text("detail"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False, index=True),
+    _text("actor"),
+    _text("origin"),
+    Column("what", Text, nullable=False),
+    _text("machine"),
+    _text("instance_id"),
+    _text("operation_id"),
+    _text("detail"),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("format", Text, nullable=False),
+    Column("sha256", Text, nullable=False, index=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("raw_sha256", Text, nullable=False),
+    Column("raw_size_bytes", BigInteger, nullable=False),
+    Column("arch", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    _text("cloud"),
+    Column("sha256", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("revoked_at", Double),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("ip", Text, primary_key=True),
+    Column("mac", Text, unique=True),
+    Column("site", Text, nullable=False),
+    Column("operation_id", Text),
+    Column("expires_at", Double, nullable=False),
+    Column("declined", Boolean, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""The image catalogue: fetch, verify, keep, and describe what a machine is given."""

@@ -1,0 +1,113 @@
+"""What a flow is made of: steps, and the outcomes that a step may return.
+
+A step checks the world, acts and reads back. It may run twice, because a worker can be killed anywhere and a job may be
+delivered twice: both runs must end in the same world. It never waits: it returns `Wait`, and the ramdisk's call or the
+deadline wakes the operation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bmprov.deadline import Deadline
+from bmprov.lifecycle import Event
+from bmprov.model import Machine, Operation
+from bmprov.power import Power, PowerDriver
+from bmprov.settings import WorkerSettings
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step has reached its end.
+
+    `netboot` opens or closes the network-boot services to the machine (None leaves them); `event` moves the machine's
+    state in the middle of a flow; `forget` ends the instance's claim on the machine.
+    """
+
+    detail: str = ""
+    netboot: bool | None = None
+    event: Event | None = None
+    forget: bool = False
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing to do until something happens, at most `for_s` seconds from the step's first wait.
+
+    Without `poll_s` a signal wakes the step; with it, the step also looks again every `poll_s` seconds.
+    """
+
+    for_what: str
+    for_s: float
+    poll_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Run the step again, `after_s` from now; the runner's backoff decides when that is None."""
+
+    why: str
+    check: str = ""
+    after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Fail:
+    """The operation ends here: why, and what an operator should look at."""
+
+    why: str
+    check: str = ""
+
+
+Outcome = Done | Wait | Retry | Fail
+
+
+@dataclass
+class Context:
+    """What a step knows: the operation and its machine as they stood when it began, and the machine's power driver."""
+
+    operation: Operation
+    machine: Machine
+    driver: PowerDriver
+    limits: WorkerSettings
+    by: Deadline
+    now: float
+    observed: Power | None = field(default=None, init=False)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the time that this step may wait is over."""
+        return self.operation.wait_until is not None and self.now >= self.operation.wait_until
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether this step has waited before."""
+        return self.operation.wait_until is not None
+
+    def observe(self, power: Power) -> Power:
+        """Keep what the BMC has read back; it is stored together with the step's outcome, whichever that is."""
+        self.observed = power
+        return power
+
+
+@dataclass(frozen=True)
+class Step:
+    """A named step. The name is what the timeline shows and what the operation's row remembers."""
+
+    name: str
+    run: Callable[[Context], Outcome]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The steps of an operation, in order."""
+
+    steps: tuple[Step, ...]
+
+    def at(self, name: str | None) -> Step:
+        """The step named `name`; the first one for None, and for a name that an upgrade of bmprov has removed."""
+        return next((step for step in self.steps if step.name == name), self.steps[0])
+
+    def after(self, step: Step) -> Step | None:
+        """The step after `step`, None after the last."""
+        following = self.steps[self.steps.index(step) + 1 :]
+        return following[0] if following else None

@@ -1,0 +1,128 @@
+"""Deploying: network-boot the ramdisk, let it write the image, boot the disk.
+
+The network services watch `Operation.netboot`: it is opened before the machine is switched on and closed when the image
+is on the disk, so that a machine never network-boots by accident.
+"""
+
+from bmprov.power import BootDevice, BootOverride, Power, PowerAction
+from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
+
+_NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
+_DISK_ALWAYS = BootOverride(BootDevice.DISK, once=False)
+
+
+def allocate(context: Context) -> Outcome:
+    """Make sure that the machine is still this instance's."""
+    machine, operation = context.machine, context.operation
+    if machine.instance_id != operation.instance_id:
+        return Fail(
+            f"machine {machine.name} belongs to instance {machine.instance_id or 'none'}", "ask for the instance again"
+        )
+    if machine.netboot_nic is None:
+        return Fail(
+            f"machine {machine.name} has no NIC on record", "enrol it with the MAC of the NIC that network-boots"
+        )
+    return Done(f"{machine.name}, {machine.cpus} cpus, {machine.memory_mib} MiB", netboot=True)
+
+
+def boot_network_once(context: Context) -> Outcome:
+    """Let the firmware's next boot be from the network."""
+    context.driver.set_boot(_NETWORK_ONCE, context.by)
+    return Done()
+
+
+def power_cycle(context: Context) -> Outcome:
+    """Start the machine into the network boot.
+
+    A second run finds either a ramdisk that has called, and leaves it alone, or an override that the first start has
+    used up, and sets it again.
+    """
+    if context.operation.report.booted:
+        return Done("the ramdisk is running already")
+    if context.driver.read_boot(context.by).device is not BootDevice.NETWORK:
+        context.driver.set_boot(_NETWORK_ONCE, context.by)
+    context.observe(context.driver.switch(PowerAction.CYCLE, context.by))
+    return Done()
+
+
+def wait_for_ramdisk(context: Context) -> Outcome:
+    """Until the ramdisk makes its first call."""
+    report = context.operation.report
+    if report.booted:
+        return Done()
+    if context.overdue:
+        nic = context.machine.netboot_nic
+        return Fail(
+            f"the ramdisk did not call within {context.limits.ramdisk_s:g} s",
+            f"look at the machine's console, and in the log of `bmprov pxe` for MAC {nic.mac if nic else 'unknown'}",
+        )
+    return Wait("the ramdisk", context.limits.ramdisk_s)
+
+
+def wait_for_image(context: Context) -> Outcome:
+    """Until the ramdisk has written and verified the image."""
+    report = context.operation.report
+    if report.failure:
+        return Fail(f"the ramdisk gave up: {report.failure}", "its log is kept with this operation")
+    if report.written:
+        return Done(netboot=False)
+    if context.overdue:
+        return Fail(
+            f"the image was not written within {context.limits.image_s:g} s",
+            "look at the machine's console and its disk",
+        )
+    return Wait("the image to be written", context.limits.image_s)
+
+
+def boot_disk(context: Context) -> Outcome:
+    """Let the firmware boot from the disk from now on."""
+    context.driver.set_boot(_DISK_ALWAYS, context.by)
+    return Done()
+
+
+def reboot(context: Context) -> Outcome:
+    """Leave the ramdisk for the installed system."""
+    context.observe(context.driver.switch(PowerAction.RESET, context.by))
+    return Done()
+
+
+def verify(context: Context) -> Outcome:
+    """Make sure that the machine is on."""
+    if context.observe(context.driver.read(context.by)) is Power.ON:
+        return Done(f"{context.machine.name} is deployed")
+    return Retry("the machine is off after its reboot", "look at its power supply and at the BMC's event log")
+
+
+def no_ramdisk(_context: Context) -> Outcome:
+    """A fake machine has nothing to boot."""
+    return Done("a fake machine writes nothing")
+
+
+_BEGIN = (
+    Step("allocate", allocate),
+    Step("boot device: network, once", boot_network_once),
+    Step("power cycle", power_cycle),
+)
+_END = (
+    Step("boot device: disk", boot_disk),
+    Step("reboot", reboot),
+    Step("verify", verify),
+)
+
+DEPLOY = Flow(
+    (
+        *_BEGIN,
+        Step("wait for the ramdisk", wait_for_ramdisk),
+        Step("wait for the image to be written", wait_for_image),
+        *_END,
+    )
+)
+
+DEPLOY_FAKE = Flow(
+    (
+        *_BEGIN,
+        Step("wait for the ramdisk", no_ramdisk),
+        Step("wait for the image to be written", no_ramdisk),
+        *_END,
+    )
+)

@@ -1,0 +1,55 @@
+"""Power operations. Each ends only when the BMC has read back what was asked for.
+
+`soft-off` and `cycle` ask the operating system to shut down and give it `shutdown_s` before the power is cut: what is on
+the tenant's disks matters more than a minute. `off` and `reset` act at once.
+"""
+
+from bmprov.errors import BmcRefused
+from bmprov.power import Power, PowerAction
+from worker.flow import Context, Done, Flow, Outcome, Step, Wait
+
+_POLL_S = 2.0
+
+
+def power_on(context: Context) -> Outcome:
+    """Switch the machine on."""
+    context.observe(context.driver.switch(PowerAction.ON, context.by))
+    return Done(f"{context.machine.name} is on")
+
+
+def power_off(context: Context) -> Outcome:
+    """Cut the power."""
+    context.observe(context.driver.switch(PowerAction.OFF, context.by))
+    return Done(f"{context.machine.name} is off")
+
+
+def shut_down(context: Context) -> Outcome:
+    """Ask the operating system to shut down, and wait until it has or its time is over."""
+    power = context.driver.read(context.by)
+    if power is Power.OFF:
+        return Done("it is off")
+    if context.overdue:
+        return Done(f"it was still on after {context.limits.shutdown_s:g} s")
+    if not context.has_waited:
+        try:
+            context.driver.switch(PowerAction.SOFT_OFF, context.by)
+        except BmcRefused as refusal:
+            return Done(f"the BMC cannot ask for it ({refusal.why})")
+    return Wait("the operating system to shut down", context.limits.shutdown_s, _POLL_S)
+
+
+def reset(context: Context) -> Outcome:
+    """Restart the machine at once."""
+    context.observe(context.driver.switch(PowerAction.RESET, context.by))
+    return Done(f"{context.machine.name} is restarted")
+
+
+_POWER_OFF = Step("power off", power_off)
+_POWER_ON = Step("power on", power_on)
+_SHUT_DOWN = Step("shut down", shut_down)
+
+ON = Flow((_POWER_ON,))
+OFF = Flow((_POWER_OFF,))
+SHUT_DOWN = Flow((_SHUT_DOWN, _POWER_OFF))
+CYCLE = Flow((_SHUT_DOWN, _POWER_OFF, _POWER_ON))
+RESET = Flow((Step("reset", reset),))

@@ -1,0 +1,28 @@
+"""Giving a machine back: off, and nothing of the instance left in our records.
+
+The disks are not wiped here: that is the ramdisk's work.
+"""
+
+from bmprov.lifecycle import Event
+from bmprov.power import BootDevice, BootOverride, PowerAction
+from worker.flow import Context, Done, Flow, Outcome, Step
+
+
+def power_off(context: Context) -> Outcome:
+    """Cut the power: the instance is gone and so is what ran on it."""
+    context.observe(context.driver.switch(PowerAction.OFF, context.by))
+    return Done(event=Event.RELEASED)
+
+
+def boot_default(context: Context) -> Outcome:
+    """Take back our boot override."""
+    context.driver.set_boot(BootOverride(BootDevice.DEFAULT, once=False), context.by)
+    return Done()
+
+
+def clean(context: Context) -> Outcome:
+    """End the instance's claim and delete its payload, with the user data and passwords in it."""
+    return Done(f"{context.machine.name} is available", forget=True)
+
+
+RELEASE = Flow((Step("power off", power_off), Step("boot device: default", boot_default), Step("clean", clean)))

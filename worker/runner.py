@@ -1,0 +1,170 @@
+"""The flow runner: takes one operation as far as it goes without waiting.
+
+Claim, run a step, store its outcome and the machine's new state in one transaction, go straight on with the next step.
+It leaves the operation when a step must wait or be tried again, and when it has ended. It never sleeps.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import structlog
+
+from bmprov.deadline import Deadline
+from bmprov.errors import BmprovError, Fatal, Retryable
+from bmprov.model import Machine, Operation, OperationState, StepRun
+from bmprov.power import PowerDriver
+from bmprov.settings import WorkerSettings
+from bmprov.store import Store, Transaction
+from bmprov.store.operations import LeaseLost
+from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
+from worker.flows import flow_of
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs operations in the name of one worker.
+
+    `driver_of` gives a machine's power driver; `jitter` gives a factor (about 1) that spreads retries.
+    """
+
+    store: Store
+    driver_of: Callable[[Machine], PowerDriver]
+    limits: WorkerSettings
+    owner: str
+    jitter: Callable[[], float]
+
+    def advance(self, operation_id: str) -> None:
+        """Take the operation as far as it goes; nothing when it is not due or another worker has it."""
+        with self.store.write() as transaction:
+            operation = transaction.operations.claim(operation_id, self.owner, self.limits.lease_s)
+            machine = transaction.machines.get(operation.machine_id) if operation else None
+        try:
+            while operation is not None and machine is not None:
+                operation, machine = self._step(operation, machine)
+        except LeaseLost as lost:
+            log.info("operation left to another worker", operation=operation_id, why=lost.why)
+
+    def _step(self, operation: Operation, machine: Machine) -> tuple[Operation | None, Machine]:
+        """Run one step; the operation to go on with, or None when it sleeps or has ended."""
+        flow = flow_of(operation, machine.back_end)
+        step = flow.at(operation.step)
+        began = self.store.clock()
+        context, outcome = self._run(step, operation, machine, began)
+        with self.store.write() as transaction:
+            settlement = _Settlement(self, transaction, operation, flow, step, began)
+            goes_on, machine = settlement.settle(outcome, context)
+        _log_outcome(operation, machine, step, outcome, self.store.clock() - began)
+        return goes_on, machine
+
+    def _run(self, step: Step, operation: Operation, machine: Machine, now: float) -> tuple[Context | None, Outcome]:
+        if operation.cancelled_by:
+            return None, Fail(f"cancelled by {operation.cancelled_by}")
+        try:
+            driver = self.driver_of(machine)
+            context = Context(operation, machine, driver, self.limits, Deadline.after(self.limits.step_s), now)
+        except Fatal as error:
+            return None, Fail(error.why, error.check)
+        try:
+            return context, step.run(context)
+        except Retryable as error:
+            return context, Retry(error.why, error.check)
+        except BmprovError as error:
+            return context, Fail(error.why, error.check)
+        except Exception:  # the outermost loop of a step: a fault of ours must not strand the machine
+            log.exception("step raised", operation=operation.id, machine=machine.name, step=step.name)
+            return context, Retry(f"step '{step.name}' met a fault in bmprov", "its traceback is in the worker's log")
+
+    def backoff_s(self, attempt: int) -> float:
+        """Seconds before try number `attempt` + 1: doubling, capped, spread by the jitter."""
+        return min(self.limits.retry_cap_s, self.limits.retry_first_s * 2.0 ** (attempt - 1)) * self.jitter()
+
+
+@dataclass(frozen=True)
+class _Settlement:
+    """Stores one outcome, with all that changes with it, in one transaction."""
+
+    runner: Runner
+    transaction: Transaction
+    operation: Operation
+    flow: Flow
+    step: Step
+    began: float
+
+    def settle(self, outcome: Outcome, context: Context | None) -> tuple[Operation | None, Machine]:
+        operations, machines = self.transaction.operations, self.transaction.machines
+        current = operations.hold(self.operation)
+        if context is not None and context.observed is not None:
+            machines.observe(current.machine_id, context.observed)
+        machine = machines.get(current.machine_id)
+        if machine is None:
+            raise LeaseLost(f"the machine of operation {current.id} was removed")
+        if current.cancelled_by:
+            operations.finish(current, machine, OperationState.CANCELLED, error=f"cancelled by {current.cancelled_by}")
+            return None, machine
+        return self._store(outcome, current, machine), machines.get(machine.id) or machine
+
+    def _store(self, outcome: Outcome, current: Operation, machine: Machine) -> Operation | None:
+        match outcome:
+            case Done():
+                return self._done(outcome, current, machine)
+            case Wait():
+                return self._wait(outcome, current)
+            case Retry():
+                return self._retry(outcome, current, machine)
+            case Fail():
+                self._fail(outcome, current, machine)
+                return None
+            case _:
+                assert_never(outcome)
+
+    def _done(self, done: Done, current: Operation, machine: Machine) -> Operation | None:
+        if done.event is not None:
+            self.transaction.machines.apply(machine, done.event)
+        if done.forget and machine.instance_id is not None:
+            self.transaction.instances.forget(machine)
+        following = self.flow.after(self.step)
+        run = self._ran("done", done.detail)
+        if following is not None:
+            netboot = current.netboot if done.netboot is None else done.netboot
+            return self.transaction.operations.proceed(
+                current, run, following.name, self.runner.limits.lease_s, netboot=netboot
+            )
+        self.transaction.operations.record(current, run)
+        moved = self.transaction.machines.get(machine.id) or machine
+        self.transaction.operations.finish(current, moved, OperationState.SUCCEEDED, message=done.detail)
+        return None
+
+    def _wait(self, wait: Wait, current: Operation) -> Operation | None:
+        until = current.wait_until if current.wait_until is not None else self.transaction.now + wait.for_s
+        due_at = until if wait.poll_s is None else min(until, self.transaction.now + wait.poll_s)
+        seen = replace(current, signals=self.operation.signals)
+        asleep = self.transaction.operations.wait(seen, self._ran("wait", wait.for_what), until, due_at)
+        return None if asleep else current
+
+    def _retry(self, retry: Retry, current: Operation, machine: Machine) -> Operation | None:
+        attempt = current.attempt + 1
+        if attempt >= self.runner.limits.tries:
+            self._fail(Fail(f"{retry.why}; {attempt} tries", retry.check), current, machine)
+            return None
+        after_s = self.runner.backoff_s(attempt) if retry.after_s is None else retry.after_s
+        self.transaction.operations.retry(
+            current, self._ran("retry", retry.why, attempt), self.transaction.now + after_s
+        )
+        return None
+
+    def _fail(self, fail: Fail, current: Operation, machine: Machine) -> None:
+        self.transaction.operations.record(current, self._ran("fail", fail.why))
+        self.transaction.operations.finish(current, machine, OperationState.FAILED, error=fail.why, check=fail.check)
+
+    def _ran(self, outcome: str, detail: str, attempt: int | None = None) -> StepRun:
+        tried = self.operation.attempt + 1 if attempt is None else attempt
+        return StepRun(self.step.name, tried, self.began, self.transaction.now, outcome, detail)
+
+
+def _log_outcome(operation: Operation, machine: Machine, step: Step, outcome: Outcome, seconds: float) -> None:
+    words = {"outcome": type(outcome).__name__.lower(), "ms": round(seconds * 1000, 1)}
+    why = getattr(outcome, "why", "") or getattr(outcome, "for_what", "") or getattr(outcome, "detail", "")
+    log.info("step", operation=operation.id, machine=machine.name, step=step.name, detail=why, **words)
