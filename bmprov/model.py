@@ -178,6 +178,7 @@ class Operation:
     site: str
     requested_by: str
     instance_id: str | None = None
+    cloud: str = ""
     action: PowerAction | None = None
     state: OperationState = OperationState.QUEUED
     step: str | None = None

@@ -97,6 +97,11 @@ class JobQueue:
         except RedisError:
             pass  # Redis is down: the lock runs out by itself
 
+    def claim_turn(self, what: str, for_s: float) -> bool:
+        """Whether this process is the first to ask for `what` in a period of `for_s` seconds."""
+        with _translated():
+            return bool(self.redis.set(f"bmprov:turn:{what}", 1, px=int(for_s * 1000), nx=True))
+
     def ping(self) -> None:
         """Return if Redis answers."""
         with _translated():

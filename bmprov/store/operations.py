@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bmprov.errors import Conflict, Retryable
 from bmprov.lifecycle import COURSES, Event, Kind
-from bmprov.model import Machine, Operation, OperationState, Report, StepRun
+from bmprov.model import Instance, Machine, Operation, OperationState, Report, StepRun
 from bmprov.power import PowerAction
 from bmprov.store import schema
 from bmprov.store.machines import Machines
@@ -42,7 +42,7 @@ class Operations:
         machine: Machine,
         requested_by: str,
         *,
-        instance_id: str | None = None,
+        instance: Instance | None = None,
         action: PowerAction | None = None,
     ) -> Operation:
         """Begin an operation and move its machine to the state that goes with it.
@@ -58,7 +58,8 @@ class Operations:
             machine_name=machine.name,
             site=machine.site,
             requested_by=requested_by,
-            instance_id=instance_id,
+            instance_id=instance.id if instance else None,
+            cloud=instance.cloud if instance else "",
             action=action,
             due_at=self._now,
             created_at=self._now,

@@ -105,6 +105,7 @@ operations = Table(
     Column("site", Text, nullable=False),
     _text("requested_by"),
     Column("instance_id", Text, index=True),
+    _text("cloud"),
     Column("action", Text),
     Column("state", Text, nullable=False),
     Column("step", Text),

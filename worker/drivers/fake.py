@@ -1,7 +1,7 @@
 """A power driver without hardware, for machines whose BMC is `fake://NAME`.
 
-It measures what the control plane costs by itself, and lets an operator rehearse. It remembers nothing: the machine's last
-reading is its power.
+It measures what the control plane costs by itself, and lets an operator rehearse. It remembers nothing: the machine's
+last reading is its power.
 """
 
 from bmprov.deadline import Deadline

@@ -1,7 +1,7 @@
 """Power operations. Each ends only when the BMC has read back what was asked for.
 
-`soft-off` and `cycle` ask the operating system to shut down and give it `shutdown_s` before the power is cut: what is on
-the tenant's disks matters more than a minute. `off` and `reset` act at once.
+`soft-off` and `cycle` ask the operating system to shut down and give it `shutdown_s` before the power is cut: what is
+on the tenant's disks matters more than a minute. `off` and `reset` act at once.
 """
 
 from bmprov.errors import BmcRefused

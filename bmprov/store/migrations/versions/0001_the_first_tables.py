@@ -138,6 +138,7 @@ def upgrade() -> None:
     sa.Column('site', sa.Text(), nullable=False),
     sa.Column('requested_by', sa.Text(), server_default='', nullable=False),
     sa.Column('instance_id', sa.Text(), nullable=True),
+    sa.Column('cloud', sa.Text(), server_default='', nullable=False),
     sa.Column('action', sa.Text(), nullable=True),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('step', sa.Text(), nullable=True),

@@ -1,0 +1,15 @@
+"""What may be ordered, by CloudStack and by people, and what each order changes.
+
+Every order checks, changes, begins an operation and writes the audit event in one transaction, or it raises and changes
+nothing. No order waits for hardware: the caller polls the operation that it gets.
+"""
+
+from bmprov.orders.cloudstack import CloudStackOrders
+from bmprov.orders.desk import Answer, Caller
+from bmprov.orders.machines import MachineOrders, NewMachine
+
+__all__ = ["Answer", "Caller", "NewMachine", "Orders"]
+
+
+class Orders(CloudStackOrders, MachineOrders):
+    """All orders, on one store."""

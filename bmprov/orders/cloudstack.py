@@ -1,0 +1,187 @@
+"""CloudStack's actions. Each may come twice, from another management server, or long after CloudStack gave up on it.
+
+Answers and rules: the extension contract of CloudStack 4.21 (`ExternalPathPayloadProvisioner`).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bmprov.adoption import adopt
+from bmprov.allocation import Need
+from bmprov.errors import Conflict, Invalid, NotFound
+from bmprov.lifecycle import Kind, State
+from bmprov.model import Image, Instance, Machine, Operation
+from bmprov.orders.desk import Answer, Caller, OrderDesk
+from bmprov.payload import InstanceRef, InstanceRequest, parse_host, parse_ref, parse_request, prepare_answer
+from bmprov.power import PowerAction
+from bmprov.store import Transaction
+from bmprov.store.reservations import Claimant, reserve
+from bmprov.truth import CLOUDSTACK_WORDS, Told, power_of
+
+
+class CloudStackOrders(OrderDesk):
+    """The actions of the extension. A payload is what CloudStack wrote, without the extension's own settings."""
+
+    def prepare(self, payload: Mapping[str, Any], caller: Caller) -> Answer:
+        """Reserve a machine and tell CloudStack the MACs of its NICs.
+
+        Raises:
+            Invalid: the payload, or the image that it names, is wrong.
+            NoCapacity: no machine fits.
+        """
+        request = parse_request(payload)
+        with self._store.write() as transaction:
+            _, machine = self._reserve(transaction, request, payload, caller)
+        macs = {nic_uuid: nic.mac for nic_uuid, nic in adopt(request.nics, machine.nics).items()}
+        return prepare_answer(request, macs, {"External:bmprov.machine": machine.name})
+
+    def create(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
+        """Deploy the instance on the machine that `prepare` reserved, or on one reserved now."""
+        request = parse_request(payload)
+        with self._store.write() as transaction:
+            instance, machine = self._reserve(transaction, request, payload, caller)
+            if machine.state is State.ACTIVE:
+                return _success(f"{instance.name} is deployed on {machine.name} already")
+            if instance.image_id is None:
+                raise Invalid("the instance names no image", "set the detail `image` on its template or its offering")
+            return self._begin(transaction, caller, Kind.DEPLOY, machine)
+
+    def start(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
+        """Switch the instance's machine on."""
+        with self._store.write() as transaction:
+            machine = self._active_machine(transaction, parse_ref(payload), caller)
+            return self._begin(transaction, caller, Kind.POWER, machine, PowerAction.ON)
+
+    def reboot(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
+        """Shut the instance's machine down and start it again."""
+        with self._store.write() as transaction:
+            machine = self._active_machine(transaction, parse_ref(payload), caller)
+            return self._begin(transaction, caller, Kind.POWER, machine, PowerAction.CYCLE)
+
+    def stop(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
+        """Shut the instance's machine down; CloudStack also sends it to clean up after a `create` that failed."""
+        ref = parse_ref(payload)
+        machine = self._machine_of(ref, caller)
+        if machine is None:
+            return _success(f"there is no instance {ref.instance_id} here, so there was nothing to stop")
+        if machine.state is State.RESERVED:
+            return _success(f"{machine.name} is only reserved for this instance, so there was nothing to stop")
+        action = PowerAction.SOFT_OFF if machine.state is State.ACTIVE else PowerAction.OFF
+        self._interrupt(machine.id, caller, Kind.POWER, action)
+        with self._store.write() as transaction:
+            machine = transaction.machines.get(machine.id) or machine
+            return self._begin(transaction, caller, Kind.POWER, machine, action)
+
+    def delete(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
+        """Give the instance's machine back."""
+        ref = parse_ref(payload)
+        machine = self._machine_of(ref, caller)
+        if machine is None:
+            return _success(f"there is no instance {ref.instance_id} here, so there was nothing to delete")
+        self._interrupt(machine.id, caller, Kind.RELEASE)
+        with self._store.write() as transaction:
+            machine = transaction.machines.get(machine.id) or machine
+            return self._begin(transaction, caller, Kind.RELEASE, machine)
+
+    def status(self, payload: Mapping[str, Any], caller: Caller) -> Answer:
+        """The power of one instance, from the store alone."""
+        told = self.told(parse_ref(payload).instance_id, caller)
+        return {"status": "success", "power_state": CLOUDSTACK_WORDS[told.power]}
+
+    def statuses(self, payload: Mapping[str, Any], caller: Caller) -> Answer:
+        """The power of every instance of the CloudStack host that asks, by internal name.
+
+        Of that host alone: CloudStack takes an instance in the answer as being on the host that it asked for.
+        """
+        with self._store.read() as transaction:
+            facts = transaction.instances.power_facts_of_host(caller.cloud, parse_host(payload))
+            now = transaction.now
+        told = {one.name: power_of(one.reading, one.running, now, self._freshness_s).power for one in facts}
+        return {"status": "success", "power_state": {name: CLOUDSTACK_WORDS[power] for name, power in told.items()}}
+
+    def told(self, instance_id: str, caller: Caller) -> Told:
+        """The power of one instance as CloudStack is told it, and why.
+
+        Raises:
+            NotFound: there is no such instance, or it is another cloud's.
+        """
+        with self._store.read() as transaction:
+            facts = transaction.instances.power_facts(instance_id, caller.scope)
+            now = transaction.now
+        if facts is None:
+            raise _no_instance(instance_id)
+        return power_of(facts.reading, facts.running, now, self._freshness_s)
+
+    def _reserve(
+        self, transaction: Transaction, request: InstanceRequest, payload: Mapping[str, Any], caller: Caller
+    ) -> tuple[Instance, Machine]:
+        image = _image(transaction, request)
+        known = transaction.instances.get(request.instance_id)
+        claimant = Claimant(
+            id=request.instance_id,
+            name=request.name,
+            cloud=caller.cloud,
+            host=request.host,
+            macs=tuple(nic.mac for nic in request.nics if nic.mac),
+            sealed_payload=self._vault.seal(json.dumps(payload, separators=(",", ":")).encode()),
+            image_id=image.id if image else None,
+        )
+        instance, machine = reserve(transaction, claimant, need_of(request), self._reservation_s)
+        if known is None:
+            self._audit(transaction, caller, "reserve", machine)
+        return transaction.instances.get(instance.id) or instance, machine
+
+    def _machine_of(self, ref: InstanceRef, caller: Caller) -> Machine | None:
+        with self._store.read() as transaction:
+            instance = transaction.instances.get(ref.instance_id, caller.scope)
+            return transaction.machines.get(instance.machine_id) if instance else None
+
+    @staticmethod
+    def _active_machine(transaction: Transaction, ref: InstanceRef, caller: Caller) -> Machine:
+        instance = transaction.instances.get(ref.instance_id, caller.scope)
+        machine = transaction.machines.get(instance.machine_id) if instance else None
+        if machine is None:
+            raise _no_instance(ref.instance_id)
+        if machine.state is not State.ACTIVE:
+            raise Conflict(
+                f"machine '{machine.name}' of this instance is {machine.state} and not active", machine.fault
+            )
+        return machine
+
+
+def need_of(request: InstanceRequest) -> Need:
+    """What the instance asks of a machine: its offering, raised by the minima in its details."""
+    choice = request.choice
+    return Need(
+        cpus=max(request.cpus or 0, choice.min_cpus or 0),
+        memory_mib=max(request.memory_mib or 0, choice.min_memory_mib or 0),
+        disk_gib=choice.min_disk_gib or 0,
+        nics=len(request.nics),
+        arch=request.arch,
+        boot_mode=request.boot_mode,
+        tags=choice.tags,
+        zone=choice.zone or "",
+        pod=choice.pod or "",
+        rack=choice.rack or "",
+        machine=choice.machine or "",
+    )
+
+
+def _image(transaction: Transaction, request: InstanceRequest) -> Image | None:
+    name = request.choice.image
+    if not name:
+        return None
+    image = transaction.images.named(name)
+    if image is None:
+        known = ", ".join(one.name for one in transaction.images.all()[:10]) or "none"
+        raise Invalid(f"there is no image '{name}' in the catalogue", f"the catalogue has: {known}")
+    return image
+
+
+def _success(message: str) -> Answer:
+    return {"status": "success", "message": message}
+
+
+def _no_instance(instance_id: str) -> NotFound:
+    return NotFound(f"there is no instance {instance_id} here", "it was never created, or it was deleted")

@@ -1,0 +1,100 @@
+"""What all orders share: who orders, how an operation is begun, and how one that is in the way is cancelled."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bmprov.errors import Conflict, NotFound
+from bmprov.lifecycle import Kind
+from bmprov.model import Machine, Operation, Role
+from bmprov.power import PowerAction
+from bmprov.store import Store, Transaction
+from bmprov.vault import Vault
+
+_RETRY_S = 0.5
+
+Answer = dict[str, Any]
+"""The JSON object that the extension prints."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who orders: the token's name and role, the cloud of a `cloud` token, and the address that the call came from."""
+
+    name: str
+    role: Role
+    cloud: str = ""
+    origin: str = ""
+
+    @property
+    def scope(self) -> str | None:
+        """The cloud whose instances the caller may see; None for all."""
+        return self.cloud if self.role is Role.CLOUD else None
+
+
+class OrderDesk:
+    """Takes orders. `reservation_s` is how long a reservation lasts, `freshness_s` how long a power reading counts."""
+
+    def __init__(self, store: Store, vault: Vault, *, reservation_s: float, freshness_s: float) -> None:
+        self._store = store
+        self._vault = vault
+        self._reservation_s = reservation_s
+        self._freshness_s = freshness_s
+
+    def cancel(self, operation_id: str, caller: Caller) -> Operation:
+        """End an operation between two steps.
+
+        Raises:
+            NotFound: there is no such operation, or it is another cloud's.
+        """
+        with self._store.write() as transaction:
+            operation = transaction.operations.lock(operation_id)
+            if operation is None or not visible(operation, caller):
+                raise NotFound(f"there is no operation {operation_id}", "look with `bmprov operation list`")
+            machine = transaction.machines.get(operation.machine_id)
+            if machine is None or operation.finished:
+                return operation
+            self._audit(transaction, caller, "cancel", machine, operation_id=operation.id)
+            return transaction.operations.cancel(operation, machine, caller.name)
+
+    def _begin(
+        self, transaction: Transaction, caller: Caller, kind: Kind, machine: Machine, action: PowerAction | None = None
+    ) -> Operation:
+        """Begin an operation; the same one, when it is under way already."""
+        running = transaction.operations.unfinished_of(machine.id)
+        if running is not None and (running.kind, running.action) == (kind, action):
+            return running
+        instance = transaction.instances.get(machine.instance_id) if machine.instance_id else None
+        operation = transaction.operations.begin(kind, machine, caller.name, instance=instance, action=action)
+        self._audit(transaction, caller, f"{kind} {action or ''}".strip(), machine, operation_id=operation.id)
+        return operation
+
+    def _interrupt(self, machine_id: str, caller: Caller, kind: Kind, action: PowerAction | None = None) -> None:
+        """Cancel what is in the way of an operation of this kind, in a transaction of its own.
+
+        Raises:
+            Conflict: a worker is in the middle of a step. It stops at the step's end, so asking again soon works.
+        """
+        with self._store.write() as transaction:
+            running = transaction.operations.unfinished_of(machine_id)
+            machine = transaction.machines.get(machine_id)
+            if machine is None or running is None or (running.kind, running.action) == (kind, action):
+                return
+            locked = transaction.operations.lock(running.id) or running
+            ended = transaction.operations.cancel(locked, machine, caller.name)
+            self._audit(transaction, caller, "cancel", machine, operation_id=running.id)
+        if not ended.finished:
+            raise Conflict(
+                f"{running.action or running.kind} is being cancelled on machine '{machine.name}'",
+                "ask again in a moment",
+                retry_after_s=_RETRY_S,
+            )
+
+    @staticmethod
+    def _audit(transaction: Transaction, caller: Caller, what: str, machine: Machine, **more: str) -> None:
+        named = {"machine": machine.name, "instance_id": machine.instance_id or ""}
+        transaction.events.add(what, actor=caller.name, origin=caller.origin, **named | more)
+
+
+def visible(operation: Operation, caller: Caller) -> bool:
+    """Whether the caller may see an operation: a cloud's token sees those of its own instances."""
+    return caller.scope is None or operation.cloud == caller.scope

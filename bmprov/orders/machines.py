@@ -1,0 +1,116 @@
+"""The orders of people: enrol, power, inspect, release, maintenance, remove."""
+
+import uuid
+from dataclasses import dataclass, field, fields
+
+from bmprov.errors import Conflict, NotFound
+from bmprov.lifecycle import Kind
+from bmprov.model import Arch, BackEnd, Bmc, BootMode, Machine, Nic, Operation
+from bmprov.orders.desk import Caller, OrderDesk
+from bmprov.power import PowerAction
+from bmprov.store import Transaction
+
+
+@dataclass(frozen=True)
+class NewMachine:
+    """A machine to enrol, with its BMC's password in the clear for the last time.
+
+    `bmc_address` is a URL without user and password, `ipmi://host:port`; the other fields are those of `Machine`.
+    """
+
+    name: str
+    bmc_address: str
+    bmc_user: str
+    bmc_password: str = field(repr=False)
+    bmc_cipher_suites: tuple[int, ...] = ()
+    nics: tuple[Nic, ...] = ()
+    arch: Arch = Arch.X86_64
+    boot_mode: BootMode = BootMode.UEFI
+    cpus: int = 0
+    memory_mib: int = 0
+    disk_gib: int = 0
+    tags: tuple[str, ...] = ()
+    site: str = "default"
+    zone: str = ""
+    pod: str = ""
+    rack: str = ""
+
+
+class MachineOrders(OrderDesk):
+    """Orders about machines, whatever instance has them."""
+
+    def enrol(self, new: NewMachine, caller: Caller) -> tuple[Machine, Operation]:
+        """Enter a machine and begin to inspect it.
+
+        Raises:
+            Conflict: its name, its BMC or a MAC is known already.
+        """
+        sealed = self._vault.seal(new.bmc_password.encode())
+        same = {item.name: getattr(new, item.name) for item in fields(new) if not item.name.startswith("bmc_")}
+        machine = Machine(
+            id=str(uuid.uuid4()),
+            bmc=Bmc(new.bmc_address, new.bmc_user, sealed, new.bmc_cipher_suites),
+            back_end=BackEnd.FAKE if new.bmc_address.startswith("fake://") else BackEnd.DIRECT,
+            **same,
+        )
+        with self._store.write() as transaction:
+            transaction.machines.add(machine)
+            self._audit(transaction, caller, "enrol", machine)
+            operation = self._begin(transaction, caller, Kind.INSPECT, machine)
+            return transaction.machines.get(machine.id) or machine, operation
+
+    def power(self, machine_name: str, action: PowerAction, caller: Caller) -> Operation:
+        """Begin a power operation on a machine."""
+        with self._store.write() as transaction:
+            return self._begin(transaction, caller, Kind.POWER, named(transaction, machine_name), action)
+
+    def inspect(self, machine_name: str, caller: Caller) -> Operation:
+        """Begin to inspect a machine; one in `error` that no instance has comes back into the pool by it."""
+        with self._store.write() as transaction:
+            machine = named(transaction, machine_name)
+            if machine.instance_id is not None:
+                raise Conflict(
+                    f"machine '{machine.name}' belongs to instance {machine.instance_id}", "release it instead"
+                )
+            return self._begin(transaction, caller, Kind.INSPECT, machine)
+
+    def release(self, machine_name: str, caller: Caller) -> Operation:
+        """Begin to give a machine back, whatever instance has it."""
+        with self._store.read() as transaction:
+            machine_id = named(transaction, machine_name).id
+        self._interrupt(machine_id, caller, Kind.RELEASE)
+        with self._store.write() as transaction:
+            return self._begin(transaction, caller, Kind.RELEASE, named(transaction, machine_id))
+
+    def maintenance(self, machine_name: str, reason: str, caller: Caller) -> Machine:
+        """Set the maintenance flag with a reason, or clear it with an empty one."""
+        with self._store.write() as transaction:
+            machine = named(transaction, machine_name)
+            transaction.machines.set_maintenance(machine, reason, caller.name)
+            self._audit(transaction, caller, "maintenance" if reason else "maintenance ended", machine, detail=reason)
+            return named(transaction, machine.id)
+
+    def remove(self, machine_name: str, caller: Caller) -> None:
+        """Forget a machine.
+
+        Raises:
+            Conflict: an instance has it, or an operation is under way on it.
+        """
+        with self._store.write() as transaction:
+            machine = named(transaction, machine_name)
+            if transaction.operations.unfinished_of(machine.id) is not None:
+                raise Conflict(f"an operation is under way on machine '{machine.name}'", "wait for it, or cancel it")
+            transaction.machines.remove(machine)
+            self._audit(transaction, caller, "remove", machine)
+
+
+def named(transaction: Transaction, name: str) -> Machine:
+    """The machine with this name or id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    machine = transaction.machines.named(name)
+    if machine is None:
+        raise NotFound(f"there is no machine '{name}'", "look with `bmprov machine list`")
+    return machine

