@@ -1,0 +1,99 @@
+"""`make bench`: measures, prints ratios, asserts nothing. Figures go to docs/benchmarks.md by hand, with the command."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from tests.bench.deployments import deploy, enrol_fakes
+from tests.bench.extension import measure_extension
+from tests.bench.ironic import IronicFigures, measure_ironic
+from tests.bench.measure import Deployments, Load, http_load
+from tests.bench.service import Service, payload, running
+
+WORKERS = "4"
+DEMO_IMAGE = "demo"
+
+
+def main() -> None:
+    """Run the benches that were asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--peers", action="store_true", help="install and measure OpenStack Ironic in the same run")
+    parser.add_argument("--machines", type=int, default=1000, help="machines deployed at once")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of each HTTP load")
+    parser.add_argument(
+        "only", nargs="*", choices=["extension", "simulated", "control", []], help="some of the benches"
+    )
+    asked = parser.parse_args()
+    chosen = asked.only or ["extension", "simulated", "control"]
+    peer = measure_ironic(nodes=min(asked.machines, 1000), read_s=asked.seconds) if asked.peers else None
+    benches = {
+        "extension": bench_extension,
+        "simulated": lambda: bench_simulated(asked.machines),
+        "control": lambda: bench_control(asked.machines, asked.seconds, peer),
+    }
+    for name in chosen:
+        for line in benches[name]():
+            print(line, flush=True)
+
+
+def bench_extension() -> Iterator[str]:
+    """One call of the extension."""
+    with running("--sim", "0") as service:
+        calls = measure_extension(service)
+    yield "## One call of the extension, whole process, median of 30"
+    yield f"import requests_oauthlib          {calls.peer_import_ms:8.1f} ms"
+    ratio = calls.status_ms / calls.peer_import_ms
+    yield f"status                            {calls.status_ms:8.1f} ms  ratio {ratio:.2f}"
+    ratio = calls.statuses_1000_ms / calls.status_ms
+    yield f"statuses of 1,000 instances       {calls.statuses_1000_ms:8.1f} ms  {ratio:.2f} of one status"
+    yield f"statuses of 10,000 instances      {calls.statuses_10000_ms:8.1f} ms"
+
+
+def bench_simulated(machines: int) -> Iterator[str]:
+    """Simulated machines with real protocols, which take tens of seconds for their firmware."""
+    with running("--sim", str(machines), "--workers", WORKERS, "--sim-pace", "real") as service:
+        figures = deploy(service, machines, DEMO_IMAGE)
+    yield f"## {machines} simulated deployments at once, {WORKERS} workers, simulator included"
+    yield _deployments("bmprov", figures)
+
+
+def bench_control(machines: int, seconds: float, peer: IronicFigures | None) -> Iterator[str]:
+    """The control plane alone, beside Ironic's with fake hardware."""
+    with running("--sim", "0", "--workers", WORKERS) as service:
+        enrol_fakes(service, machines)
+        figures = deploy(service, machines, DEMO_IMAGE)
+        reads = _reads(service, seconds)
+    yield f"## {machines} deployments at once, machines that take no time"
+    yield _deployments("bmprov", figures)
+    if peer:
+        yield _deployments(f"ironic {peer.version}", peer.deployments)
+        ratio = figures.cpu_ms_each / peer.deployments.cpu_ms_each
+        yield f"CPU per deployment, bmprov / ironic: {ratio:.2f}"
+    yield "## Reading one machine's power over the API (bmprov: TLS and a token; ironic: plain HTTP, no authentication)"
+    yield from (_load("bmprov", load) for load in reads)
+    yield from (_load("ironic", load) for load in (peer.reads if peer else ()))
+    if peer:
+        yield f"a power change, ironic: p50 {peer.power_change.p50_ms:.1f} ms"
+
+
+def _reads(service: Service, seconds: float) -> list[Load]:
+    path = f"/api/v1/instances/{payload(1, {})['virtualmachineid']}/power"
+    return [http_load(service.cloud.target(path), clients, seconds) for clients in (1, 8)]
+
+
+def _deployments(who: str, figures: Deployments) -> str:
+    return (
+        f"{who:14} {figures.per_minute:8.0f} machines/min  {figures.cpu_ms_each:7.1f} ms CPU each  "
+        f"{figures.peak_rss_bytes / 2**20:7.0f} MiB peak"
+    )
+
+
+def _load(who: str, load: Load) -> str:
+    return (
+        f"{who:14} {load.clients} clients {load.per_second:8.0f} requests/s  "
+        f"p50 {load.latency.p50_ms:6.2f} ms  p99 {load.latency.p99_ms:6.2f} ms"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
