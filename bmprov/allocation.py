@@ -21,6 +21,7 @@ class Need:
     arch: Arch | None = None
     boot_mode: BootMode | None = None
     tags: tuple[str, ...] = ()
+    nic_tags: tuple[str, ...] = ()
     zone: str = ""
     pod: str = ""
     rack: str = ""
@@ -36,7 +37,8 @@ class Need:
         ]
         words = [f"{figure} {unit}" for figure, unit in minima if figure]
         words += [str(word) for word in (self.arch, self.boot_mode) if word]
-        places = [("tags", ",".join(self.tags)), ("zone", self.zone), ("pod", self.pod), ("rack", self.rack)]
+        tags = [("tags", ",".join(self.tags)), ("NIC tags", ",".join(self.nic_tags))]
+        places = [*tags, ("zone", self.zone), ("pod", self.pod), ("rack", self.rack)]
         words += [f"{name} {value}" for name, value in [*places, ("machine", self.machine)] if value]
         return ", ".join(words) or "any machine"
 
@@ -71,6 +73,8 @@ def lacks(machine: Machine, need: Need) -> tuple[str, ...]:
         if wanted and has != wanted
     ]
     missing = [f"tag {tag} missing" for tag in need.tags if tag not in machine.tags]
+    nic_tags = {nic.tag for nic in machine.nics}
+    missing += [f"NIC with tag {tag} missing" for tag in need.nic_tags if tag not in nic_tags]
     return (*too_small, *differs, *missing)
 
 

@@ -23,7 +23,7 @@ JOB = "worker.job.advance"
 
 _JOB_S = 600
 _PROGRESS_S = 3600
-_ID_SEPARATOR = "."
+_ID_SEPARATOR = "_"  # RQ allows letters, digits, `-` and `_` in the id of a job
 
 
 def queue_name(urgency: Urgency, site: str) -> str:

@@ -49,7 +49,7 @@ def run_worker(settings: Settings, name: str) -> None:
 
 
 class _SiteWorker(SimpleWorker):
-    """RQ's worker for one site. It also returns from `work` when Redis fails in the middle of a job; then it is made anew."""
+    """RQ's worker of one site. Its `work` also returns when Redis fails in mid-job; then it is made anew."""
 
     max_connection_wait_time = 2.0  # RQ's own is a minute, in which a restarted Redis would stand idle
     stopping: threading.Event

@@ -33,7 +33,7 @@ class CloudStackOrders(OrderDesk):
         request = parse_request(payload)
         with self._store.write() as transaction:
             _, machine = self._reserve(transaction, request, payload, caller)
-        macs = {nic_uuid: nic.mac for nic_uuid, nic in adopt(request.nics, machine.nics).items()}
+            macs = {nic_uuid: nic.mac for nic_uuid, nic in adopt(request.nics, machine.nics).items()}
         return prepare_answer(request, macs, {"External:bmprov.machine": machine.name})
 
     def create(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
@@ -161,6 +161,7 @@ def need_of(request: InstanceRequest) -> Need:
         arch=request.arch,
         boot_mode=request.boot_mode,
         tags=choice.tags,
+        nic_tags=tuple(filter(None, choice.nic_tags)),
         zone=choice.zone or "",
         pod=choice.pod or "",
         rack=choice.rack or "",

@@ -1,0 +1,142 @@
+"""The instance's NICs as CloudStack has them (`NicTO`)."""
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bmprov.errors import Invalid
+from bmprov.payload.reading import Reader
+
+_MAC = re.compile(r"[0-9a-f]{12}")
+_NIC_LIMIT = 64
+_VLAN_LIMIT = 4094
+
+
+@dataclass(frozen=True)
+class NicRequest:
+    """One NIC of the instance.
+
+    Addresses with prefix length, such as `10.1.1.7/24`; `vlan` None is untagged or not a VLAN.
+    """
+
+    position: int
+    nic_uuid: str
+    network_uuid: str
+    is_default: bool
+    mac: str
+    address: str | None = None
+    gateway: str | None = None
+    address6: str | None = None
+    gateway6: str | None = None
+    dns: tuple[str, ...] = ()
+    vlan: int | None = None
+    mtu: int | None = None
+    tag: str = ""
+
+
+def parse_nics(instance: Reader, tags: tuple[str, ...]) -> tuple[NicRequest, ...]:
+    """The NICs under `nics`, in the order of their device ids; `tags` are what the details ask for, in the same order.
+
+    Raises:
+        Invalid: a value makes no sense, or two NICs have the same MAC.
+    """
+    found = sorted(_each(instance), key=lambda nic: nic.position)
+    if len(found) > _NIC_LIMIT:
+        raise Invalid(f"the instance has {len(found)} NICs", f"at most {_NIC_LIMIT} make sense")
+    for key in ("mac", "nic_uuid"):
+        values = [value for nic in found if (value := getattr(nic, key))]
+        if len(set(values)) != len(values):
+            raise Invalid(
+                f"two NICs of the instance have the same {key.replace('_', ' ')}", "look at them in CloudStack"
+            )
+    tagged = (*tags, *[""] * len(found))
+    return tuple(_with_tag(nic, tag) for nic, tag in zip(found, tagged, strict=False))
+
+
+def normal_mac(text: str) -> str:
+    """A MAC in lower case with colons, from any of the usual spellings.
+
+    Raises:
+        ValueError: it is none.
+    """
+    digits = re.sub(r"[:.\-]", "", text.lower())
+    if not _MAC.fullmatch(digits):
+        raise ValueError(f"'{text[:40]}' is not a MAC")
+    return ":".join(digits[place : place + 2] for place in range(0, 12, 2))
+
+
+def _with_tag(nic: NicRequest, tag: str) -> NicRequest:
+    return NicRequest(**{**vars(nic), "tag": tag})
+
+
+def _each(instance: Reader) -> Iterator[NicRequest]:
+    for number, nic in enumerate(instance.objects("nics")):
+        position = nic.figure("deviceId")
+        yield NicRequest(
+            position=number if position is None else position,
+            nic_uuid=nic.text("nicUuid") or f"nic-{number}",
+            network_uuid=nic.text("uuid") or "",
+            is_default=nic.raw("defaultNic") is True,
+            mac=_mac(nic),
+            address=_address(nic),
+            gateway=_ip(nic, "gateway"),
+            address6=_address6(nic),
+            gateway6=_ip(nic, "ip6gateway"),
+            dns=tuple(ip for key in ("dns1", "dns2") if (ip := _ip(nic, key))),
+            vlan=_vlan(nic),
+            mtu=nic.figure("mtu"),
+        )
+
+
+def _mac(nic: Reader) -> str:
+    text = nic.text("mac")
+    try:
+        return normal_mac(text) if text else ""
+    except ValueError as error:
+        raise Invalid(f"the payload's '{nic.key('mac')}' makes no sense", str(error)) from None
+
+
+def _ip(nic: Reader, key: str) -> str | None:
+    text = nic.text(key)
+    try:
+        return str(ipaddress.ip_address(text)) if text else None
+    except ValueError:
+        raise Invalid(f"the payload's '{nic.key(key)}' is not an IP address", f"it is '{str(text)[:60]}'") from None
+
+
+def _address(nic: Reader) -> str | None:
+    ip, netmask = _ip(nic, "ip"), nic.text("netmask")
+    if ip is None:
+        return None
+    try:
+        return ipaddress.ip_interface(f"{ip}/{netmask or 32}").with_prefixlen
+    except ValueError:
+        raise Invalid(
+            f"the payload's '{nic.key('netmask')}' is not a netmask", f"it is '{str(netmask)[:60]}'"
+        ) from None
+
+
+def _address6(nic: Reader) -> str | None:
+    ip, network = _ip(nic, "ip6address"), nic.text("ip6cidr")
+    if ip is None:
+        return None
+    try:
+        return f"{ip}/{ipaddress.ip_network(network, strict=False).prefixlen}" if network else f"{ip}/128"
+    except ValueError:
+        raise Invalid(
+            f"the payload's '{nic.key('ip6cidr')}' is not a network", f"it is '{str(network)[:60]}'"
+        ) from None
+
+
+def _vlan(nic: Reader) -> int | None:
+    """The VLAN in `broadcastUri`: `vlan://1577`; `vlan://untagged` and other kinds of network have none."""
+    uri = nic.text("broadcastUri") or ""
+    scheme, _, name = uri.partition("://")
+    if scheme.lower() != "vlan" or name.lower() in ("", "untagged"):
+        return None
+    if not name.isascii() or not name.isdecimal() or not 1 <= int(name) <= _VLAN_LIMIT:
+        raise Invalid(
+            f"the payload's '{nic.key('broadcastUri')}' names no VLAN", f"it is '{uri[:60]}', not vlan://1 to 4094"
+        )
+    return int(name)
