@@ -66,7 +66,7 @@ class _SiteWorker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """SIGTERM or SIGINT: finish the job and stop."""
         self.stopping.set()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call] # RQ's has no types
 
 
 def run_watch(settings: Settings) -> None:

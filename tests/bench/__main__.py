@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints ratios, asserts nothing. Figures go to docs/benchmarks.md by hand, with the command."""
+"""`make bench`: measures, prints ratios, asserts nothing. Results go to docs/benchmarks.md with the command."""
 
 import argparse
 import sys

@@ -34,6 +34,11 @@ class Database:
     services: tuple[Service, ...]
 
 
+def best_layout() -> Layout:
+    """MariaDB where it is installed, since Ironic deploys half as fast again on it; else SQLite."""
+    return Layout.MARIADB if _find("mariadbd") else Layout.SQLITE
+
+
 def start_database(layout: Layout, work: Path, stop: ExitStack) -> Database:
     """An empty database below `work`; `stop` ends what it starts."""
     if layout is Layout.SQLITE:
@@ -66,9 +71,13 @@ def _start_mariadb(work: Path, stop: ExitStack) -> Database:
     return Database(f"mysql+pymysql://root@localhost/ironic?unix_socket={socket}", (server,))
 
 
-def _program(name: str) -> str:
+def _find(name: str) -> str | None:
     # Debian puts the server into /usr/sbin, which a plain user's PATH lacks.
-    path = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+def _program(name: str) -> str:
+    path = _find(name)
     if path is None:
         raise BenchError(f"{name} was not found: install Debian's package mariadb-server")
     return path

@@ -19,6 +19,9 @@ from tests.bench.ironic_process import Service
 from tests.bench.measure import BenchError, wait_for
 
 LOOPBACK = "127.0.0.1"
+# Each API worker is a gunicorn of its own, as operators run the API under a WSGI server, and the kernel spreads the
+# connections over them. The second worker of Ironic 39's own `ironic-api` ends with "Address already in use" and is
+# forked anew for ever; two workers of one gunicorn sometimes leave all keep-alive connections to one of them.
 API_WORKERS = 2
 API_THREADS = 4  # of each worker
 FAKE_INTERFACES = ("bios", "boot", "console", "deploy", "firmware", "inspect", "management", "power", "raid", "rescue",
@@ -52,8 +55,8 @@ def running_ironic(installation: Installation, layout: Layout, nodes: int, work:
         write_settings(settings, ironic_settings(layout, database.url, nodes, port, rpc_port, work))
         _create_schema(installation, settings)
         started = tuple(
-            Service.start(command[0], (installation.command(command[0]), *command[1:]), work, stop)
-            for command in _commands(layout, settings, port, work)
+            Service.start(name, (installation.command(program), *arguments), work, stop)
+            for name, (program, *arguments) in _commands(layout, settings, port, work).items()
         )
         ironic = Ironic(port, (*database.services, *started))
         _wait_until_ready(ironic)
@@ -88,6 +91,7 @@ def ironic_settings(
             # Periodic work is not what is measured: off, or rarer than the bench lasts.
             "sync_power_state_interval": 0,
             "check_provision_state_interval": 0,
+            "power_failure_recovery_interval": 0,
             "check_rescue_state_interval": 3600,
             "check_allocations_interval": 3600,
             "sync_local_state_interval": 3600,
@@ -114,23 +118,19 @@ def free_ports(count: int) -> list[int]:
         return [held.getsockname()[1] for held in sockets]
 
 
-def _commands(layout: Layout, settings: Path, port: int, work: Path) -> tuple[tuple[str, ...], ...]:
-    """The services of a layout.
-
-    The API beside MariaDB runs under gunicorn, as operators run it under a WSGI server: in Ironic 39 the second worker
-    of `ironic-api` itself ends with "Address already in use" and is forked anew for ever.
-    """
+def _commands(layout: Layout, settings: Path, port: int, work: Path) -> dict[str, tuple[str, ...]]:
+    """The services of a layout: name, then program and arguments."""
     from_settings = ("--config-file", str(settings))
     if layout is Layout.SQLITE:
-        return (("ironic", *from_settings),)
+        return {"ironic": ("ironic", *from_settings)}
     hooks = work / "gunicorn.conf.py"
     # Ironic's WSGI module takes its settings from sys.argv, which are gunicorn's here.
     hooks.write_text(f"import sys\ndef post_fork(server, worker):\n    sys.argv = {['ironic-api', *from_settings]!r}\n")
-    workers = (f"--workers={API_WORKERS}", f"--threads={API_THREADS}", f"--bind={LOOPBACK}:{port}")
-    return (
-        ("ironic-conductor", *from_settings),
-        ("gunicorn", f"--config={hooks}", *workers, "ironic.wsgi.api:application"),
-    )
+    listen = (f"--bind={LOOPBACK}:{port}", "--reuse-port", "--no-control-socket")
+    api = ("gunicorn", f"--config={hooks}", f"--threads={API_THREADS}", *listen, "ironic.wsgi.api:application")
+    return {"ironic-conductor": ("ironic-conductor", *from_settings)} | {
+        f"ironic-api-{number}": api for number in range(API_WORKERS)
+    }
 
 
 def _create_schema(installation: Installation, settings: Path) -> None:

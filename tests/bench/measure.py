@@ -233,7 +233,7 @@ def _conduct(pipes: Sequence[Connection]) -> list[list[float]]:
 
 def _receive(pipe: Connection) -> list[float]:
     try:
-        said = pipe.recv()
+        said: list[float] | str = pipe.recv()
     except EOFError as error:
         raise BenchError("a load client died: see its traceback above") from error
     if isinstance(said, str):

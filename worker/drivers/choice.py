@@ -1,7 +1,7 @@
 """Which driver a machine's BMC wants, by the scheme of its address. The only place where a BMC's password is opened."""
 
 from bmprov.errors import Fatal
-from bmprov.model import Machine
+from bmprov.model import BootMode, Machine
 from bmprov.power import BmcLogin, PowerDriver
 from bmprov.queue import JobQueue
 from bmprov.vault import Vault
@@ -15,6 +15,7 @@ class Drivers:
     def __init__(self, vault: Vault, queue: JobQueue) -> None:
         self._vault = vault
         self._queue = queue
+        self._suites: dict[str, int] = {}  # the cipher suite that each BMC has agreed to, so that it is asked once
 
     def of(self, machine: Machine) -> PowerDriver:
         """The driver of this machine's BMC.
@@ -26,7 +27,8 @@ class Drivers:
         if scheme == "fake":
             return FakeDriver(machine.reading.power)
         if scheme == "ipmi":
-            return IpmiDriver(self._login(machine), self._queue)
+            uefi = machine.boot_mode is BootMode.UEFI
+            return IpmiDriver(self._login(machine), self._queue, self._suites, uefi=uefi)
         raise Fatal(f"no driver speaks '{scheme}' to the BMC of {machine.name}", "use ipmi://user@host:port")
 
     def _login(self, machine: Machine) -> BmcLogin:

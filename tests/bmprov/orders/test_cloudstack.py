@@ -126,7 +126,7 @@ def test_a_machine_without_the_tag_keeps_no_reservation(house: House) -> None:
 def test_prepare_then_create_then_everything(house: House) -> None:
     """The whole life of an instance; at its end the pool is as it was."""
     house.orders.prepare(payload(), CLOUD)
-    assert house.power() == "unknown"
+    assert house.power() == "poweroff"
     assert house.deploy().machine_name == "m00"
     assert house.power() == "poweron"
     assert house.run(house.orders.stop(payload(), CLOUD)).message == "m00 is off"

@@ -1,0 +1,1 @@
+"""What the API has routes for: one resource a module."""

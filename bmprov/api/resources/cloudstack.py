@@ -1,0 +1,73 @@
+"""Routes of the extension: one for each of CloudStack's actions.
+
+`answer` is the object that the extension prints. Where a machine has to be waited for there is an `operation` instead,
+and the extension polls it. Asking again while it runs gives the same operation.
+"""
+
+from collections.abc import Mapping
+from http import HTTPMethod
+
+from pydantic import BaseModel
+
+from bmprov.api.routing import API, CLOUDS, route
+from bmprov.api.services import Services
+from bmprov.api.shapes.cloudstack import Answered, Payload
+from bmprov.api.shapes.operation import OperationBegun
+from bmprov.model import Operation
+from bmprov.orders import Answer, Caller
+
+_AT = f"{API}/cloudstack"
+_EITHER: Mapping[int, type[BaseModel]] = {200: Answered, 202: OperationBegun}
+
+
+class CloudStack:
+    """CloudStack's actions. Only an extension's token may ask: its cloud decides which instances are meant."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @route(HTTPMethod.POST, f"{_AT}/prepare", roles=CLOUDS, answers={200: Answered})
+    def prepare(self, body: Payload, caller: Caller) -> Answered:
+        """Reserve a machine and tell the MACs of its NICs."""
+        return Answered(answer=self._services.orders.prepare(body.root, caller))
+
+    @route(HTTPMethod.POST, f"{_AT}/create", roles=CLOUDS, answers=_EITHER)
+    def create(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
+        """Deploy an instance."""
+        return self._told(self._services.orders.create(body.root, caller))
+
+    @route(HTTPMethod.POST, f"{_AT}/start", roles=CLOUDS, answers=_EITHER)
+    def start(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
+        """Switch an instance's machine on."""
+        return self._told(self._services.orders.start(body.root, caller))
+
+    @route(HTTPMethod.POST, f"{_AT}/stop", roles=CLOUDS, answers=_EITHER)
+    def stop(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
+        """Shut an instance's machine down; an instance that does not exist is stopped."""
+        return self._told(self._services.orders.stop(body.root, caller))
+
+    @route(HTTPMethod.POST, f"{_AT}/reboot", roles=CLOUDS, answers=_EITHER)
+    def reboot(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
+        """Restart an instance's machine."""
+        return self._told(self._services.orders.reboot(body.root, caller))
+
+    @route(HTTPMethod.POST, f"{_AT}/delete", roles=CLOUDS, answers=_EITHER)
+    def delete(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
+        """Give an instance's machine back; an instance that does not exist is deleted."""
+        return self._told(self._services.orders.delete(body.root, caller))
+
+    @route(HTTPMethod.POST, f"{_AT}/status", roles=CLOUDS, answers={200: Answered})
+    def status(self, body: Payload, caller: Caller) -> Answered:
+        """Tell the power of an instance."""
+        return Answered(answer=self._services.orders.status(body.root, caller))
+
+    @route(HTTPMethod.POST, f"{_AT}/statuses", roles=CLOUDS, answers={200: Answered})
+    def statuses(self, body: Payload, caller: Caller) -> Answered:
+        """Tell the power of every instance of a CloudStack host, by internal name."""
+        return Answered(answer=self._services.orders.statuses(body.root, caller))
+
+    def _told(self, result: Operation | Answer) -> Answered | OperationBegun:
+        if not isinstance(result, Operation):
+            return Answered(answer=result)
+        self._services.nudge(result)
+        return OperationBegun.of(result)

@@ -1,0 +1,21 @@
+"""Routes of audit events."""
+
+from http import HTTPMethod
+
+from bmprov.api.routing import API, READERS, route
+from bmprov.api.services import Services
+from bmprov.api.shapes.event import EventFilter, EventList, EventOut
+
+
+class Events:
+    """Who did what, when and from where."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @route(HTTPMethod.GET, f"{API}/events", roles=READERS, answers={200: EventList})
+    def newest(self, query: EventFilter) -> EventList:
+        """List audit events, newest first."""
+        with self._services.store.read() as transaction:
+            found = transaction.events.newest(query.limit, query.machine or "")
+        return EventList(events=[EventOut.of(event) for event in found])

@@ -1,0 +1,38 @@
+"""What a load balancer and a supervisor ask, without a token."""
+
+from http import HTTPMethod
+
+from bmprov.api.refusals import NotReady
+from bmprov.api.routing import ANYBODY, route
+from bmprov.api.services import Services
+from bmprov.api.shapes.health import Alive, Ready
+from bmprov.errors import Retryable
+
+
+class Health:
+    """Whether the service works."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @route(HTTPMethod.GET, "/healthz", roles=ANYBODY, answers={200: Alive})
+    def alive(self) -> Alive:
+        """Tell that the process answers."""
+        return Alive()
+
+    @route(HTTPMethod.GET, "/readyz", roles=ANYBODY, answers={200: Ready})
+    def ready(self) -> Ready:
+        """Tell that the database and Redis answer too.
+
+        Without Redis requests are still accepted, but nothing that they begin goes on until it is back.
+        """
+        try:
+            with self._services.store.read() as transaction:
+                transaction.tokens.get("")
+        except Retryable:
+            raise NotReady("the database does not answer", "that it runs, and the setting `database`") from None
+        try:
+            self._services.queue.ping()
+        except Retryable:
+            raise NotReady("Redis does not answer", "that it runs, and the setting `redis`") from None
+        return Ready()

@@ -1,0 +1,112 @@
+"""Routes of images: the catalogue's entries are rows, their bytes are in the image store."""
+
+import hashlib
+import uuid
+from http import HTTPMethod
+from io import BufferedReader
+
+from bmprov.api.body import Body
+from bmprov.api.routing import ADMINS, API, READERS, route
+from bmprov.api.services import Services
+from bmprov.api.shapes.base import Key, Label
+from bmprov.api.shapes.image import ImageList, ImageOut, ImageUpload
+from bmprov.errors import Conflict, NotFound
+from bmprov.model import Image
+from bmprov.orders import Caller
+from bmprov.store import Transaction
+from images.blobs import Blob
+
+_ALL = f"{API}/images"
+_ONE = f"{_ALL}/{{name}}"
+_LOCK = "images"
+
+
+class Images:
+    """Disk images that machines can be deployed with."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @route(HTTPMethod.PUT, _ONE, roles=ADMINS, answers={200: ImageOut})
+    def put(self, name: Label, query: ImageUpload, upload: Body, caller: Caller) -> ImageOut:
+        """Add an image: the body is its bytes, of any length.
+
+        A name is never given to other bytes: an instance would not be what its image is. The same bytes under the same
+        name again are answered like the first time, so that an upload may be tried again.
+        """
+        known = self._named(name)
+        if known is not None:
+            return ImageOut.of(_same(known, hashlib.file_digest(upload, "sha256").hexdigest()))
+        blob = self._services.images.add(BufferedReader(upload), expected_sha256=query.sha256, format=query.format)
+        with self._services.store.write() as transaction:
+            transaction.one_at_a_time(_LOCK)
+            image = self._enter(transaction, name, query, blob)
+            detail = f"{name}, sha256 {blob.sha256}"
+            transaction.events.add("image added", actor=caller.name, origin=caller.origin, detail=detail)
+        return ImageOut.of(image)
+
+    @route(HTTPMethod.GET, _ALL, roles=READERS, answers={200: ImageList})
+    def all(self) -> ImageList:
+        """List the images by name."""
+        with self._services.store.read() as transaction:
+            return ImageList(images=[ImageOut.of(image) for image in transaction.images.all()])
+
+    @route(HTTPMethod.GET, _ONE, roles=READERS, answers={200: ImageOut})
+    def one(self, name: Key) -> ImageOut:
+        """Show an image."""
+        image = self._named(name)
+        if image is None:
+            raise _no_image(name)
+        return ImageOut.of(image)
+
+    @route(HTTPMethod.DELETE, _ONE, roles=ADMINS, answers={204: None})
+    def remove(self, name: Key, caller: Caller) -> None:
+        """Remove an image that no instance uses."""
+        with self._services.store.write() as transaction:
+            transaction.one_at_a_time(_LOCK)
+            image = transaction.images.named(name)
+            if image is None:
+                raise _no_image(name)
+            detail = f"{image.name}, sha256 {image.sha256}"
+            transaction.events.add("image removed", actor=caller.name, origin=caller.origin, detail=detail)
+            if transaction.images.remove(image):
+                self._services.images.remove(image.sha256)
+
+    def _named(self, name: str) -> Image | None:
+        with self._services.store.read() as transaction:
+            return transaction.images.named(name)
+
+    def _enter(self, transaction: Transaction, name: str, query: ImageUpload, blob: Blob) -> Image:
+        """The entry of bytes that are in the store.
+
+        Raises:
+            Conflict: another request took the name, or removed the same bytes, while they were being sent.
+        """
+        known = transaction.images.named(name)
+        if known is not None:
+            return _same(known, blob.sha256)
+        if not self._services.images.has(blob.sha256):
+            raise Conflict(f"the bytes of image '{name}' were removed by another request", "send them again")
+        image = Image(
+            id=str(uuid.uuid4()),
+            name=name,
+            format=blob.format,
+            sha256=blob.sha256,
+            size_bytes=blob.size_bytes,
+            raw_sha256=blob.raw_sha256,
+            raw_size_bytes=blob.raw_size_bytes,
+            arch=query.arch,
+            created_at=transaction.now,
+        )
+        transaction.images.add(image)
+        return image
+
+
+def _same(known: Image, sha256: str) -> Image:
+    if known.sha256 != sha256:
+        raise Conflict(f"there is an image named '{known.name}' already", "choose another name, or remove it first")
+    return known
+
+
+def _no_image(name: str) -> NotFound:
+    return NotFound(f"there is no image '{name}'", "look with `bmprov image list`")

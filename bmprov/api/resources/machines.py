@@ -1,0 +1,85 @@
+"""Routes of machines."""
+
+from http import HTTPMethod
+
+from bmprov.api.routing import ADMINS, API, OPERATORS, READERS, route
+from bmprov.api.services import Services
+from bmprov.api.shapes.base import Key
+from bmprov.api.shapes.machine import (
+    Enrolled,
+    MachineFilter,
+    MachineIn,
+    MachineList,
+    MachineOut,
+    MaintenanceOrder,
+    PowerOrder,
+)
+from bmprov.api.shapes.operation import OperationBegun, OperationOut
+from bmprov.errors import NotFound
+from bmprov.model import Operation
+from bmprov.orders import Caller
+
+_ALL = f"{API}/machines"
+_ONE = f"{_ALL}/{{name}}"
+
+
+class Machines:
+    """Physical servers, by name or id."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @route(HTTPMethod.POST, _ALL, roles=ADMINS, answers={202: Enrolled})
+    def enrol(self, body: MachineIn, caller: Caller) -> Enrolled:
+        """Enter a machine and begin to inspect it."""
+        machine, operation = self._services.orders.enrol(body.to_order(), caller)
+        self._services.nudge(operation)
+        return Enrolled(machine=MachineOut.of(machine, operation), operation=OperationOut.of(operation))
+
+    @route(HTTPMethod.GET, _ALL, roles=READERS, answers={200: MachineList})
+    def all(self, query: MachineFilter) -> MachineList:
+        """List the machines by name."""
+        with self._services.store.read() as transaction:
+            machines = transaction.machines.all(query.site, query.state)
+            unfinished = transaction.operations.all(limit=len(machines) + 1, unfinished=True)
+        running = {operation.machine_id: operation for operation in unfinished}
+        return MachineList(machines=[MachineOut.of(machine, running.get(machine.id)) for machine in machines])
+
+    @route(HTTPMethod.GET, _ONE, roles=READERS, answers={200: MachineOut})
+    def one(self, name: Key) -> MachineOut:
+        """Show a machine, its NICs, its power, and what is being done to it."""
+        with self._services.store.read() as transaction:
+            machine = transaction.machines.named(name)
+            if machine is None:
+                raise NotFound(f"there is no machine '{name}'", "look with `bmprov machine list`")
+            return MachineOut.of(machine, transaction.operations.unfinished_of(machine.id))
+
+    @route(HTTPMethod.DELETE, _ONE, roles=ADMINS, answers={204: None})
+    def remove(self, name: Key, caller: Caller) -> None:
+        """Forget a machine that no instance has."""
+        self._services.orders.remove(name, caller)
+
+    @route(HTTPMethod.PUT, f"{_ONE}/maintenance", roles=OPERATORS, answers={200: MachineOut})
+    def maintain(self, name: Key, body: MaintenanceOrder, caller: Caller) -> MachineOut:
+        """Set or end a machine's maintenance."""
+        machine = self._services.orders.maintenance(name, body.reason, caller)
+        return self.one(machine.id)
+
+    @route(HTTPMethod.POST, f"{_ONE}/power", roles=OPERATORS, answers={202: OperationBegun})
+    def power(self, name: Key, body: PowerOrder, caller: Caller) -> OperationBegun:
+        """Begin to switch a machine."""
+        return self._begun(self._services.orders.power(name, body.action, caller))
+
+    @route(HTTPMethod.POST, f"{_ONE}/inspect", roles=OPERATORS, answers={202: OperationBegun})
+    def inspect(self, name: Key, caller: Caller) -> OperationBegun:
+        """Begin to inspect a machine; one in `error` comes back into the pool by it."""
+        return self._begun(self._services.orders.inspect(name, caller))
+
+    @route(HTTPMethod.POST, f"{_ONE}/release", roles=OPERATORS, answers={202: OperationBegun})
+    def release(self, name: Key, caller: Caller) -> OperationBegun:
+        """Begin to give a machine back, whatever instance has it."""
+        return self._begun(self._services.orders.release(name, caller))
+
+    def _begun(self, operation: Operation) -> OperationBegun:
+        self._services.nudge(operation)
+        return OperationBegun.of(operation)

@@ -1,0 +1,173 @@
+"""The API as a process: gunicorn with threads, over TLS 1.2 and newer, until SIGTERM.
+
+The application is built in each process after the fork, because no connection to a database or to Redis survives one.
+Who calls `serve` has set up logging: gunicorn's own log goes to Python's root logger, the access log to structlog.
+"""
+
+import errno
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from bmprov import tls
+from bmprov.api.app import create_app
+from bmprov.api.services import Services
+from bmprov.errors import Fatal
+from bmprov.orders import Orders
+from bmprov.queue import JobQueue
+from bmprov.settings import Settings
+from bmprov.store import Store
+from bmprov.vault import Vault
+from images.blobs import ImageStore
+
+STALLED_S = 30.0
+"""How long a client may send or take nothing in the middle of a request before its thread is given to another."""
+
+LINGER_S = 0.05
+"""How long a connection that is being closed may hold up the others."""
+
+_ABANDONED_S = 3600.0
+_BACKLOG = 1024
+_CONNECTIONS = 4096
+_KEEPALIVE_S = 15
+_GRACE_S = 20
+
+
+def build(settings: Settings) -> Services:
+    """The services that these settings describe.
+
+    Raises:
+        Fatal: the key file or the database's address is not usable.
+    """
+    store = Store(settings.database, pool_size=settings.api.threads)
+    vault = Vault.from_file(settings.key_file)
+    orders = Orders(store, vault, reservation_s=settings.api.reservation_s, freshness_s=settings.watch.freshness_s)
+    return Services(store, JobQueue(settings.redis), orders, ImageStore(settings.images))
+
+
+def serve(settings: Settings) -> None:
+    """Serve the API until SIGTERM; requests under way are finished first. Ends the process.
+
+    Raises:
+        Fatal: the certificate is not usable, or the address cannot be listened on.
+        Retryable: the database does not answer.
+    """
+    api = settings.api
+    tls.ensure(api.certificate, api.key, tls.names_of(api.listen))
+    context = tls_context(settings)
+    services = build(settings)  # wrong settings are told here, in one sentence, and not by each process
+    services.images.sweep(time.time() - _ABANDONED_S)
+    services.store.migrate()
+    services.store.close()  # before any fork
+    listener = listen(api.listen, api.port)
+    options = {
+        "bind": f"fd://{listener.detach()}",
+        "workers": api.processes,
+        "threads": api.threads,
+        "worker_class": "gthread",
+        "worker_connections": _CONNECTIONS,
+        "keepalive": _KEEPALIVE_S,
+        "graceful_timeout": _GRACE_S,
+        "certfile": str(api.certificate),
+        "keyfile": str(api.key),
+        "ssl_context": lambda _config, _default: context,
+        "logger_class": _RootLogger,
+        "forwarded_allow_ips": "",  # no proxy's word is taken for who calls
+        "control_socket_disable": True,
+    }
+    _Gunicorn(options, lambda: create_app(build(settings))).run()
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        Fatal: the address is in use, or not this host's.
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        return socket.create_server((address, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        check = {
+            errno.EADDRINUSE: "another process listens there: look with `ss -ltnp`, and at the setting `api.port`",
+            errno.EACCES: "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+        }
+        raise Fatal(
+            f"the API cannot listen on {address} port {port} ({error.strerror})",
+            check.get(error.errno or 0, "the setting `api.listen`"),
+        ) from error
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext:
+    """One TLS context for all connections, so that a client may resume its session.
+
+    Raises:
+        Fatal: the certificate and the key are not usable, or not a pair.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _ImpatientSocket
+    try:
+        context.load_cert_chain(settings.api.certificate, settings.api.key)
+    except OSError as error:
+        raise Fatal(
+            f"{settings.api.certificate} and {settings.api.key} are not usable ({error})", "they must be a pair, in PEM"
+        ) from error
+    return context
+
+
+class _ImpatientSocket(ssl.SSLSocket):
+    """A connection that waits for its client for so long and no longer.
+
+    gunicorn sets its connections to blocking without a limit: sixteen clients that send half a request and then
+    nothing would hold all threads for ever. And it waits two seconds for the other side of a connection that it
+    closes, in the loop that accepts the others.
+    """
+
+    ending = False
+
+    def settimeout(self, value: float | None) -> None:
+        limit = LINGER_S if self.ending else STALLED_S
+        super().settimeout(limit if value is None else min(value, limit))
+
+    def shutdown(self, how: int) -> None:
+        self.ending = True
+        super().shutdown(how)
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - Python's signature
+        self.settimeout(None if flag else 0.0)
+
+
+class _RootLogger(Logger):  # type: ignore[misc] # gunicorn ships no types
+    """gunicorn's log, handed on to Python's root logger instead of being formatted by gunicorn."""
+
+    def setup(self, cfg: Any) -> None:  # noqa: ANN401 - gunicorn's untyped settings
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.INFO)
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
+    """gunicorn without its command line, its settings files and its environment variables."""
+
+    def __init__(self, options: dict[str, Any], load: Callable[[], Flask]) -> None:
+        self._options = options
+        self._load = load
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Take the options that were handed in."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Build the application; called in each process."""
+        return self._load()

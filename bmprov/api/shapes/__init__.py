@@ -1,0 +1,1 @@
+"""What goes over the wire: the models that check requests, shape answers, and describe both in the OpenAPI document."""

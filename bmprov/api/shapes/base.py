@@ -1,0 +1,40 @@
+"""What all shapes share."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")]
+"""The name of something: letters, digits, `.`, `_` and `-`, at most 64, beginning and ending with a letter or digit."""
+
+Key = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""The name or the id of something, in a path. PostgreSQL takes no NUL in a text."""
+
+Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""One line of free text."""
+
+Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9A-Fa-f]{64}$")]
+"""A SHA-256 in hexadecimal."""
+
+
+class Request(BaseModel):
+    """What a caller sends. A field that nobody knows is refused, because a misspelt one would be ignored in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Reply(BaseModel):
+    """What the service answers."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+def moment(seconds: float) -> datetime:
+    """A time of ours as RFC 3339 has it, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def moment_or_none(seconds: float | None) -> datetime | None:
+    """The same for a time that may not have come."""
+    return None if seconds is None else moment(seconds)

@@ -1,0 +1,128 @@
+"""Operations and their timelines."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import Field
+
+from bmprov.api.shapes.base import Label, Reply, Request, moment, moment_or_none
+from bmprov.lifecycle import Kind
+from bmprov.model import Operation, OperationState, StepRun
+from bmprov.power import PowerAction
+
+
+class OperationOut(Reply):
+    """Something that is being, or was, done to a machine."""
+
+    id: str
+    kind: Kind
+    action: PowerAction | None
+    state: OperationState
+    step: str | None
+    attempt: int
+    machine: str
+    site: str
+    instance: str | None
+    requested_by: str
+    waiting_for: str
+    wait_until: datetime | None
+    message: str | None
+    error: str | None
+    check: str | None
+    created_at: datetime
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, operation: Operation) -> Self:
+        """An operation as the API shows it."""
+        return cls(**_fields(operation))
+
+
+class StepOut(Reply):
+    """One run of one step."""
+
+    name: str
+    attempt: int
+    started_at: datetime
+    ended_at: datetime
+    outcome: str = Field(description="done, wait, retry or fail")
+    detail: str
+
+
+class Progress(Reply):
+    """How much of the image the machine has written."""
+
+    done_bytes: int
+    total_bytes: int
+
+
+class OperationDetail(OperationOut):
+    """An operation with its timeline, and how far the image is written while it is being written."""
+
+    progress: Progress | None
+    steps: list[StepOut]
+
+    @classmethod
+    def with_steps(cls, operation: Operation, steps: list[StepRun], progress: tuple[int, int] | None) -> Self:
+        """An operation with everything that is known about it."""
+        told = Progress(done_bytes=progress[0], total_bytes=progress[1]) if progress else None
+        return cls(**_fields(operation), progress=told, steps=[_step(run) for run in steps])
+
+
+class OperationBegun(Reply):
+    """The operation that a request began, or found under way already: to be polled."""
+
+    operation: OperationOut
+
+    @classmethod
+    def of(cls, operation: Operation) -> Self:
+        """The answer to a request that began an operation."""
+        return cls(operation=OperationOut.of(operation))
+
+
+class OperationList(Reply):
+    """Operations, newest first."""
+
+    operations: list[OperationOut]
+
+
+class OperationFilter(Request):
+    """Which operations to list."""
+
+    machine: Label | None = Field(None, description="only those of this machine")
+    id: str | None = Field(None, pattern="^[0-9a-f-]{1,36}$", description="only those whose id begins so, at most ten")
+    unfinished: bool = Field(False, description="only those under way")
+    limit: int = Field(100, ge=1, le=10_000)
+
+
+def _fields(operation: Operation) -> dict[str, Any]:
+    return {
+        "id": operation.id,
+        "kind": operation.kind,
+        "action": operation.action,
+        "state": operation.state,
+        "step": operation.step,
+        "attempt": operation.attempt,
+        "machine": operation.machine_name,
+        "site": operation.site,
+        "instance": operation.instance_id,
+        "requested_by": operation.requested_by,
+        "waiting_for": operation.waiting_for,
+        "wait_until": moment_or_none(operation.wait_until),
+        "message": operation.message or None,
+        "error": operation.error or None,
+        "check": operation.check or None,
+        "created_at": moment(operation.created_at),
+        "finished_at": moment_or_none(operation.finished_at),
+    }
+
+
+def _step(run: StepRun) -> StepOut:
+    return StepOut(
+        name=run.step,
+        attempt=run.attempt,
+        started_at=moment(run.started_at),
+        ended_at=moment(run.ended_at),
+        outcome=run.outcome,
+        detail=run.detail,
+    )

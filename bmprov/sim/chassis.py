@@ -1,0 +1,81 @@
+"""What a BMC moves: the power of its machine, and the boot flags that its firmware reads.
+
+`Chassis` is what a simulated machine shows to its BMC, whatever that BMC speaks. The flags are those of IPMI 2.0,
+section 28.13, boot option parameter 5.
+"""
+
+from typing import Protocol
+
+from bmprov.power import BootDevice, BootOverride, Power, PowerAction
+
+_VALID, _PERSISTENT, _UEFI = 0x80, 0x40, 0x20
+_DEVICES = {1: BootDevice.NETWORK, 2: BootDevice.DISK}
+_NO_FLAGS = bytes(5)
+
+
+class BootFlags:
+    """The boot flags as the BMC keeps them. The firmware takes them each time it starts."""
+
+    def __init__(self) -> None:
+        self.raw = _NO_FLAGS
+        """The five data bytes of boot option parameter 5, as they were written."""
+
+    @property
+    def uefi(self) -> bool:
+        """Whether a UEFI boot was asked for."""
+        return bool(self.raw[0] & _UEFI)
+
+    @property
+    def override(self) -> BootOverride:
+        """What is in force now. A device that no firmware here has, such as a floppy, counts as `DEFAULT`."""
+        if not self.raw[0] & _VALID:
+            return BootOverride(BootDevice.DEFAULT, once=False)
+        device = _DEVICES.get(self.raw[1] >> 2 & 0xF, BootDevice.DEFAULT)
+        return BootOverride(device, once=not self.raw[0] & _PERSISTENT)
+
+    def take(self) -> BootOverride:
+        """What is in force for the boot that begins now; flags for one boot are gone afterwards."""
+        taken = self.override
+        if taken.once:
+            self.raw = _NO_FLAGS
+        return taken
+
+
+class Chassis(Protocol):
+    """A machine as its BMC sees it.
+
+    A simulated machine fulfils this with a firmware. `press` returns at once; whatever takes time happens afterwards.
+    When the machine starts (`ON` while it is off, `CYCLE`, `RESET`) its firmware begins anew and calls `boot.take()` to
+    learn where to boot from; so it does when its operating system reboots by itself. `ON` of a machine that is on does
+    nothing.
+    """
+
+    @property
+    def power(self) -> Power:
+        """The power now, `ON` or `OFF`."""
+        ...
+
+    @property
+    def boot(self) -> BootFlags:
+        """The boot flags, which the BMC writes and the firmware takes."""
+        ...
+
+    def press(self, action: PowerAction) -> None:
+        """Do `action`. The BMC has already refused a `CYCLE`, `RESET` or `SOFT_OFF` of a machine that is off."""
+        ...
+
+
+class PlainChassis:
+    """A machine without firmware: it obeys at once and remembers which overrides it started with."""
+
+    def __init__(self) -> None:
+        self.power = Power.OFF
+        self.boot = BootFlags()
+        self.boots: list[BootOverride] = []
+
+    def press(self, action: PowerAction) -> None:
+        """Do `action` at once."""
+        was_off = self.power is Power.OFF
+        self.power = Power.OFF if action in (PowerAction.OFF, PowerAction.SOFT_OFF) else Power.ON
+        if self.power is Power.ON and (was_off or action is not PowerAction.ON):
+            self.boots.append(self.boot.take())

@@ -1,0 +1,103 @@
+"""The OpenAPI document and the API are one thing."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from openapi_spec_validator import validate
+
+from bmprov.api.openapi import table
+from bmprov.model import Machine
+from tests.bmprov.api.caller import Api, Contract
+
+DOCS = Path(__file__).parents[3] / "docs" / "api.md"
+
+
+def test_the_document_is_valid_openapi(contract: Contract) -> None:
+    """A validator that nobody here wrote accepts it, references and all."""
+    validate(contract.document)
+    assert contract.document["openapi"] == "3.1.0"
+
+
+def test_every_route_is_documented_and_every_documented_route_is_there(app: Flask, contract: Contract) -> None:
+    """The document lists neither more nor less than what is served."""
+    served = {
+        (method, re.sub(r"<(\w+)>", r"{\1}", rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD"}
+    }
+    documented = {(method.upper(), path) for path, methods in contract.document["paths"].items() for method in methods}
+    assert served == documented
+
+
+def test_docs_table_is_current(contract: Contract) -> None:
+    """The table of routes in docs/api.md is the document's own."""
+    current = table(contract.document)
+    assert current in DOCS.read_text(), f"put this table into docs/api.md:\n{current}"
+
+
+@pytest.fixture
+def callers(nobody: Api, admin: Api, cloud: Api) -> tuple[Api, Api, Api]:
+    return nobody, admin, cloud
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
+def test_a_real_answer_of_every_route_is_as_documented(
+    contract: Contract,
+    callers: tuple[Api, Api, Api],
+    image: str,
+    add_machine: Callable[..., Machine],
+    finish_all: Callable[[], None],
+    payload: Callable[..., dict[str, Any]],
+) -> None:
+    """A tour through all routes, each answering with success and with what its schema promises."""
+    nobody, admin, cloud = callers
+    api, new = "/api/v1", {"name": "rack9-01", "bmc": {"address": "fake://9", "user": "root", "password": "x"}}
+    spare, instance = f"{api}/machines/{add_machine().name}", f"{api}/instances/{payload()['virtualmachineid']}"
+    token = admin.post(f"{api}/tokens", json={"name": "a", "role": "viewer"}).get_json()["token"]["id"]
+    calls: list[tuple[Api, str, str, Any]] = [
+        (nobody, "GET", "/healthz", None),
+        (nobody, "GET", "/readyz", None),
+        (nobody, "GET", f"{api}/openapi.json", None),
+        (cloud, "POST", f"{api}/cloudstack/prepare", payload()),
+        (cloud, "POST", f"{api}/cloudstack/create", payload()),
+        (cloud, "POST", f"{api}/cloudstack/create", payload()),
+        (cloud, "POST", f"{api}/cloudstack/status", payload()),
+        (cloud, "POST", f"{api}/cloudstack/statuses", payload()),
+        (admin, "GET", f"{api}/instances", None),
+        (cloud, "GET", instance, None),
+        (cloud, "GET", f"{instance}/power", None),
+        (cloud, "POST", f"{api}/cloudstack/reboot", payload()),
+        (cloud, "POST", f"{api}/cloudstack/stop", payload()),
+        (cloud, "POST", f"{api}/cloudstack/start", payload()),
+        (cloud, "POST", f"{api}/cloudstack/delete", payload()),
+        (cloud, "POST", f"{api}/cloudstack/delete", payload()),
+        (admin, "POST", f"{spare}/inspect", None),
+        (cloud, "POST", f"{api}/cloudstack/create", payload(2)),
+        (admin, "POST", f"{spare}/release", None),
+        (admin, "POST", f"{spare}/power", {"action": "on"}),
+        (admin, "PUT", f"{spare}/maintenance", {"reason": "new fan"}),
+        (admin, "GET", spare, None),
+        (admin, "DELETE", spare, None),
+        (admin, "GET", f"{api}/machines", None),
+        (admin, "GET", f"{api}/operations", None),
+        (admin, "GET", f"{api}/images", None),
+        (admin, "GET", f"{api}/images/{image}", None),
+        (admin, "DELETE", f"{api}/images/{image}", None),
+        (admin, "GET", f"{api}/tokens", None),
+        (admin, "DELETE", f"{api}/tokens/{token}", None),
+        (admin, "GET", f"{api}/events", None),
+    ]
+    for caller, method, path, body in calls:
+        answer = caller(method, path, **({} if body is None else {"json": body}))
+        assert answer.status_code < HTTPStatus.BAD_REQUEST, (method, path, answer.text)
+        finish_all()
+    began = admin.post(f"{api}/machines", json=new).get_json()["operation"]["id"]
+    assert admin.get(f"{api}/operations/{began}").status_code == HTTPStatus.OK
+    assert admin.post(f"{api}/operations/{began}/cancel").status_code == HTTPStatus.OK
+    told = contract.document["paths"].values()
+    assert contract.seen == {one["operationId"] for methods in told for one in methods.values()}

@@ -1,0 +1,95 @@
+"""The image catalogue over the API."""
+
+import hashlib
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from bmprov.api.services import Services
+from tests.bmprov.api.caller import Api
+
+URL = "/api/v1/images"
+BYTES = bytes(range(256)) * 5000
+SHA256 = hashlib.sha256(BYTES).hexdigest()
+
+
+def put(admin: Api, name: str = "debian-12", *, data: bytes = BYTES, **query: str) -> TestResponse:
+    return admin.put(f"{URL}/{name}", data=data, query_string={"format": "raw"} | query)
+
+
+def test_an_image_is_added_and_shown(admin: Api, viewer: Api, services: Services) -> None:
+    """What is stored is what was sent; by name, by id and in the list."""
+    answer = put(admin, sha256=SHA256.upper(), arch="aarch64")
+    assert answer.status_code == HTTPStatus.OK, answer.text
+    told = answer.get_json()
+    assert (told["sha256"], told["size_bytes"], told["arch"]) == (SHA256, len(BYTES), "aarch64")
+    assert viewer.get(f"{URL}/debian-12").get_json() == viewer.get(f"{URL}/{told['id']}").get_json() == told
+    assert viewer.get(URL).get_json() == {"images": [told]}
+    assert services.images.has(SHA256)
+
+
+def test_bytes_that_arrive_changed_are_refused(admin: Api) -> None:
+    """422, and nothing is kept."""
+    assert put(admin, sha256="0" * 64).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert admin.get(URL).get_json() == {"images": []}
+
+
+def test_the_same_image_again_is_the_same(admin: Api) -> None:
+    """A retry of an upload succeeds, with and without the checksum."""
+    first = put(admin).get_json()
+    assert put(admin).get_json() == put(admin, sha256=SHA256).get_json() == first
+
+
+def test_a_name_is_never_given_to_other_bytes(admin: Api) -> None:
+    """409: an instance that was deployed with it would not be what its image is."""
+    put(admin)
+    assert put(admin, data=b"other" * 1000).status_code == HTTPStatus.CONFLICT
+    assert put(admin, data=b"other" * 1000, sha256="0" * 64).status_code == HTTPStatus.CONFLICT
+    assert admin.get(f"{URL}/debian-12").get_json()["sha256"] == SHA256
+
+
+def test_bytes_go_with_the_last_name(admin: Api, services: Services) -> None:
+    """Two names for the same bytes: the file stays until neither is left."""
+    put(admin, "a")
+    put(admin, "b")
+    assert admin.delete(f"{URL}/a").status_code == HTTPStatus.NO_CONTENT
+    assert services.images.has(SHA256)
+    assert admin.delete(f"{URL}/b").status_code == HTTPStatus.NO_CONTENT
+    assert not services.images.has(SHA256)
+    assert admin.delete(f"{URL}/b").status_code == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.usefixtures("machine")
+def test_an_image_in_use_stays(admin: Api, cloud: Api, image: str, payload: Callable[..., dict[str, Any]]) -> None:
+    """409 while an instance has it."""
+    cloud.post("/api/v1/cloudstack/prepare", json=payload())
+    assert admin.delete(f"{URL}/{image}").status_code == HTTPStatus.CONFLICT
+    assert admin.get(f"{URL}/{image}").status_code == HTTPStatus.OK
+
+
+def test_adding_and_removing_are_events(admin: Api) -> None:
+    """With the name and the checksum."""
+    put(admin)
+    admin.delete(f"{URL}/debian-12")
+    removed, added = admin.get("/api/v1/events").get_json()["events"]
+    assert (added["what"], removed["what"]) == ("image added", "image removed")
+    assert (added["actor"], added["detail"]) == ("the-admin", f"debian-12, sha256 {SHA256}")
+
+
+def test_an_upload_may_be_larger_than_any_json(admin: Api) -> None:
+    """The limit of a JSON body is not an image's."""
+    assert put(admin, data=b"\0" * (9 * 2**20)).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("query", ["format=qcow2", "sha256=xyz", "arch=vax", "colour=red"])
+def test_a_wrong_query_is_refused_before_the_upload(admin: Api, query: str) -> None:
+    """422."""
+    assert admin.put(f"{URL}/a?{query}", data=BYTES).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def test_an_image_that_is_not_there(viewer: Api) -> None:
+    """404."""
+    assert viewer.get(f"{URL}/nope").status_code == HTTPStatus.NOT_FOUND

@@ -1,0 +1,166 @@
+"""Machines over the API."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+
+from bmprov.api.services import Services
+from bmprov.lifecycle import State
+from bmprov.model import Machine
+from tests.bmprov.api.caller import Api
+
+NEW = {
+    "name": "rack1-07",
+    "bmc": {"address": "ipmi://10.1.0.7:623/", "user": "root", "password": "calvin", "cipher_suites": [17, 3]},
+    "nics": [{"mac": "52-54-00-AA-BB-01", "tag": "front"}, {"mac": "525400aabb02", "netboot": True}],
+    "cpus": 32,
+    "memory_mib": 131072,
+    "disk_gib": 960,
+    "tags": ["ssd", "gpu"],
+    "zone": "zone one",
+}
+URL = "/api/v1/machines"
+
+
+def test_a_machine_is_enrolled_and_its_inspection_begins(admin: Api, services: Services) -> None:
+    """202 with the machine and its first operation, which a worker has been told of."""
+    answer = admin.post(URL, json=NEW)
+    assert answer.status_code == HTTPStatus.ACCEPTED, answer.text
+    told = answer.get_json()
+    assert (told["machine"]["state"], told["operation"]["kind"]) == ("inspecting", "inspect")
+    assert services.queue.waiting(["default"]) == {told["operation"]["id"]}
+    assert told["machine"]["nics"] == [
+        {"mac": "52:54:00:aa:bb:01", "position": 0, "tag": "front", "netboot": False},
+        {"mac": "52:54:00:aa:bb:02", "position": 1, "tag": "", "netboot": True},
+    ]
+    assert told["machine"]["bmc"] == {"address": "ipmi://10.1.0.7:623", "cipher_suites": [17, 3]}
+
+
+def test_the_password_goes_in_and_never_comes_out(admin: Api, services: Services) -> None:
+    """Neither the answer nor any list has it; the database has it encrypted."""
+    texts = [admin.post(URL, json=NEW).text, admin.get(URL).text, admin.get(f"{URL}/rack1-07").text]
+    texts.append(admin.get("/api/v1/events").text)
+    assert not [text for text in texts if "calvin" in text]
+    with services.store.read() as transaction:
+        found = transaction.machines.named("rack1-07")
+    assert found is not None
+    assert b"calvin" not in found.bmc.sealed_password
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": "../etc"}, "'name'"),
+        ({"name": ""}, "'name'"),
+        ({"nics": [{"mac": "52:54:00:aa:bb"}]}, "'nics.0.mac': a MAC has twelve hexadecimal digits"),
+        ({"bmc": {"address": "http://10.0.0.1"}}, "'bmc.address': a BMC's address is a URL"),
+        ({"bmc": {"address": "ipmi://u:p@10.0.0.1"}}, "stand in fields of their own"),
+        ({"bmc": {"address": "ipmi://[::1"}}, "'bmc.address'"),
+        ({"bmc": {"address": "ipmi://10.0.0.1:99999"}}, "'bmc.address'"),
+        ({"cpus": -1}, "'cpus'"),
+        ({"memory_mib": 2**63}, "'memory_mib'"),
+        ({"zone": "a\nb"}, "'zone'"),
+        ({"arch": "sparc"}, "'arch'"),
+        ({"back_end": "fake"}, "'back_end'"),
+    ],
+)
+def test_a_wrong_field_is_named(admin: Api, change: dict[str, Any], says: str) -> None:
+    """422 with the field and what it should be; nothing is enrolled."""
+    answer = admin.post(URL, json=NEW | change)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert says in answer.get_json()["detail"]
+    assert admin.get(URL).get_json() == {"machines": []}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("ipmi://[fd00::7]:623", "ipmi://[fd00::7]:623"), ("IPMI://BMC7.example", "ipmi://bmc7.example")],
+)
+def test_an_address_is_kept_in_one_spelling(admin: Api, given: str, kept: str) -> None:
+    """The same BMC is the same address, whoever writes it."""
+    told = admin.post(URL, json=NEW | {"bmc": {"address": given}}).get_json()
+    assert told["machine"]["bmc"]["address"] == kept
+
+
+def test_a_machine_is_enrolled_once(admin: Api) -> None:
+    """409 for the same machine again."""
+    admin.post(URL, json=NEW)
+    assert admin.post(URL, json=NEW).status_code == HTTPStatus.CONFLICT
+
+
+def test_lists_are_by_site_and_state(viewer: Api, add_machine: Callable[..., Machine]) -> None:
+    """A filter that matches nothing gives an empty list."""
+    add_machine(1)
+    add_machine(2, State.ERROR)
+    add_machine(3, site="far")
+
+    def names(query: str) -> list[str]:
+        return [one["name"] for one in viewer.get(f"{URL}?{query}").get_json()["machines"]]
+
+    assert names("") == ["rack1-01", "rack1-02", "rack1-03"]
+    assert names("state=error") == ["rack1-02"]
+    assert names("site=far") == ["rack1-03"]
+    assert names("site=far&state=error") == []
+    assert viewer.get(f"{URL}?state=broken").status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+def test_a_machine_shows_what_is_being_done_to_it(operator: Api, machine: Machine) -> None:
+    """By name or by id, alone and in the list."""
+    begun = operator.post(f"{URL}/{machine.name}/power", json={"action": "soft-off"})
+    assert begun.status_code == HTTPStatus.ACCEPTED
+    operation = begun.get_json()["operation"]
+    assert (operation["kind"], operation["action"], operation["requested_by"]) == ("power", "soft-off", "the-operator")
+    assert operator.get(f"{URL}/{machine.id}").get_json()["operation"] == operation
+    assert operator.get(URL).get_json()["machines"][0]["operation"] == operation
+
+
+def test_asking_again_gives_the_operation_that_runs(operator: Api, machine: Machine) -> None:
+    """Two clicks are one operation; something else in between is refused."""
+    first = operator.post(f"{URL}/{machine.name}/power", json={"action": "on"}).get_json()
+    assert operator.post(f"{URL}/{machine.name}/power", json={"action": "on"}).get_json() == first
+    other = operator.post(f"{URL}/{machine.name}/power", json={"action": "off"})
+    assert (other.status_code, other.headers["Retry-After"]) == (HTTPStatus.CONFLICT, "1")
+
+
+def test_maintenance_is_set_and_ended(operator: Api, machine: Machine) -> None:
+    """With a reason and who set it; an empty reason ends it."""
+    told = operator.put(f"{URL}/{machine.name}/maintenance", json={"reason": " new fan "}).get_json()
+    assert (told["maintenance"], told["maintenance_by"]) == ("new fan", "the-operator")
+    told = operator.put(f"{URL}/{machine.name}/maintenance", json={"reason": ""}).get_json()
+    assert (told["maintenance"], told["maintenance_by"]) == (None, None)
+
+
+def test_an_illegal_order_is_refused_and_changes_nothing(operator: Api, machine: Machine) -> None:
+    """409 with what the machine can take; `available` has nothing to release."""
+    answer = operator.post(f"{URL}/{machine.name}/release")
+    assert answer.status_code == HTTPStatus.CONFLICT
+    assert answer.get_json()["check"] == "what it can take: inspect, reserve"
+    assert operator.get(f"{URL}/{machine.name}").get_json()["operation"] is None
+
+
+def test_a_machine_is_removed(admin: Api, machine: Machine) -> None:
+    """204, and it is gone; its removal is an event."""
+    assert admin.delete(f"{URL}/{machine.name}").status_code == HTTPStatus.NO_CONTENT
+    assert admin.get(f"{URL}/{machine.name}").status_code == HTTPStatus.NOT_FOUND
+    event = admin.get(f"/api/v1/events?machine={machine.name}").get_json()["events"][0]
+    assert (event["what"], event["actor"], event["origin"]) == ("remove", "the-admin", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("DELETE", "", None),
+        ("PUT", "/maintenance", {"reason": "x"}),
+        ("POST", "/power", {"action": "on"}),
+        ("POST", "/inspect", None),
+        ("POST", "/release", None),
+    ],
+)
+def test_a_machine_that_is_not_there(admin: Api, method: str, path: str, body: dict[str, str] | None) -> None:
+    """404 with its name, from every route."""
+    url = f"{URL}/nope{path}"
+    answer = admin(method, url, json=body) if body else admin(method, url)
+    assert (answer.status_code, answer.get_json()["detail"]) == (HTTPStatus.NOT_FOUND, "there is no machine 'nope'")

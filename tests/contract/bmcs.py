@@ -1,0 +1,295 @@
+"""Real BMCs for the tests: ipmi_sim, VirtualBMC's server and our simulated one, each with a machine to look at."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from bmprov.deadline import Deadline
+from bmprov.errors import BmcUnreachable
+from bmprov.power import BmcLogin, BootDevice, Power, PowerAction
+from bmprov.sim.bmc import Bmc
+from bmprov.sim.bmc_server import BmcEndpoint, serve_bmc
+from bmprov.sim.chassis import PlainChassis
+from bmprov.sim.ipmi.session import Account
+from bmprov.sim.ipmi.sessions import SessionLimits
+from worker.drivers.ipmi import IpmiDriver
+from worker.drivers.ipmi_lock import LocalBmcLock
+
+USER, PASSWORD = "admin", "secret"
+VIRTUAL_BMC = Path(__file__).with_name("virtual_bmc.py")
+
+CHASSIS = """#!/bin/sh
+# What ipmi_sim calls to move its machine: <program> 0x20 get|set <what> [value] ...; the state is files beside it.
+cd "$(dirname "$0")"
+action=$2
+shift 2
+[ "$action" = set ] && echo "$@" >> changes
+while [ $# -gt 0 ]; do
+    case "$action $1" in
+    "get power") echo "power:$(cat power)" ;;
+    "get boot") echo "boot:$(cat boot)" ;;
+    "set power") echo "$2" > power ;;
+    "set boot") echo "$2" > boot ;;
+    "set shutdown") echo 0 > power ;;
+    esac
+    [ "$action" = set ] && shift
+    shift
+done
+"""
+
+LAN = """name "bmprov"
+set_working_mc 0x20
+  startlan 1
+    addr 127.0.0.1 {port}
+    priv_limit admin
+    allowed_auths_callback none md2 md5 straight
+    allowed_auths_user none md2 md5 straight
+    allowed_auths_operator none md2 md5 straight
+    allowed_auths_admin none md2 md5 straight
+    guid a123456789abcdefa123456789abcdef
+  endlan
+  chassis_control "{folder}/chassis 0x20"
+  user 2 true "{user}" "{password}" admin 10 none md2 md5 straight
+"""
+
+EMULATION = """mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
+mc_enable 0x20
+"""
+
+
+class Machine(Protocol):
+    """A machine behind a BMC, seen from the other side.
+
+    `tells_boot`: the BMC reads its boot override back as valid.
+    """
+
+    login: BmcLogin
+    tells_boot: bool
+    speaks_suite_3: bool
+
+    def power(self) -> Power: ...
+
+    def netboots(self) -> bool:
+        """Whether the network is where it will boot from."""
+        ...
+
+    def changes(self) -> int:
+        """How often somebody moved its power."""
+        ...
+
+
+class SimulatedMachine:
+    """A machine with our simulated BMC, in the test's own process."""
+
+    tells_boot = True
+
+    def __init__(
+        self, hall: "SimulatedBmcs", endpoint: BmcEndpoint, chassis: "CountingChassis", *, speaks_suite_3: bool
+    ) -> None:
+        self.speaks_suite_3 = speaks_suite_3
+        self.login = BmcLogin(f"ipmi://127.0.0.1:{endpoint.port}", USER, PASSWORD)
+        self.endpoint = endpoint
+        self.bmc = endpoint.bmc
+        self.faults = endpoint.bmc.faults
+        self.chassis = chassis
+        self._hall = hall
+
+    def power(self) -> Power:
+        return self.chassis.power
+
+    def netboots(self) -> bool:
+        return self.chassis.boot.override.device is BootDevice.NETWORK
+
+    def changes(self) -> int:
+        return self.chassis.presses
+
+    def open_sessions(self) -> int:
+        return self._hall.call(lambda: self.bmc.open_sessions(self._hall.loop.time()))
+
+
+class CountingChassis(PlainChassis):
+    """Counts how often it is pressed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.presses = 0
+
+    def press(self, action: PowerAction) -> None:
+        self.presses += 1
+        super().press(action)
+
+
+class SimulatedBmcs:
+    """Simulated BMCs on one event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, name="simulated BMCs")
+        self._endpoints: list[BmcEndpoint] = []
+        self._thread.start()
+
+    def start(self, suites: tuple[int, ...] = (17, 3), limits: SessionLimits | None = None) -> SimulatedMachine:
+        chassis = CountingChassis()
+        bmc = Bmc(chassis, Account(USER, PASSWORD), self.loop.call_later, suites=suites, limits=limits)
+        endpoint = asyncio.run_coroutine_threadsafe(serve_bmc(bmc), self.loop).result()
+        self._endpoints.append(endpoint)
+        return SimulatedMachine(self, endpoint, chassis, speaks_suite_3=3 in suites)
+
+    def call(self, function: Callable[[], int]) -> int:
+        """What `function` returns when it runs on the event loop."""
+        answer: Future[int] = Future()
+        self.loop.call_soon_threadsafe(lambda: answer.set_result(function()))
+        return answer.result()
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self.loop).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    async def _close(self) -> None:
+        for endpoint in self._endpoints:
+            endpoint.close()
+        await asyncio.sleep(0)  # transports close their sockets in the loop's next round
+
+
+@contextmanager
+def simulated_bmcs() -> Iterator[SimulatedBmcs]:
+    """Where simulated BMCs can be started."""
+    hall = SimulatedBmcs()
+    try:
+        yield hall
+    finally:
+        hall.stop()
+
+
+class IpmiSimMachine:
+    """A machine of OpenIPMI's ipmi_sim, whose state is files."""
+
+    tells_boot = False
+    speaks_suite_3 = True
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.login = BmcLogin(f"ipmi://127.0.0.1:{port}", USER, PASSWORD)
+        self._folder = folder
+
+    def power(self) -> Power:
+        return Power.ON if (self._folder / "power").read_text().strip() == "1" else Power.OFF
+
+    def netboots(self) -> bool:
+        return (self._folder / "boot").read_text().strip() == "pxe"
+
+    def changes(self) -> int:
+        log = self._folder / "changes"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return sum(not line.startswith("boot") for line in lines)
+
+
+@contextmanager
+def ipmi_sim(folder: Path) -> Iterator[IpmiSimMachine]:
+    """OpenIPMI's simulator: suite 3 only, and boot flags that are never marked valid."""
+    port = free_udp_port()
+    texts = {
+        "chassis": CHASSIS,
+        "lan.conf": LAN.format(port=port, folder=folder, user=USER, password=PASSWORD),
+        "sim.emu": EMULATION,
+        "power": "0",
+        "boot": "none",
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    (folder / "chassis").chmod(0o700)
+    (folder / "state").mkdir()
+    options = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"]
+    with running([program("ipmi_sim", "openipmi"), *options], folder):
+        machine = IpmiSimMachine(folder, port)
+        wait_for(machine.login)
+        yield machine
+
+
+class VirtualBmcMachine:
+    """A machine of `virtual_bmc.py`, which tells its state in a file."""
+
+    tells_boot = True
+    speaks_suite_3 = True
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.login = BmcLogin(f"ipmi://127.0.0.1:{port}", USER, PASSWORD)
+        self._folder = folder
+
+    def power(self) -> Power:
+        return Power(self._state()[0])
+
+    def netboots(self) -> bool:
+        return self._state()[1] == "network"
+
+    def changes(self) -> int:
+        return int(self._state()[2])
+
+    def _state(self) -> list[str]:
+        return (self._folder / "state").read_text().split()
+
+
+@contextmanager
+def virtual_bmc(folder: Path) -> Iterator[VirtualBmcMachine]:
+    """The server half of pyghmi as VirtualBMC runs it: always suite 3, and no power cycle."""
+    port = free_udp_port()
+    command = [sys.executable, str(VIRTUAL_BMC), str(port), str(folder / "state"), USER, PASSWORD]
+    with running(command, folder):
+        machine = VirtualBmcMachine(folder, port)
+        wait_for(machine.login)
+        yield machine
+
+
+@contextmanager
+def running(command: list[str], folder: Path) -> Iterator[None]:
+    """A server for as long as the block lasts, its output in a file."""
+    with (folder / "output").open("w") as output:
+        server = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program of a Debian package."""
+    path = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+    if path is None:
+        pytest.fail(f"{name} is missing: install the Debian package `{package}`")
+    return path
+
+
+def wait_for(login: BmcLogin) -> None:
+    """Return once the BMC answers."""
+    by = Deadline.after(20)
+    while True:
+        try:
+            IpmiDriver(login, LocalBmcLock()).read(by)
+        except BmcUnreachable:
+            if by.passed:
+                raise
+            time.sleep(0.02)  # the port is closed until the server has started, which tells nobody
+        else:
+            return
+
+
+def free_udp_port() -> int:
+    """A UDP port of 127.0.0.1 that nobody has at this moment."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port

@@ -1,0 +1,163 @@
+"""The one suite that every power driver passes, here IPMI against BMCs that others wrote and against our own."""
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyghmi.ipmi.private.simplesession import Session
+
+from bmprov.deadline import Deadline
+from bmprov.errors import BmcAuthFailed, BmcRefused, BmcUnreachable
+from bmprov.power import BootDevice, BootOverride, Power, PowerAction, PowerDriver
+from tests.contract.bmcs import Machine, ipmi_sim, simulated_bmcs, virtual_bmc
+from worker.drivers.ipmi import IpmiDriver
+from worker.drivers.ipmi_lock import LocalBmcLock
+
+NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
+NETWORK_ALWAYS = BootOverride(BootDevice.NETWORK, once=False)
+DISK_ALWAYS = BootOverride(BootDevice.DISK, once=False)
+NO_OVERRIDE = BootOverride(BootDevice.DEFAULT, once=False)
+SUITES = {"simulated, suites 17 and 3": (17, 3), "simulated, suite 17": (17,), "simulated, suite 3": (3,)}
+
+
+@pytest.fixture(params=["ipmi_sim", "VirtualBMC", *SUITES])
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
+    """A machine that is off, behind each kind of BMC in turn."""
+    if request.param == "ipmi_sim":
+        with ipmi_sim(tmp_path) as machine:
+            yield machine
+    elif request.param == "VirtualBMC":
+        with virtual_bmc(tmp_path) as machine:
+            yield machine
+    else:
+        with simulated_bmcs() as hall:
+            yield hall.start(suites=SUITES[request.param])
+
+
+@pytest.fixture
+def driver(machine: Machine) -> PowerDriver:
+    return IpmiDriver(machine.login, LocalBmcLock())
+
+
+def soon() -> Deadline:
+    return Deadline.after(10)
+
+
+def test_power_is_read_and_switched(driver: PowerDriver, machine: Machine) -> None:
+    """On and off return the power that reads back, which is the machine's."""
+    assert driver.read(soon()) is Power.OFF
+    assert driver.switch(PowerAction.ON, soon()) is Power.ON
+    assert (driver.read(soon()), machine.power()) == (Power.ON, Power.ON)
+    assert driver.switch(PowerAction.OFF, soon()) is Power.OFF
+    assert (driver.read(soon()), machine.power()) == (Power.OFF, Power.OFF)
+
+
+def test_asking_for_what_is_sends_no_change(driver: PowerDriver, machine: Machine) -> None:
+    """On of a machine that is on, and off and soft off of one that is off, succeed and move nothing."""
+    assert driver.switch(PowerAction.OFF, soon()) is Power.OFF
+    assert driver.switch(PowerAction.SOFT_OFF, soon()) is Power.OFF
+    assert machine.changes() == 0
+    driver.switch(PowerAction.ON, soon())
+    assert driver.switch(PowerAction.ON, soon()) is Power.ON
+    assert machine.changes() == 1
+
+
+@pytest.mark.parametrize("action", [PowerAction.CYCLE, PowerAction.RESET])
+def test_cycle_and_reset_leave_the_machine_on(driver: PowerDriver, machine: Machine, action: PowerAction) -> None:
+    """Cycle and reset switch on a machine that is off, and one that is on reads on afterwards."""
+    assert driver.switch(action, soon()) is Power.ON
+    assert machine.power() is Power.ON
+    before = machine.changes()
+    assert driver.switch(action, soon()) is Power.ON
+    assert machine.power() is Power.ON
+    assert machine.changes() > before
+
+
+def test_soft_off_is_accepted(driver: PowerDriver, machine: Machine) -> None:
+    """Soft off returns when it is accepted; these machines shut down at once."""
+    driver.switch(PowerAction.ON, soon())
+    driver.switch(PowerAction.SOFT_OFF, soon())
+    by = soon()
+    while machine.power() is not Power.OFF and not by.passed:
+        time.sleep(0.01)  # ipmi_sim's program runs after the answer
+    assert driver.read(soon()) is Power.OFF
+
+
+@pytest.mark.parametrize("override", [NETWORK_ONCE, NETWORK_ALWAYS])
+def test_boot_device_is_set_and_read_back(driver: PowerDriver, machine: Machine, override: BootOverride) -> None:
+    """The network, once or always, then the disk, then nothing: each is what the machine will boot from."""
+    driver.set_boot(override, soon())
+    assert machine.netboots()
+    assert driver.read_boot(soon()).device is (BootDevice.NETWORK if machine.tells_boot else BootDevice.DEFAULT)
+    driver.set_boot(DISK_ALWAYS, soon())
+    assert not machine.netboots()
+    assert driver.read_boot(soon()).device is (BootDevice.DISK if machine.tells_boot else BootDevice.DEFAULT)
+    driver.set_boot(override, soon())
+    driver.set_boot(NO_OVERRIDE, soon())
+    assert not machine.netboots()
+    assert driver.read_boot(soon()).device is BootDevice.DEFAULT
+
+
+def test_setting_the_same_boot_device_twice_succeeds(driver: PowerDriver, machine: Machine) -> None:
+    """A step that runs twice ends in the same world."""
+    driver.set_boot(NETWORK_ONCE, soon())
+    driver.set_boot(NETWORK_ONCE, soon())
+    assert machine.netboots()
+
+
+def test_wrong_password_is_told(machine: Machine) -> None:
+    """A wrong password is its own error, quickly, names the user and does not show the password."""
+    login = replace(machine.login, password="not the password")
+    began = time.monotonic()
+    with pytest.raises(BmcAuthFailed, match="'admin'") as caught:
+        IpmiDriver(login, LocalBmcLock()).read(soon())
+    assert time.monotonic() - began < 2
+    assert "not the password" not in str(caught.value)
+
+
+def test_unknown_user_is_told(machine: Machine) -> None:
+    """An unknown user is refused, or, where the BMC ignores it, named as what to check."""
+    login = replace(machine.login, user="nobody")
+    with pytest.raises((BmcAuthFailed, BmcUnreachable), match=r"user.*'nobody'"):
+        IpmiDriver(login, LocalBmcLock()).read(Deadline.after(4))
+
+
+def test_the_suite_costs_no_time(machine: Machine) -> None:
+    """Without a pinned suite the first session takes less than a second, and the suite is remembered."""
+    suites: dict[str, int] = {}
+    began = time.monotonic()
+    IpmiDriver(machine.login, LocalBmcLock(), suites).read(soon())
+    assert time.monotonic() - began < 1
+    assert suites[machine.login.address] in (17, 3)
+
+
+def test_a_pinned_suite_is_used(machine: Machine) -> None:
+    """With suite 3 pinned, a BMC that has it works and one without it is refused with words."""
+    login = replace(machine.login, cipher_suites=(3,))
+    suites: dict[str, int] = {}
+    pinned = IpmiDriver(login, LocalBmcLock(), suites)
+    if machine.speaks_suite_3:
+        pinned.read(soon())
+        assert suites == {login.address: 3}
+    else:
+        with pytest.raises(BmcRefused, match=r"no cipher suite in common \(offered: 3\)"):
+            pinned.read(soon())
+
+
+def test_a_hundred_calls_leave_nothing_behind(driver: PowerDriver) -> None:
+    """Sessions in a row leave no file descriptor, no thread, and nothing in pyghmi's tables."""
+    driver.read(soon())
+    gc.collect()
+    before = open_files(), threading.active_count()
+    for _ in range(100):
+        driver.read(soon())
+    assert (open_files(), threading.active_count()) == before
+    assert not Session.keepalive_sessions
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

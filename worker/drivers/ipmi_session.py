@@ -1,0 +1,181 @@
+"""Sessions on BMCs: logging in with the right suite and privilege, commands, logging out.
+
+IPMI 2.0, section 13. A login tries what the BMC may want instead (the other cipher suite, operator in place of
+administrator) and remembers the suite, so that only the first session with a BMC pays for it.
+"""
+
+import socket
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from urllib.parse import urlsplit
+
+from pyghmi.ipmi.private import constants
+
+from bmprov.deadline import Deadline
+from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmcUnreachable
+from bmprov.power import BmcLogin
+from worker.drivers.ipmi_wire import SUITES, Privilege, RoleRefused, SuiteRefused, Unanswered, Wire
+
+_PORT = 623
+_LOGINS = 5
+_GOODBYE_S = 0.5
+_CLOSE_SESSION = (0x06, 0x3C)
+_NO_PRIVILEGE = 0xD4
+_BUSY = {0xC0, 0xC3, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2}
+
+SuiteMemory = MutableMapping[str, int]
+"""BMC address to the cipher suite that it took last. A plain dictionary does, shared by the drivers of a process."""
+
+
+class CommandRefused(BmcRefused):
+    """The BMC answered a command with the completion code `code` (IPMI 2.0, table 5-2)."""
+
+    def __init__(self, address: str, what: str, code: int) -> None:
+        reason = constants.ipmi_completion_codes.get(code, "a code of its own")
+        check = "operator privilege of the user" if code == _NO_PRIVILEGE else "whether this BMC supports it"
+        super().__init__(f"BMC {address} refused to {what} ({code:#04x}: {reason})", f"check {check}")
+        self.code = code
+
+
+class BmcSilentAtLogin(BmcUnreachable):
+    """The BMC answers, and stops when it is told who logs in."""
+
+    def __init__(self, login: BmcLogin, waited_s: float) -> None:
+        super(BmcUnreachable, self).__init__(
+            f"BMC {login.address} stopped answering for {waited_s:.3g} s when user '{login.user}' logged in",
+            "check the user name (some BMCs ignore an unknown one) and the load of the BMC",
+        )
+
+
+class BmcNotThere(BmcUnreachable):
+    """The network says that nobody is there, which needs no waiting."""
+
+    def __init__(self, address: str, error: OSError) -> None:
+        super(BmcUnreachable, self).__init__(
+            f"BMC {address} is not there ({error.strerror or error})",
+            "check its address and its UDP port, and that IPMI over LAN is enabled",
+        )
+
+
+class IpmiSession:
+    """A session that is logged in."""
+
+    def __init__(self, wire: Wire, address: str) -> None:
+        self._wire = wire
+        self._address = address
+
+    def ask(self, what: str, netfn: int, command: int, data: Sequence[int] = ()) -> bytes:
+        """Send a command and return the answer's data. `what` follows "refused to" in the error.
+
+        Raises:
+            CommandRefused: any completion code that does not ask for patience.
+        """
+        answer = self._wire.raw_command(netfn, command, data=data)
+        code = answer["code"]
+        if code in _BUSY:
+            raise BmcBusy(f"BMC {self._address} is too busy to {what} ({code:#04x})", "wait, or reset the BMC")
+        if code:
+            raise CommandRefused(self._address, what, code)
+        return bytes(answer["data"])
+
+
+@contextmanager
+def ipmi_session(login: BmcLogin, memory: SuiteMemory, by: Deadline) -> Iterator[IpmiSession]:
+    """Log in, and log out whatever happens.
+
+    Raises:
+        BmcUnreachable: no answer before the deadline, or the network says that nobody is there.
+        BmcBusy, BmcAuthFailed, BmcRefused: as `PowerDriver` has them.
+    """
+    began_at = by.clock()
+    try:
+        wire = _log_in(login, memory, by)
+        try:
+            yield IpmiSession(wire, login.address)
+        finally:
+            _log_out(wire)
+    except Unanswered as silence:
+        raise _silence(login, by.clock() - began_at, name_sent=silence.name_sent) from silence
+    except OSError as error:
+        raise BmcNotThere(login.address, error) from error
+
+
+def _silence(login: BmcLogin, waited_s: float, *, name_sent: bool) -> BmcUnreachable:
+    return BmcSilentAtLogin(login, waited_s) if name_sent else BmcUnreachable(login.address, waited_s)
+
+
+def _log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline) -> Wire:
+    suites = _suites(login, memory)
+    privilege = Privilege.ADMINISTRATOR  # several BMCs let only administrators set the boot device
+    silences = 0
+    while True:
+        try:
+            wire = _attempt(login, suites[0], privilege, by)
+        except SuiteRefused:
+            suites = suites[1:]
+            if not suites:
+                raise _no_suite(login) from None
+        except RoleRefused:
+            if privilege is Privilege.OPERATOR:
+                raise BmcAuthFailed(login.address, login.user) from None
+            privilege = Privilege.OPERATOR
+        except Unanswered:
+            silences += 1
+            if silences == _LOGINS or by.passed:
+                raise
+            suites = suites[1:] + suites[:1]  # some are silent where they should refuse a suite
+        else:
+            memory[login.address] = wire.suite
+            return wire
+
+
+def _attempt(login: BmcLogin, suite: int, privilege: Privilege, by: Deadline) -> Wire:
+    sock = _connect(login)
+    try:
+        return Wire(sock, login, suite, privilege, by)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _connect(login: BmcLogin) -> socket.socket:
+    """A connected socket: strangers' datagrams never reach us, and a closed port is told at once."""
+    url = urlsplit(login.address)
+    # A host name is looked up here, and no deadline bounds that: addresses of BMCs are better given as numbers.
+    family, kind, _, _, address = socket.getaddrinfo(url.hostname, url.port or _PORT, type=socket.SOCK_DGRAM)[0]
+    sock = socket.socket(family, kind)
+    try:
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _suites(login: BmcLogin, memory: SuiteMemory) -> tuple[int, ...]:
+    """Suites to offer, in order: the one that did last time, then as pinned, else the strongest first."""
+    allowed = [number for number in login.cipher_suites or SUITES if number in SUITES]
+    if not allowed:
+        raise _no_suite(login)
+    known = memory.get(login.address)
+    return tuple(sorted(allowed, key=lambda number: number != known))
+
+
+def _no_suite(login: BmcLogin) -> BmcRefused:
+    offered = " or ".join(str(number) for number in login.cipher_suites or SUITES)
+    spoken = " or ".join(str(number) for number in SUITES)
+    return BmcRefused(
+        f"BMC {login.address} and this driver have no cipher suite in common (offered: {offered})",
+        f"enable suite {spoken} on the BMC, and check the suites pinned for it",
+    )
+
+
+def _log_out(wire: Wire) -> None:
+    """Close the session, and wait a moment for the answer: a BMC with one slot is then free for the next caller."""
+    wire.incommand = False
+    wire.lastpayload = None
+    wire.by = wire.by.within(_GOODBYE_S)
+    session_id = wire.sessionid.to_bytes(4, "little")
+    # Whoever is silent now has forgotten the session or will, by its own timeout.
+    with wire.socket, suppress(Unanswered, OSError):
+        wire.raw_command(*_CLOSE_SESSION, data=session_id)
