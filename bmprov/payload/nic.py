@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bmprov.errors import Invalid
 from bmprov.payload.reading import Reader
@@ -50,8 +50,10 @@ def parse_nics(instance: Reader, tags: tuple[str, ...]) -> tuple[NicRequest, ...
             raise Invalid(
                 f"two NICs of the instance have the same {key.replace('_', ' ')}", "look at them in CloudStack"
             )
+    if found and not any(nic.is_default for nic in found):
+        found[0] = replace(found[0], is_default=True)
     tagged = (*tags, *[""] * len(found))
-    return tuple(_with_tag(nic, tag) for nic, tag in zip(found, tagged, strict=False))
+    return tuple(replace(nic, tag=tag) for nic, tag in zip(found, tagged, strict=False))
 
 
 def normal_mac(text: str) -> str:
@@ -64,10 +66,6 @@ def normal_mac(text: str) -> str:
     if not _MAC.fullmatch(digits):
         raise ValueError(f"'{text[:40]}' is not a MAC")
     return ":".join(digits[place : place + 2] for place in range(0, 12, 2))
-
-
-def _with_tag(nic: NicRequest, tag: str) -> NicRequest:
-    return NicRequest(**{**vars(nic), "tag": tag})
 
 
 def _each(instance: Reader) -> Iterator[NicRequest]:

@@ -32,6 +32,10 @@ class Reader:
         """The value as it is."""
         return self._content.get(key)
 
+    def without(self, keys: re.Pattern[str]) -> dict[str, Any]:
+        """The entries whose keys do not match."""
+        return {key: value for key, value in self._content.items() if not keys.search(key)}
+
     def object(self, key: str) -> "Reader":
         """The object under `key`; an empty one when it is absent."""
         value = self._content.get(key)

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from bmprov.errors import Invalid
 from bmprov.model import Arch, BootMode
-from bmprov.payload.choice import Choice, parse_choice
+from bmprov.payload.choice import DETAILS, Choice, parse_choice
 from bmprov.payload.nic import NicRequest, parse_nics
 from bmprov.payload.reading import Reader
 from bmprov.payload.seed import Seed, host_name, parse_seed
@@ -17,7 +18,11 @@ from bmprov.payload.seed import Seed, host_name, parse_seed
 _INSTANCE = "cloudstack.vm.details"
 _MIB_BYTES = 2**20
 _ARCHES = {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "aarch64": Arch.AARCH64, "arm64": Arch.AARCH64}
-_BOOT_MODES = {"BIOS": BootMode.BIOS, "UEFI": BootMode.UEFI}
+_BOOT_MODES = {"bios": BootMode.BIOS, "uefi": BootMode.UEFI}
+# What an operator may change at any time (defaults, secrets) does not tell hosts apart.
+_CHANGING = re.compile("|".join([*(f"^{key}$" for key in DETAILS), "password|secret|token|key"]), re.IGNORECASE)
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ def parse_host(payload: Mapping[str, Any]) -> str:
     named = details.object("host").text("host")
     if named:
         return named
-    told = {key: details.raw(key) or {} for key in ("resourcemap", "host")}
+    told = {key: details.object(key).without(_CHANGING) for key in ("resourcemap", "host")}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -97,8 +102,8 @@ def parse_request(payload: Mapping[str, Any]) -> InstanceRequest:
         host=parse_host(payload),
         cpus=instance.figure("cpus"),
         memory_mib=_mib(instance),
-        arch=_ARCHES.get((instance.text("arch") or "").lower()),
-        boot_mode=_BOOT_MODES.get((instance.text("bootType") or "").upper()),
+        arch=_one_of(instance, "arch", _ARCHES),
+        boot_mode=_one_of(instance, "bootType", _BOOT_MODES),
         nics=parse_nics(instance, choice.nic_tags),
         choice=choice,
         seed=parse_seed(instance, hostname),
@@ -117,6 +122,16 @@ def prepare_answer(request: InstanceRequest, macs: Mapping[str, str], details: M
         if nic.nic_uuid in macs
     ]
     return {"nics": nics, "details": dict(details)}
+
+
+def _one_of(instance: Reader, key: str, known: Mapping[str, _T]) -> _T | None:
+    text = instance.text(key)
+    if text is None:
+        return None
+    found = known.get(text.lower())
+    if found is None:
+        raise Invalid(f"the payload's '{instance.key(key)}' is '{text[:40]}'", f"machines here are {', '.join(known)}")
+    return found
 
 
 def _mib(instance: Reader) -> int | None:

@@ -1,6 +1,7 @@
 """`make bench`: measures, prints ratios, asserts nothing. Results go to docs/benchmarks.md with the command."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ DEMO_IMAGE = "demo"
 
 def main() -> None:
     """Run the benches that were asked for."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the services that were started are ended
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--peers", action="store_true", help="install and measure OpenStack Ironic in the same run")
     parser.add_argument("--machines", type=int, default=1000, help="machines deployed at once")

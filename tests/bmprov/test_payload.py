@@ -166,6 +166,8 @@ def test_host_names(names: tuple[str | None, ...], label: str) -> None:
         (payload(cpus=-1), "'cloudstack.vm.details.cpus' is out of range"),
         (payload(cpus=True), "'cloudstack.vm.details.cpus' is not a whole number"),
         (payload(minRam=float("nan")), "'cloudstack.vm.details.minRam' is not a whole number"),
+        (payload(arch="s390x"), "'cloudstack.vm.details.arch' is 's390x': machines here are x86_64"),
+        (payload(bootType="netboot"), "'cloudstack.vm.details.bootType' is 'netboot'"),
         (payload(nics={}), "'cloudstack.vm.details.nics' is not a list"),
         (payload(nics=[nic(0, mac="nonsense")]), r"nics\[0\].mac' makes no sense"),
         (payload(nics=[nic(0, ip="10.1.1")]), r"nics\[0\].ip' is not an IP address"),
@@ -195,8 +197,8 @@ def test_the_host_is_named_or_digested() -> None:
     """Two hosts are told apart, and the same host is the same in `create` and in `statuses`."""
     assert parse_host({"externaldetails": {"host": {"host": "rack-1"}}}) == "rack-1"
     mine = parse_host(payload())
-    assert mine == parse_host({"externaldetails": {"host": {"rack": "r9"}, "resourcemap": {"cluster": "c7"}}})
-    assert mine != parse_host({"externaldetails": {"host": {"rack": "r8"}, "resourcemap": {"cluster": "c7"}}})
+    assert mine == parse_host({"externaldetails": {"host": {"bmc_password": "y"}, "resourcemap": {"cluster": "c7"}}})
+    assert mine != parse_host({"externaldetails": {"host": {}, "resourcemap": {"cluster": "c8"}}})
 
 
 def test_the_answer_to_prepare() -> None:

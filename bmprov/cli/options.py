@@ -1,0 +1,60 @@
+"""Options that many commands have."""
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from bmprov import settings
+from bmprov.cli import login
+from bmprov.cli.api import Api
+
+_T = TypeVar("_T")
+
+_CONNECTION = (
+    click.option("--endpoint", envvar="BMPROV_ENDPOINT", metavar="URL", help="The API: https://host:port."),
+    click.option("--token", envvar="BMPROV_TOKEN", help="A token; better in the environment than here."),
+    click.option("--ca", envvar="BMPROV_CA", metavar="FILE", help="Its CA or its own certificate, as PEM."),
+    click.option(
+        "--data",
+        envvar="BMPROV_DATA",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The folder of a `bmprov up`, whose client.ini says all that.",
+    ),
+)
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON.")
+
+
+def connected(command: Callable[..., _T]) -> Callable[..., _T]:
+    """Give a command the options that say where the API is, and an open `Api` as its first argument."""
+
+    @wraps(command)
+    def call(*, endpoint: str | None, token: str | None, ca: str | None, data: Path | None, **rest: Any) -> _T:  # noqa: ANN401 - the command's own options
+        with Api(login.find(endpoint, token, ca, data)) as api:
+            return command(api, **rest)
+
+    for option in reversed(_CONNECTION):
+        option(call)
+    return call
+
+
+def configured(command: Callable[..., _T]) -> Callable[..., _T]:
+    """Give a command the option `--config`, and the settings as its first argument."""
+
+    @click.option(
+        "--config",
+        envvar="BMPROV_CONFIG",
+        type=click.Path(path_type=Path),
+        default=settings.DEFAULT_PATH,
+        show_default=True,
+        help="The settings file.",
+    )
+    @wraps(command)
+    def call(*, config: Path, **rest: Any) -> _T:  # noqa: ANN401 - the command's own options
+        return command(settings.load(config), **rest)
+
+    return call

@@ -1,0 +1,117 @@
+"""What the commands print: tables and records for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_PIPE_COLUMNS = 400
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+_KIB = 1024
+
+COLOURS = {
+    "available": "green",
+    "active": "bold green",
+    "succeeded": "green",
+    "on": "green",
+    "done": "green",
+    "error": "bold red",
+    "failed": "bold red",
+    "fail": "bold red",
+    "cancelled": "yellow",
+    "retry": "yellow",
+    "unknown": "yellow",
+    "waiting": "cyan",
+    "running": "cyan",
+    "wait": "cyan",
+    "deploying": "cyan",
+}
+"""Words of the service that have a colour wherever they stand."""
+
+
+def console() -> Console:
+    """Standard output. A pipe gets whole lines: what is cut to fit a screen is no use to `grep`."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PIPE_COLUMNS)
+
+
+def print_json(value: object) -> None:
+    """Print JSON, indented, with every character as it is."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
+    """Print a table, or the sentence `empty` when it has no rows."""
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*(word(cell) for cell in row))
+    console().print(table if table.row_count else Text(empty, style="dim"), no_wrap=not sys.stdout.isatty())
+
+
+def print_record(fields: Iterable[tuple[str, object]]) -> None:
+    """Print names and values, one a line; a value of None is left out."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in fields:
+        if value not in (None, "", []):
+            table.add_row(name, word(value))
+    console().print(table)
+
+
+def word(value: object) -> Text:
+    """A value as text, in the colour of its word if it has one. Never read as rich's markup."""
+    text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else "" if value is None else str(value)
+    return Text(text, style=COLOURS.get(text, ""))
+
+
+def moment(told: str | None) -> datetime | None:
+    """A time as the API tells it."""
+    return datetime.fromisoformat(told) if told else None
+
+
+def clock(told: str | None) -> str:
+    """A time in the operator's own time zone."""
+    at = moment(told)
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def age(told: str | None) -> str:
+    """How long ago a time is."""
+    at = moment(told)
+    return f"{span((datetime.now(UTC) - at).total_seconds())} ago" if at else ""
+
+
+def span(seconds: float) -> str:
+    """A length of time: `0.03 s`, `8.2 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`."""
+    if seconds < 1:
+        return f"{max(seconds, 0.0):.2f} s"
+    if seconds < _MINUTE_S:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR_S:
+        return f"{int(seconds // _MINUTE_S)} min {int(seconds % _MINUTE_S)} s"
+    if seconds < _DAY_S:
+        return f"{int(seconds // _HOUR_S)} h {int(seconds % _HOUR_S // _MINUTE_S)} min"
+    return f"{int(seconds // _DAY_S)} d {int(seconds % _DAY_S // _HOUR_S)} h"
+
+
+def size(size_bytes: int) -> str:
+    """A size: `512 B`, `8.0 MiB`, `1.2 GiB`."""
+    if size_bytes < _KIB:
+        return f"{size_bytes} B"
+    value = float(size_bytes)
+    for unit in ("KiB", "MiB", "GiB"):
+        value /= _KIB
+        if value < _KIB:
+            return f"{value:.1f} {unit}"
+    return f"{value / _KIB:.1f} TiB"
+
+
+def power(machine: dict[str, Any]) -> str:
+    """The power of a machine in a table's cell: what was read last, and that reading fails when it does."""
+    reading = machine["power"]
+    return f"{reading['power']} (stale)" if reading["error"] else str(reading["power"])
