@@ -104,7 +104,7 @@ class _Settlement:
         if current.cancelled_by:
             operations.finish(current, machine, OperationState.CANCELLED, error=f"cancelled by {current.cancelled_by}")
             return None, machine
-        return self._store(outcome, current, machine), machines.get(machine.id) or machine
+        return self._store(outcome, current, machine), machine
 
     def _store(self, outcome: Outcome, current: Operation, machine: Machine) -> Operation | None:
         match outcome:

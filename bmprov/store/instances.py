@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from bmprov.lifecycle import Kind
 from bmprov.model import Instance, Machine, PowerReading
@@ -60,18 +60,14 @@ class Instances:
         self._connection.execute(update(schema.machines).where(mine).values(instance_id=None, reserved_until=None))
 
     def power_facts(self, instance_id: str, cloud: str | None = None) -> PowerFacts | None:
-        """What the power of one instance is told from."""
-        query = _power_query().where(_I.id == instance_id)
-        query = query.where(_I.cloud == cloud) if cloud is not None else query
-        row = self._connection.execute(query).first()
-        return _power_facts(row) if row else None
+        """What the power of one instance is told from; with `cloud`, only when it is that cloud's."""
+        row = self._connection.execute(_POWER_OF_ONE, {"wanted": instance_id}).first()
+        return None if row is None or cloud not in (None, row.cloud) else _power_facts(row)
 
     def power_facts_of_host(self, cloud: str, host: str) -> list[PowerFacts]:
         """The same for all instances of one CloudStack host."""
-        return [
-            _power_facts(row)
-            for row in self._connection.execute(_power_query().where(_I.cloud == cloud, _I.host == host))
-        ]
+        rows = self._connection.execute(_POWER_OF_HOST, {"its_cloud": cloud, "its_host": host})
+        return [_power_facts(row) for row in rows]
 
 
 def _power_query() -> Select[Any]:
@@ -79,11 +75,25 @@ def _power_query() -> Select[Any]:
     joined = schema.instances.join(schema.machines, machine.id == _I.machine_id).outerjoin(
         schema.operations, (running.machine_id == machine.id) & running.finished_at.is_(None)
     )
-    columns = (_I.id, _I.name, machine.power, machine.power_read_at, machine.power_error, running.kind, running.action)
+    columns = (
+        _I.id,
+        _I.name,
+        _I.cloud,
+        machine.power,
+        machine.power_read_at,
+        machine.power_error,
+        running.kind,
+        running.action,
+    )
     return select(*columns).select_from(joined)
 
 
+# Built once: CloudStack asks these for every instance every minute, and building them costs more than running them.
+_POWER_OF_ONE = _power_query().where(_I.id == bindparam("wanted"))
+_POWER_OF_HOST = _power_query().where(_I.cloud == bindparam("its_cloud"), _I.host == bindparam("its_host"))
+
+
 def _power_facts(row: Any) -> PowerFacts:  # noqa: ANN401 - a row of _power_query
-    instance_id, name, power, read_at, error, kind, action = row
+    instance_id, name, _, power, read_at, error, kind, action = row
     running = Running(Kind(kind), PowerAction(action) if action else None) if kind else None
     return PowerFacts(instance_id, name, PowerReading(Power(power), read_at, error), running)
