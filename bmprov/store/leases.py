@@ -22,6 +22,11 @@ class Leases:
         """The address that `mac` has, run out or not."""
         return self._connection.execute(select(_L.ip).where(_L.mac == mac, _L.site == site)).scalar()
 
+    def lasts(self, mac: str, for_s: float) -> bool:
+        """Whether the lease of `mac` runs for at least so many seconds more."""
+        query = select(_L.ip).where(_L.mac == mac, _L.expires_at > self._now + for_s)
+        return self._connection.execute(query).first() is not None
+
     def taken(self, site: str) -> set[str]:
         """Addresses that may not be given to another machine now."""
         return set(self._connection.execute(select(_L.ip).where(_L.site == site, _L.expires_at > self._now)).scalars())

@@ -1,0 +1,111 @@
+"""A simulated machine behind its BMC: firmware, network boot, ramdisk, installed system.
+
+Everything that leaves it is real: DHCP, TFTP and HTTP from the address that DHCP gave.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bmprov.model import BootMode
+from bmprov.power import BootDevice, Power, PowerAction
+from bmprov.sim.chassis import BootFlags
+from bmprov.sim.http_client import Http, HttpFailed
+from bmprov.sim.pace import FirmwareFaults, Pace
+from bmprov.sim.ramdisk import Installed, Ramdisk
+from bmprov.sim.relay import IPXE_CLASS, NoAnswer, Relay
+from bmprov.sim.script import BadScript, kernel_arguments
+from bmprov.sim.tftp_client import TftpFailed, fetch
+from pxe.dhcp.packet import Option
+
+log = structlog.get_logger()
+
+_ARCHES = {BootMode.BIOS: b"\0\0", BootMode.UEFI: b"\0\x07"}
+_STARTS = (PowerAction.ON, PowerAction.CYCLE, PowerAction.RESET)
+
+
+@dataclass
+class SimulatedMachine:
+    """A machine as its BMC sees it (`Chassis`). `inventory` is what its ramdisk will say it is."""
+
+    name: str
+    mac: str
+    boot_mode: BootMode
+    inventory: Mapping[str, Any]
+    relay: Relay
+    tftp_port: int
+    pace: Pace = field(default_factory=Pace)
+    faults: FirmwareFaults = field(default_factory=FirmwareFaults)
+    boot: BootFlags = field(default_factory=BootFlags)
+    power: Power = Power.OFF
+    installed: Installed | None = None
+    running: bool = False
+    written: int = 0
+    """How many times an image was written, for those who want to know that it was once."""
+    _life: asyncio.Task[None] | None = None
+
+    def press(self, action: PowerAction) -> None:
+        """Do what the BMC asks for."""
+        if action is PowerAction.SOFT_OFF:
+            if self.running:
+                asyncio.get_running_loop().call_later(self._spread(self.pace.shutdown_s), self._shut_down, self._life)
+        elif action is PowerAction.OFF:
+            self._end()
+        elif action in _STARTS and not (action is PowerAction.ON and self.power is Power.ON):
+            self._end()
+            self.power = Power.ON
+            self._life = asyncio.get_running_loop().create_task(self._start())
+
+    def _end(self) -> None:
+        if self._life is not None:
+            self._life.cancel()
+        self._life, self.running, self.power = None, False, Power.OFF
+
+    def _shut_down(self, life: asyncio.Task[None] | None) -> None:
+        if self._life is life:  # it may have been switched off and on again meanwhile
+            self._end()
+
+    async def _start(self) -> None:
+        override = self.boot.take()
+        await asyncio.sleep(self._spread(self.pace.post_s))
+        from_network = override.device is BootDevice.NETWORK and not self.faults.ignores_override
+        if from_network or self.installed is None:
+            await self._boot_network()
+        if self.installed is not None:
+            await asyncio.sleep(self._spread(self.pace.os_boot_s))
+            self.running = True
+            log.info("system is running", machine=self.name)
+
+    async def _boot_network(self) -> None:
+        """Boot the ramdisk; it stays until the BMC restarts the machine. Returns when there is nothing to boot."""
+        try:
+            arguments, source = await self._load()
+            await asyncio.sleep(self._spread(self.pace.kernel_s))
+            if not self.faults.ramdisk_hangs:
+                self.installed = None
+                http = Http(source)
+                api, token = arguments["bmprov.api"], arguments["bmprov.token"]
+                self.installed = await Ramdisk(http, api, token, self.inventory, self.pace, self.faults).run()
+                self.written += self.installed is not None
+        except (NoAnswer, TftpFailed, HttpFailed, BadScript) as error:
+            log.info("network boot ended", machine=self.name, why=str(error))
+            return
+        await asyncio.Event().wait()
+
+    async def _load(self) -> tuple[dict[str, str], str]:
+        """What the firmware and iPXE do: the kernel's arguments, and the machine's address."""
+        if self.faults.no_dhcp:
+            raise NoAnswer("its DHCP packets vanish")
+        firmware: dict[int, bytes] = {Option.CLIENT_ARCH: _ARCHES[self.boot_mode], Option.VENDOR_CLASS: b"PXEClient"}
+        lease = await self.relay.lease(self.mac, firmware)
+        await fetch(lease.boot_file, (lease.server, self.tftp_port), lease.address)
+        again = await self.relay.lease(self.mac, {**firmware, **IPXE_CLASS})
+        script = await Http(again.address).get(again.boot_file)
+        return kernel_arguments(script.decode(), self.mac), again.address
+
+    def _spread(self, seconds: float) -> float:
+        return seconds * random.uniform(1 - self.pace.jitter, 1 + self.pace.jitter)  # noqa: S311 - not cryptography

@@ -1,0 +1,185 @@
+"""A hall of simulated machines in one process, described by a YAML file that may be edited while it runs.
+
+Each entry has what `MachinePlan` names, and may have `pace` (a name of `PACES` or its figures), `faults`
+(`FirmwareFaults`) and `bmc_faults` (`BmcFaults`). The file is looked at twice a second; what changes of these three
+takes effect at once.
+"""
+
+import asyncio
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import structlog
+import yaml
+
+from bmprov.errors import Fatal
+from bmprov.model import Arch, BootMode
+from bmprov.settings import Settings
+from bmprov.sim.bmc import Bmc
+from bmprov.sim.bmc_server import serve_bmc
+from bmprov.sim.faults import BmcFaults
+from bmprov.sim.firmware import SimulatedMachine
+from bmprov.sim.ipmi.session import Account
+from bmprov.sim.pace import PACES, FirmwareFaults, Pace
+from bmprov.sim.relay import Relay
+
+log = structlog.get_logger()
+
+_LOOK_S = 0.5
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class MachinePlan:
+    """A simulated machine: what is enrolled of it, and how its BMC is reached on loopback."""
+
+    name: str
+    bmc_port: int
+    macs: tuple[str, ...]
+    user: str = "admin"
+    password: str = field(default="simulated", repr=False)
+    cpus: int = 4
+    memory_mib: int = 8192
+    disk_gib: int = 100
+    tags: tuple[str, ...] = ()
+    arch: Arch = Arch.X86_64
+    boot_mode: BootMode = BootMode.UEFI
+    cipher_suites: tuple[int, ...] = (17, 3)
+    pace: str | Mapping[str, float] = "demo"
+    faults: Mapping[str, Any] = field(default_factory=dict)
+    bmc_faults: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan(count: int, ports: Sequence[int], pace: str = "demo") -> list[MachinePlan]:
+    """`count` machines in racks of forty, some of them different, with BMCs on these ports."""
+    return [
+        MachinePlan(
+            name=f"sim-r{number // 40 + 1:02d}-u{number % 40 + 1:02d}",
+            bmc_port=ports[number],
+            macs=tuple(f"52:54:00:{number >> 8 & 255:02x}:{number & 255:02x}:{port:02x}" for port in range(2)),
+            cpus=4 << number % 3,
+            memory_mib=8192 << number % 3,
+            tags=("ssd",) if number % 2 else (),
+            boot_mode=BootMode.BIOS if number % 4 == 3 else BootMode.UEFI,  # noqa: PLR2004 - every fourth is an old one
+            pace=pace,
+        )
+        for number in range(count)
+    ]
+
+
+def dump(plans: Sequence[MachinePlan], path: Path) -> None:
+    """Write the hall's file; it holds the BMCs' passwords, so only its owner may read it."""
+    path.touch(mode=0o600)
+    entries = [{name: _plain(value) for name, value in asdict(one).items()} for one in plans]
+    path.write_text(yaml.safe_dump({"machines": entries}, sort_keys=False))
+
+
+def load(path: Path) -> list[MachinePlan]:
+    """The machines in the hall's file.
+
+    Raises:
+        Fatal: it cannot be read or makes no sense.
+    """
+    try:
+        entries = yaml.load(path.read_text(), Loader=_LOADER)["machines"]  # noqa: S506 - a safe loader, in C if there is one
+        return [_planned(entry) for entry in entries]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise Fatal(
+            f"the file of simulated machines {path} is not usable ({error})", "compare it with MachinePlan"
+        ) from error
+
+
+def run(path: Path, settings: Settings) -> None:
+    """Run the hall in `path` until SIGTERM.
+
+    Raises:
+        Fatal: the file makes no sense, or a BMC's port is taken.
+    """
+    try:
+        asyncio.run(_run(path, settings))
+    except OSError as error:
+        raise Fatal(f"a simulated BMC cannot use its port ({error})", "another hall may be running") from error
+
+
+class Hall:
+    """The running machines, by name."""
+
+    def __init__(self, relay: Relay, tftp_port: int) -> None:
+        self.machines: dict[str, SimulatedMachine] = {}
+        self.bmcs: dict[str, Bmc] = {}
+        self._relay = relay
+        self._tftp_port = tftp_port
+
+    async def add(self, one: MachinePlan) -> None:
+        """Put up a machine, switched off."""
+        inventory = {
+            "cpus": one.cpus,
+            "memory_mib": one.memory_mib,
+            "disks": [{"name": "sda", "size_bytes": one.disk_gib * 2**30}],
+            "nics": [{"mac": mac, "name": f"eth{number}"} for number, mac in enumerate(one.macs)],
+        }
+        machine = SimulatedMachine(one.name, one.macs[0], one.boot_mode, inventory, self._relay, self._tftp_port)
+        later = asyncio.get_running_loop().call_later
+        bmc = Bmc(machine, Account(one.user, one.password), later, suites=one.cipher_suites)
+        await serve_bmc(bmc, port=one.bmc_port)
+        self.machines[one.name], self.bmcs[one.name] = machine, bmc
+        self.tune(one)
+
+    def tune(self, one: MachinePlan) -> None:
+        """Take over pace and faults."""
+        machine, bmc = self.machines[one.name], self.bmcs[one.name]
+        machine.pace = PACES[one.pace] if isinstance(one.pace, str) else Pace(**one.pace)
+        machine.faults = FirmwareFaults(**one.faults)
+        wanted = BmcFaults(**one.bmc_faults)
+        for item in fields(wanted):
+            setattr(bmc.faults, item.name, getattr(wanted, item.name))
+
+
+async def _run(path: Path, settings: Settings) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    relay = await Relay((settings.pxe.address, settings.pxe.dhcp_port)).open()
+    hall = Hall(relay, settings.pxe.tftp_port)
+    changed_at = _reread(path, hall, 0)  # before the machines are put up: a change meanwhile is seen later
+    for one in load(path):
+        await hall.add(one)
+    log.info("simulated machines are up", machines=len(hall.machines))
+    while not stopping.is_set():
+        try:
+            await asyncio.wait_for(stopping.wait(), _LOOK_S)
+        except TimeoutError:
+            changed_at = _reread(path, hall, changed_at)
+    relay.close()
+
+
+def _reread(path: Path, hall: Hall, changed_at: int) -> int:
+    try:
+        now = path.stat().st_mtime_ns
+        if now != changed_at:
+            for one in load(path):
+                if one.name in hall.machines:
+                    hall.tune(one)
+            log.info("simulated machines follow their file")
+    except (Fatal, OSError, TypeError, KeyError) as error:
+        log.warning("the file of simulated machines is not followed", error=str(error))
+        return changed_at
+    return now
+
+
+def _planned(entry: Mapping[str, Any]) -> MachinePlan:
+    told = dict(entry)
+    for name in ("macs", "tags", "cipher_suites"):
+        if name in told:
+            told[name] = tuple(told[name])
+    told["arch"], told["boot_mode"] = Arch(told.get("arch", "x86_64")), BootMode(told.get("boot_mode", "uefi"))
+    return MachinePlan(**told)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (tuple, list)):
+        return list(value)
+    return dict(value) if isinstance(value, Mapping) else str(value) if isinstance(value, (Arch, BootMode)) else value

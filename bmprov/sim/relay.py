@@ -1,0 +1,102 @@
+"""The DHCP side of simulated machines: one relay agent for a whole hall (RFC 2131, RFC 3046, RFC 8357).
+
+A real firmware broadcasts from port 68, which takes root and a network of its own. A relay agent that tells its source
+port (RFC 8357) is a client that every correct server answers on any port, so the hall needs neither.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from pxe.dhcp.packet import MessageType, Option, Packet, parse, serialise
+
+_RELAY_PORT_SUBOPTION = bytes([19, 2, 0, 0])
+_TRIES = 6
+_FIRST_S, _CAP_S = 1.0, 16.0
+_UUID = bytes(17)
+IPXE_CLASS: dict[int, bytes] = {Option.USER_CLASS: b"iPXE", Option.IPXE: bytes([1, 1, 1])}
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What DHCP has given: an address, and what to boot from where."""
+
+    address: str
+    server: str
+    boot_file: str
+
+
+class NoAnswer(Exception):
+    """No DHCP server answered."""
+
+
+class Relay(asyncio.DatagramProtocol):
+    """One socket for all machines; answers find their machine by the transaction's id."""
+
+    def __init__(self, server: tuple[str, int], address: str = "127.0.0.1") -> None:
+        self._server = server
+        self._giaddr = IPv4Address(address)
+        self._transport: asyncio.DatagramTransport | None = None
+        self._asking: dict[int, asyncio.Future[Packet]] = {}
+
+    async def open(self) -> "Relay":
+        """Bind the socket."""
+        loop = asyncio.get_running_loop()
+        await loop.create_datagram_endpoint(lambda: self, local_addr=(str(self._giaddr), 0))
+        return self
+
+    def close(self) -> None:
+        """Close the socket."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        if isinstance(transport, asyncio.DatagramTransport):
+            self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - asyncio's signature
+        """Hand a reply to the machine that asked."""
+        reply = parse(data)
+        waiting = self._asking.get(reply.xid)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reply)
+
+    async def lease(self, mac: str, options: Mapping[int, bytes]) -> Lease:
+        """Discover, request, and be acknowledged.
+
+        Raises:
+            NoAnswer: nobody did.
+        """
+        xid = random.getrandbits(32)
+        common: dict[int, bytes] = {Option.CLIENT_UUID: _UUID, Option.RELAY_AGENT: _RELAY_PORT_SUBOPTION, **options}
+        offer = await self._exchange(mac, xid, {**common, Option.MESSAGE_TYPE: bytes([MessageType.DISCOVER])})
+        chosen: dict[int, bytes] = {
+            Option.MESSAGE_TYPE: bytes([MessageType.REQUEST]),
+            Option.SERVER_ID: offer.options[Option.SERVER_ID],
+            Option.REQUESTED_ADDRESS: offer.yiaddr.packed,
+        }
+        given = await self._exchange(mac, xid, {**common, **chosen})
+        if given.kind is not MessageType.ACK:
+            raise NoAnswer(f"the server refused {offer.yiaddr}")
+        boot_file = given.options.get(Option.BOOT_FILE, given.file).decode()
+        return Lease(str(given.yiaddr), str(given.siaddr), boot_file)
+
+    async def _exchange(self, mac: str, xid: int, options: dict[int, bytes]) -> Packet:
+        loop = asyncio.get_running_loop()
+        request = serialise(Packet(1, xid, mac, options, hops=1, giaddr=self._giaddr))
+        pause_s = _FIRST_S
+        try:
+            for _ in range(_TRIES):
+                answer = self._asking[xid] = loop.create_future()
+                if self._transport is not None:
+                    self._transport.sendto(request, self._server)
+                try:
+                    return await asyncio.wait_for(answer, pause_s)
+                except TimeoutError:
+                    pause_s = min(_CAP_S, 2 * pause_s)
+            raise NoAnswer("no DHCP server answered")
+        finally:
+            self._asking.pop(xid, None)

@@ -1,0 +1,201 @@
+"""What a request is answered. No I/O: who is wanted and who has which address is asked of what is handed in.
+
+RFC 2131, 4.3; PXE 2.1 for the proxy; UEFI 2.10, 24.7 for HTTP boot.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
+from typing import Protocol
+
+from pxe.dhcp.client import HTTP_CLIENTS, Client, client_of
+from pxe.dhcp.packet import ANY, MessageType, Option, Packet
+
+_REQUEST_OP, _REPLY_OP = 1, 2
+_BOOT_SERVER_OFF = bytes([6, 1, 8, 255])  # PXE 2.1: use the boot file of this answer, discover nothing
+_FILE_LIMIT = 127
+_ECHOED = (Option.CLIENT_ID, Option.CLIENT_UUID, Option.RELAY_AGENT)  # RFC 6842, RFC 4578, RFC 3046
+
+LOADERS: Mapping[Client, str] = {
+    Client.BIOS: "undionly.kpxe",
+    Client.UEFI_X64: "snponly.efi",
+    Client.UEFI_ARM64: "snponly-arm64.efi",
+    Client.UEFI_HTTP_X64: "snponly.efi",
+    Client.UEFI_HTTP_ARM64: "snponly-arm64.efi",
+}
+"""The first loader for each firmware, by the name that TFTP and HTTP boot know it by."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A machine that an operation wants booted. `script_url` carries the operation's token."""
+
+    machine: str
+    operation_id: str
+    script_url: str = field(repr=False)
+
+
+class Directory(Protocol):
+    """Knows which machines are to boot."""
+
+    def lookup(self, mac: str) -> Wanted | str:
+        """The machine with this NIC, if it is to boot; else why it is ignored."""
+        ...
+
+
+class Leases(Protocol):
+    """Knows which address is whose. The same MAC gets the same address for as long as it is free."""
+
+    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
+        """An address for `mac`, its own from now on; None when there is none left."""
+        ...
+
+    def confirm(self, mac: str, address: IPv4Address, operation_id: str) -> None:
+        """The machine uses `address`: the operation's token is good from there."""
+        ...
+
+    def release(self, mac: str) -> None:
+        """The machine gives its address back."""
+        ...
+
+    def decline(self, mac: str, address: IPv4Address) -> None:
+        """The machine found `address` in use."""
+        ...
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the answers say. `proxy` leaves addresses to another DHCP server and only tells what to boot."""
+
+    server: IPv4Address
+    network: IPv4Network
+    http_url: str
+    router: IPv4Address | None = None
+    dns: tuple[IPv4Address, ...] = ()
+    lease_s: int = 600
+    proxy: bool = False
+
+
+@dataclass(frozen=True)
+class Ignored:
+    """No answer, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Decides about requests."""
+
+    terms: Terms
+    directory: Directory
+    leases: Leases
+
+    def answer(self, asked: Packet, *, proxy_port: bool = False) -> Packet | Ignored:
+        """The reply to a request; `proxy_port` says that it came to port 4011."""
+        if asked.op != _REQUEST_OP or asked.kind is None:
+            return Ignored("not a DHCP request")
+        if asked.giaddr != ANY and asked.giaddr not in self.terms.network:
+            return Ignored(f"relay {asked.giaddr} is not in {self.terms.network}")
+        if asked.kind in (MessageType.RELEASE, MessageType.DECLINE):
+            return self._given_back(asked)
+        wanted = self.directory.lookup(asked.mac)
+        return Ignored(wanted) if isinstance(wanted, str) else self._wanted(asked, wanted, proxy_port=proxy_port)
+
+    def _wanted(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | Ignored:
+        if self.terms.proxy:
+            return self._proxied(asked, wanted, proxy_port=proxy_port)
+        if asked.kind is MessageType.INFORM:
+            return self._reply(asked, MessageType.ACK, wanted, ANY)
+        return self._addressed(asked, wanted)
+
+    def _given_back(self, asked: Packet) -> Ignored:
+        address = asked.address(Option.REQUESTED_ADDRESS)
+        if asked.address(Option.SERVER_ID) != self.terms.server:
+            return Ignored("meant for another server")
+        if asked.kind is MessageType.DECLINE and address is not None:
+            self.leases.decline(asked.mac, address)
+            return Ignored(f"address {address} declined: another host uses it")
+        self.leases.release(asked.mac)
+        return Ignored("address given back")
+
+    def _addressed(self, asked: Packet, wanted: Wanted) -> Packet | Ignored:
+        chosen = asked.address(Option.SERVER_ID)
+        if chosen not in (None, self.terms.server):
+            return Ignored(f"server {chosen} was chosen")
+        address = self.leases.offer(asked.mac, wanted.operation_id)
+        if address is None:
+            return Ignored("no address is left in the range")
+        if asked.kind is MessageType.DISCOVER:
+            return self._reply(asked, MessageType.OFFER, wanted, address)
+        claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
+        if claimed != address:
+            return self._refusal(asked, f"{claimed} is not this machine's address, {address} is")
+        self.leases.confirm(asked.mac, address, wanted.operation_id)
+        return self._reply(asked, MessageType.ACK, wanted, address)
+
+    def _proxied(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | Ignored:
+        if client_of(asked) is Client.SYSTEM:
+            return Ignored("another server gives addresses here, and this client boots nothing")
+        if proxy_port and asked.kind is MessageType.REQUEST:
+            if asked.ciaddr != ANY:
+                self.leases.confirm(asked.mac, asked.ciaddr, wanted.operation_id)
+            return self._reply(asked, MessageType.ACK, wanted, ANY)
+        if asked.kind is MessageType.DISCOVER:
+            return self._reply(asked, MessageType.OFFER, wanted, ANY)
+        return Ignored("another server gives addresses here")
+
+    def _reply(self, asked: Packet, kind: MessageType, wanted: Wanted, address: IPv4Address) -> Packet:
+        options = self._network_options(kind) if address != ANY else self._kind(kind)
+        file = self._boot_file(client_of(asked), wanted)
+        options |= _boot_options(client_of(asked), file, self.terms.server)
+        options |= {code: asked.options[code] for code in _ECHOED if code in asked.options}
+        return Packet(
+            op=_REPLY_OP,
+            xid=asked.xid,
+            mac=asked.mac,
+            options=options,
+            flags=asked.flags,
+            ciaddr=asked.ciaddr if kind is MessageType.ACK else ANY,
+            yiaddr=address,
+            siaddr=self.terms.server,
+            giaddr=asked.giaddr,
+            file=file if len(file) <= _FILE_LIMIT else b"",
+        )
+
+    def _refusal(self, asked: Packet, why: str) -> Packet:
+        echoed = {code: asked.options[code] for code in _ECHOED if code in asked.options}
+        options = self._kind(MessageType.NAK) | {56: why.encode()} | echoed
+        return Packet(_REPLY_OP, asked.xid, asked.mac, options, flags=asked.flags | 0x8000, giaddr=asked.giaddr)
+
+    def _kind(self, kind: MessageType) -> dict[int, bytes]:
+        return {Option.MESSAGE_TYPE: bytes([kind]), Option.SERVER_ID: self.terms.server.packed}
+
+    def _network_options(self, kind: MessageType) -> dict[int, bytes]:
+        options = self._kind(kind) | {
+            Option.SUBNET_MASK: self.terms.network.netmask.packed,
+            Option.LEASE_TIME: self.terms.lease_s.to_bytes(4),
+        }
+        if self.terms.router is not None:
+            options[Option.ROUTER] = self.terms.router.packed
+        if self.terms.dns:
+            options[Option.DNS] = b"".join(address.packed for address in self.terms.dns)
+        return options
+
+    def _boot_file(self, client: Client, wanted: Wanted) -> bytes:
+        if client is Client.IPXE:
+            return wanted.script_url.encode()
+        loader = LOADERS.get(client, "")
+        return (f"{self.terms.http_url}/loaders/{loader}" if client in HTTP_CLIENTS else loader).encode()
+
+
+def _boot_options(client: Client, file: bytes, server: IPv4Address) -> dict[int, bytes]:
+    if not file:
+        return {}
+    options: dict[int, bytes] = {Option.BOOT_FILE: file}
+    if client in HTTP_CLIENTS:
+        return options | {Option.VENDOR_CLASS: b"HTTPClient"}  # without it UEFI takes the answer for another client's
+    if client is not Client.IPXE:
+        options |= {Option.TFTP_SERVER: str(server).encode(), Option.VENDOR_CLASS: b"PXEClient"}
+        options[Option.VENDOR_OPTIONS] = _BOOT_SERVER_OFF
+    return options

@@ -1,0 +1,85 @@
+"""Who is to boot and who has which address, from the store: the DHCP policy's two questions, answered in SQL."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from bmprov.model import Machine, Operation
+from bmprov.settings import PxeSettings
+from bmprov.store import Store, Transaction
+from bmprov.store.leases import first_free
+from bmprov.vault import Vault
+from pxe.dhcp.policy import Wanted
+
+
+@dataclass(frozen=True)
+class StoreDirectory:
+    """A machine is wanted when an unfinished operation of this site has opened its network boot."""
+
+    store: Store
+    vault: Vault
+    settings: PxeSettings
+    site: str
+
+    def lookup(self, mac: str) -> Wanted | str:
+        """The machine with this NIC, if it is to boot; else why it is ignored."""
+        with self.store.read() as transaction:
+            machine = transaction.machines.with_mac(mac)
+            operation = transaction.operations.unfinished_of(machine.id) if machine else None
+        return self._judged(machine, operation)
+
+    def _judged(self, machine: Machine | None, operation: Operation | None) -> Wanted | str:
+        if machine is None:
+            return "no machine has this MAC"
+        if machine.site != self.site:
+            return f"machine {machine.name} belongs to site {machine.site}"
+        if operation is None or not operation.netboot:
+            return f"no operation wants machine {machine.name} booted"
+        url = f"{self.settings.http_url}/boot/v1/{self.vault.operation_token(operation.id)}/script.ipxe"
+        return Wanted(machine.name, operation.id, url)
+
+
+@dataclass(frozen=True)
+class StoreLeases:
+    """Addresses of one site's range, kept in SQL so that several DHCP servers give them out as one."""
+
+    store: Store
+    settings: PxeSettings
+    site: str
+
+    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
+        """An address for `mac`: the one it has, else the first that is free."""
+        with self.store.read() as transaction:
+            held = transaction.leases.of(mac, self.site)
+            if held and transaction.leases.lasts(mac, self.settings.lease_s / 2):
+                return IPv4Address(held)
+        with self.store.write() as transaction:
+            transaction.one_at_a_time(f"leases of {self.site}")
+            address = self._choose(transaction, mac)
+            if address is None:
+                return None
+            transaction.leases.give(mac, address, self.site, operation_id, self.settings.lease_s)
+            return IPv4Address(address)
+
+    def confirm(self, mac: str, address: IPv4Address, operation_id: str) -> None:
+        """The machine uses `address`: the operation's token is good from there."""
+        with self.store.write() as transaction:
+            transaction.operations.set_boot_ip(operation_id, str(address))
+            transaction.leases.give(mac, str(address), self.site, operation_id, self.settings.lease_s)
+
+    def release(self, mac: str) -> None:
+        """The machine gives its address back."""
+        with self.store.write() as transaction:
+            transaction.leases.release(mac)
+
+    def decline(self, mac: str, address: IPv4Address) -> None:
+        """The machine found `address` in use; only its own is believed, so that nobody empties the range."""
+        with self.store.write() as transaction:
+            if transaction.leases.of(mac, self.site) == str(address):
+                transaction.leases.decline(str(address), self.site)
+
+    def _choose(self, transaction: Transaction, mac: str) -> str | None:
+        held, taken = transaction.leases.of(mac, self.site), transaction.leases.taken(self.site)
+        if held and (held not in taken or transaction.leases.lasts(mac, 0)):
+            return held
+        first, last = int(self.settings.range_first), int(self.settings.range_last)
+        return first_free((str(IPv4Address(number)) for number in range(first, last + 1)), taken)

@@ -1,0 +1,232 @@
+"""HTTP for booting machines: loader, iPXE script, ramdisk, image, seed, and the ramdisk's calls (docs/ramdisk-api.md).
+
+Plain HTTP, because Debian's and most ROMs' iPXE have no TLS: what is secret is guarded by a token that is good for one
+operation from one address, and images are verified by the ramdisk. Every path is made from a token or a fixed name, so
+nothing else can be asked for.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from flask import Flask, Response, request, send_file
+from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import HTTPException
+
+from bmprov.errors import BmprovError, Retryable
+from bmprov.model import Operation, Report
+from bmprov.payload import InstanceRequest, parse_request
+from bmprov.queue import JobQueue
+from bmprov.store import Store
+from bmprov.vault import Vault
+from images.blobs import ImageStore
+from images.nocloud import DOCUMENTS, documents
+from pxe.admission import Admission, Admitted, Denied
+from pxe.reports import Failed, Inventory, Progress, Written
+from pxe.script import render
+
+log = structlog.get_logger()
+
+BODY_LIMIT_BYTES = 2**20
+_RAMDISK_FILES = {"kernel": "vmlinuz", "initrd": "initrd"}
+_CallT = TypeVar("_CallT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class BootHttp:
+    """What the routes work with. `loaders` are files by name, `ramdisk` the folder of kernel and initramfs."""
+
+    store: Store
+    vault: Vault
+    queue: JobQueue
+    images: ImageStore
+    loaders: dict[str, Path]
+    ramdisk: Path
+    http_url: str
+
+    @property
+    def admission(self) -> Admission:
+        """Checks the tokens."""
+        return Admission(self.store, self.vault)
+
+    def script(self, token: str) -> Response:
+        """`GET /boot/v1/TOKEN/script.ipxe`."""
+        admitted = self._admit(token)
+        text = render(admitted.machine.name, admitted.operation.id, self.http_url, token)
+        return Response(text, content_type="text/plain; charset=utf-8")
+
+    def ramdisk_file(self, token: str, name: str) -> Response:
+        """`GET /boot/v1/TOKEN/kernel` and `/initrd`."""
+        self._admit(token)
+        path = self.ramdisk / _RAMDISK_FILES[name]
+        if not path.is_file():
+            raise Denied(404, f"there is no {path}: the deploy ramdisk is not built")
+        return send_file(path, mimetype="application/octet-stream", conditional=True)
+
+    def loader(self, name: str) -> Response:
+        """`GET /loaders/NAME`: UEFI HTTP boot."""
+        if name not in self.loaders:
+            raise Denied(404, f"no loader is named '{name[:100]}'")
+        return send_file(self.loaders[name], mimetype="application/efi", conditional=True)
+
+    def image(self, token: str, sha256: str) -> Response:
+        """`GET /images/v1/TOKEN/SHA256`, with ranges: the operation's own image and no other."""
+        image = self._admit(token).image
+        if image is None or image.sha256 != sha256:
+            raise Denied(404, "the operation has no such image")
+        if not self.images.has(sha256):
+            raise Denied(404, f"the catalogue has image {image.name} and the disk has not")
+        return send_file(self.images.path(sha256), mimetype="application/octet-stream", conditional=True, etag=sha256)
+
+    def seed(self, token: str, name: str) -> Response:
+        """`GET /seed/v1/TOKEN/meta-data` and the other NoCloud documents."""
+        admitted = self._admit(token)
+        if name not in DOCUMENTS or admitted.instance is None:
+            raise Denied(404, f"there is no document '{name[:100]}' for this operation")
+        asked = self._request(admitted)
+        return Response(documents(asked, admitted.machine.nics)[name], content_type="text/plain; charset=utf-8")
+
+    def deployment(self) -> Response:
+        """`GET /ramdisk/v1/deployment`: what the ramdisk is to do."""
+        admitted = self._admit(_bearer())
+        image = admitted.image
+        if image is None:
+            raise Denied(404, "the operation has no image")
+        told = {
+            "version": 1,
+            "machine": admitted.machine.name,
+            "operation": admitted.operation.id,
+            "image": {
+                "url": f"{self.http_url}/images/v1/{admitted.token}/{image.sha256}",
+                "format": image.format,
+                "sha256": image.sha256,
+                "size_bytes": image.size_bytes,
+                "raw_sha256": image.raw_sha256,
+                "raw_size_bytes": image.raw_size_bytes,
+            },
+            "seed_url": f"{self.http_url}/seed/v1/{admitted.token}/",
+            "disk": {"rule": "first", "min_size_bytes": image.raw_size_bytes},
+        }
+        return Response(json.dumps(told), content_type="application/json")
+
+    def inventory(self) -> Response:
+        """`POST /ramdisk/v1/inventory`."""
+        admitted = self._admit(_bearer())
+        return self._signal(admitted.operation, _call(Inventory).change)
+
+    def done(self) -> Response:
+        """`POST /ramdisk/v1/done`: refused when what was written is not the image."""
+        admitted = self._admit(_bearer())
+        call = _call(Written)
+        if admitted.image is None or call.raw_sha256 != admitted.image.raw_sha256:
+            why = f"the disk holds SHA-256 {call.raw_sha256} and not the image's"
+            return self._signal(admitted.operation, Failed(why=why).change)
+        return self._signal(admitted.operation, call.change)
+
+    def failed(self) -> Response:
+        """`POST /ramdisk/v1/failed`."""
+        admitted = self._admit(_bearer())
+        return self._signal(admitted.operation, _call(Failed).change)
+
+    def progress(self) -> Response:
+        """`POST /ramdisk/v1/progress`: told every second by every machine, so it touches no table that is written."""
+        admitted = self._admit(_bearer())
+        call = _call(Progress)
+        try:
+            self.queue.set_progress(admitted.operation.id, call.done_bytes, call.total_bytes)
+        except Retryable as error:
+            log.warning("progress is lost", operation=admitted.operation.id, error=str(error))
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    def _admit(self, token: str) -> Admitted:
+        return self.admission.admit(token, request.remote_addr or "")
+
+    def _request(self, admitted: Admitted) -> InstanceRequest:
+        if admitted.instance is None:
+            raise Denied(404, "the operation has no instance")
+        return parse_request(json.loads(self.vault.open(admitted.instance.sealed_payload)))
+
+    def _signal(self, operation: Operation, change: Callable[[Report], Report]) -> Response:
+        with self.store.write() as transaction:
+            woken = transaction.operations.signal(operation.id, change)
+        if woken is None:
+            raise Denied(410, "the token's operation has ended")
+        log.info("ramdisk", operation=operation.id, machine=operation.machine_name, call=request.path)
+        try:
+            self.queue.nudge(woken)
+        except Retryable as error:
+            log.warning("no worker was told, watch will", operation=operation.id, error=str(error))
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+
+def create_boot_app(boot: BootHttp) -> Flask:
+    """The Flask application of the boot services."""
+    app = Flask("bmprov.boot", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    gets: dict[str, Callable[..., Response]] = {
+        "/boot/v1/<token>/script.ipxe": boot.script,
+        "/boot/v1/<token>/<any(kernel, initrd):name>": boot.ramdisk_file,
+        "/loaders/<name>": boot.loader,
+        "/images/v1/<token>/<sha256>": boot.image,
+        "/seed/v1/<token>/<name>": boot.seed,
+        "/ramdisk/v1/deployment": boot.deployment,
+    }
+    posts: dict[str, Callable[..., Response]] = {
+        "/ramdisk/v1/inventory": boot.inventory,
+        "/ramdisk/v1/progress": boot.progress,
+        "/ramdisk/v1/done": boot.done,
+        "/ramdisk/v1/failed": boot.failed,
+    }
+    for method, routes in (("GET", gets), ("POST", posts)):
+        for path, view in routes.items():
+            app.add_url_rule(path, endpoint=path, view_func=view, methods=[method])
+    for error, handler in (
+        (Denied, _denied),
+        (ValidationError, _invalid),
+        (BmprovError, _fault),
+        (HTTPException, _http),
+    ):
+        app.register_error_handler(error, handler)
+    return app
+
+
+def _bearer() -> str:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Denied(401, "there is no bearer token")
+    return token.strip()
+
+
+def _call(kind: type[_CallT]) -> _CallT:
+    return kind.model_validate_json(request.get_data(cache=False))
+
+
+def _problem(status: int, title: str) -> Response:
+    told = {"type": "about:blank", "status": status, "title": title}
+    return Response(json.dumps(told), status, content_type="application/problem+json")
+
+
+def _denied(error: Denied) -> Response:
+    log.info("boot request denied", client=request.remote_addr, status=error.status, why=error.why)
+    return _problem(error.status, HTTPStatus(error.status).phrase)
+
+
+def _invalid(error: ValidationError) -> Response:
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the body"
+    return _problem(422, f"{where}: {first['msg']}"[:300])
+
+
+def _fault(error: BmprovError) -> Response:
+    log.warning("boot request failed", client=request.remote_addr, error=str(error))
+    return _problem(
+        503 if isinstance(error, Retryable) else 500, "ask again" if isinstance(error, Retryable) else "failed"
+    )
+
+
+def _http(error: HTTPException) -> Response:
+    return _problem(error.code or 500, error.name)

@@ -1,0 +1,77 @@
+"""What the ramdisk tells: its calls, checked and bounded, and what each changes in the operation's report."""
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bmprov.model import Report
+
+_LOG_LIMIT = 65536
+Name = Annotated[str, Field(max_length=200)]
+
+
+class Told(BaseModel):
+    """Base of all calls. What a newer ramdisk says beyond this is ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class DiskTold(Told):
+    """A disk that the ramdisk has found."""
+
+    name: Name
+    size_bytes: int = Field(ge=0)
+    model: Name = ""
+    serial: Name = ""
+
+
+class NicTold(Told):
+    """A NIC that the ramdisk has found."""
+
+    mac: str = Field(pattern="^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
+    name: Name = ""
+    link: bool | None = None
+
+
+class Inventory(Told):
+    """`POST /ramdisk/v1/inventory`: the first call."""
+
+    version: int = Field(default=1, ge=1)
+    cpus: int = Field(ge=0)
+    memory_mib: int = Field(ge=0)
+    disks: list[DiskTold] = Field(default_factory=list, max_length=256)
+    nics: list[NicTold] = Field(default_factory=list, max_length=64)
+
+    def change(self, report: Report) -> Report:
+        """The ramdisk is running."""
+        inventory: dict[str, Any] = self.model_dump(mode="json")
+        return replace(report, booted=True, inventory=inventory)
+
+
+class Progress(Told):
+    """`POST /ramdisk/v1/progress`: bytes of the raw image on the disk so far."""
+
+    done_bytes: int = Field(ge=0, lt=2**63)
+    total_bytes: int = Field(ge=0, lt=2**63)
+
+
+class Written(Told):
+    """`POST /ramdisk/v1/done`: the image is on the disk and what was written has this SHA-256."""
+
+    raw_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+    def change(self, report: Report) -> Report:
+        """The image is written; a ramdisk that has given up before does not come back from it."""
+        return report if report.failure else replace(report, booted=True, written=True)
+
+
+class Failed(Told):
+    """`POST /ramdisk/v1/failed`: the ramdisk has given up. The end of its log is kept."""
+
+    why: str = Field(min_length=1, max_length=500)
+    log: str = ""
+
+    def change(self, report: Report) -> Report:
+        """The ramdisk has given up; the first reason stands."""
+        return report if report.failure else replace(report, booted=True, failure=self.why, log=self.log[-_LOG_LIMIT:])

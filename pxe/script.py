@@ -1,0 +1,38 @@
+"""The iPXE script of one machine and one operation.
+
+It tries again by itself, because a lost packet must not cost a deployment, and prints what it does on the machine's
+screen.
+"""
+
+_TEMPLATE = """#!ipxe
+echo bmprov: {machine}, operation {operation}
+set base {base}
+set tries:int32 0
+:fetch
+kernel ${{base}}/kernel bmprov.api={api} bmprov.token={token} initrd=initrd BOOTIF=01-${{netX/mac:hexhyp}} || goto again
+initrd --name initrd ${{base}}/initrd || goto again
+boot || goto again
+:again
+inc tries
+iseq ${{tries}} 10 && goto failed ||
+echo bmprov: trying again (${{tries}})
+imgfree
+sleep 3
+goto fetch
+:failed
+echo bmprov: the ramdisk could not be fetched from {base}
+echo bmprov: check the provisioning network and the log of bmprov pxe
+sleep 30
+reboot
+"""
+
+
+def render(machine: str, operation: str, http_url: str, token: str) -> str:
+    """The script. `http_url` is the base of this service as the machine reaches it."""
+    return _TEMPLATE.format(
+        machine=machine,
+        operation=operation,
+        base=f"{http_url}/boot/v1/{token}",
+        api=f"{http_url}/ramdisk/v1",
+        token=token,
+    )
