@@ -78,10 +78,10 @@ class Context:
         """Whether the time that this step may wait is over."""
         return self.operation.wait_until is not None and self.now >= self.operation.wait_until
 
-    @property
-    def has_waited(self) -> bool:
-        """Whether this step has waited before."""
-        return self.operation.wait_until is not None
+    def waited_of(self, for_s: float) -> float:
+        """How many of the `for_s` seconds that this step may wait have gone by."""
+        until = self.operation.wait_until
+        return 0.0 if until is None else max(0.0, for_s - (until - self.now))
 
     def observe(self, power: Power) -> Power:
         """Keep what the BMC has read back; it is stored together with the step's outcome, whichever that is."""

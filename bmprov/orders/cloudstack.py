@@ -16,6 +16,7 @@ from bmprov.orders.desk import Answer, Caller, OrderDesk
 from bmprov.payload import InstanceRef, InstanceRequest, parse_host, parse_ref, parse_request, prepare_answer
 from bmprov.power import PowerAction
 from bmprov.store import Transaction
+from bmprov.store.instances import PowerFacts
 from bmprov.store.reservations import Claimant, reserve
 from bmprov.truth import CLOUDSTACK_WORDS, Told, power_of
 
@@ -97,8 +98,8 @@ class CloudStackOrders(OrderDesk):
         with self._store.read() as transaction:
             facts = transaction.instances.power_facts_of_host(caller.cloud, parse_host(payload))
             now = transaction.now
-        told = {one.name: power_of(one.reading, one.running, now, self._freshness_s).power for one in facts}
-        return {"status": "success", "power_state": {name: CLOUDSTACK_WORDS[power] for name, power in told.items()}}
+        told = {one.name: self._told(one, now) for one in facts}
+        return {"status": "success", "power_state": {name: CLOUDSTACK_WORDS[one.power] for name, one in told.items()}}
 
     def told(self, instance_id: str, caller: Caller) -> Told:
         """The power of one instance as CloudStack is told it, and why.
@@ -111,7 +112,10 @@ class CloudStackOrders(OrderDesk):
             now = transaction.now
         if facts is None:
             raise _no_instance(instance_id)
-        return power_of(facts.reading, facts.running, now, self._freshness_s)
+        return self._told(facts, now)
+
+    def _told(self, facts: PowerFacts, now: float) -> Told:
+        return power_of(facts.reading, facts.running, now, self._freshness_s, deployed=facts.deployed)
 
     def _reserve(
         self, transaction: Transaction, request: InstanceRequest, payload: Mapping[str, Any], caller: Caller

@@ -22,6 +22,7 @@ DETAILS: Mapping[str, str] = MappingProxyType(
         "memory_mib_min": "at least so much memory, in MiB; the offering's is a minimum too",
         "disk_gib_min": "at least so much disk, in GiB",
         "nic_tags": "tags of the machine's NICs for the instance's NICs, in order, separated by commas",
+        "boot_mode": "`bios` or `uefi`; a template that says UEFI asks for it too",
         "hostname": "the host name, instead of one made from the instance's name",
     }
 )

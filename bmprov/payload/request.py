@@ -103,7 +103,7 @@ def parse_request(payload: Mapping[str, Any]) -> InstanceRequest:
         cpus=instance.figure("cpus"),
         memory_mib=_mib(instance),
         arch=_one_of(instance, "arch", _ARCHES),
-        boot_mode=_one_of(instance, "bootType", _BOOT_MODES),
+        boot_mode=_boot_mode(instance, reader.object("externaldetails").object("virtualmachine")),
         nics=parse_nics(instance, choice.nic_tags),
         choice=choice,
         seed=parse_seed(instance, hostname),
@@ -124,13 +124,19 @@ def prepare_answer(request: InstanceRequest, macs: Mapping[str, str], details: M
     return {"nics": nics, "details": dict(details)}
 
 
+def _boot_mode(instance: Reader, details: Reader) -> BootMode | None:
+    """The detail `boot_mode`, else UEFI when CloudStack says so; its BIOS is what it says when nobody chose."""
+    told = _one_of(instance, "bootType", _BOOT_MODES)
+    return _one_of(details, "boot_mode", _BOOT_MODES) or (told if told is BootMode.UEFI else None)
+
+
 def _one_of(instance: Reader, key: str, known: Mapping[str, _T]) -> _T | None:
     text = instance.text(key)
     if text is None:
         return None
     found = known.get(text.lower())
     if found is None:
-        raise Invalid(f"the payload's '{instance.key(key)}' is '{text[:40]}'", f"machines here are {', '.join(known)}")
+        raise Invalid(f"the payload's '{instance.key(key)}' is '{text[:40]}'", f"it can be {', '.join(known)}")
     return found
 
 

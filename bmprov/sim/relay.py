@@ -44,18 +44,13 @@ class Relay(asyncio.DatagramProtocol):
     async def open(self) -> "Relay":
         """Bind the socket."""
         loop = asyncio.get_running_loop()
-        await loop.create_datagram_endpoint(lambda: self, local_addr=(str(self._giaddr), 0))
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(str(self._giaddr), 0))
         return self
 
     def close(self) -> None:
         """Close the socket."""
         if self._transport is not None:
             self._transport.close()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - asyncio's signature
         """Hand a reply to the machine that asked."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
-from bmprov.lifecycle import Kind
+from bmprov.lifecycle import Kind, State
 from bmprov.model import Instance, Machine, PowerReading
 from bmprov.power import Power, PowerAction
 from bmprov.store import schema
@@ -23,6 +23,7 @@ class PowerFacts:
     name: str
     reading: PowerReading
     running: Running | None
+    deployed: bool
 
 
 class Instances:
@@ -79,6 +80,7 @@ def _power_query() -> Select[Any]:
         _I.id,
         _I.name,
         _I.cloud,
+        machine.state,
         machine.power,
         machine.power_read_at,
         machine.power_error,
@@ -94,6 +96,6 @@ _POWER_OF_HOST = _power_query().where(_I.cloud == bindparam("its_cloud"), _I.hos
 
 
 def _power_facts(row: Any) -> PowerFacts:  # noqa: ANN401 - a row of _power_query
-    instance_id, name, _, power, read_at, error, kind, action = row
+    instance_id, name, _, state, power, read_at, error, kind, action = row
     running = Running(Kind(kind), PowerAction(action) if action else None) if kind else None
-    return PowerFacts(instance_id, name, PowerReading(Power(power), read_at, error), running)
+    return PowerFacts(instance_id, name, PowerReading(Power(power), read_at, error), running, state == State.ACTIVE)

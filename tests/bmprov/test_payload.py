@@ -77,6 +77,21 @@ def test_a_full_payload() -> None:
     assert request.seed.hostname == "i-2-34-vm"
 
 
+@pytest.mark.parametrize(
+    ("boot_type", "detail", "mode"),
+    [
+        ("UEFI", None, BootMode.UEFI),
+        ("BIOS", None, None),
+        ("BIOS", "bios", BootMode.BIOS),
+        ("UEFI", "bios", BootMode.BIOS),
+    ],
+)
+def test_boot_modes(boot_type: str, detail: str | None, mode: BootMode | None) -> None:
+    """CloudStack says BIOS when nobody chose, which is no reason to refuse a machine that boots by UEFI."""
+    asked = {"boot_mode": detail} if detail else {}
+    assert parse_request(payload(asked, bootType=boot_type)).boot_mode is mode
+
+
 def test_the_instance_overrides_the_host_and_the_extension() -> None:
     """Details nearer to the instance win."""
     request = parse_request(payload({"zone": "z2", "rack": "r1"}))
@@ -166,7 +181,7 @@ def test_host_names(names: tuple[str | None, ...], label: str) -> None:
         (payload(cpus=-1), "'cloudstack.vm.details.cpus' is out of range"),
         (payload(cpus=True), "'cloudstack.vm.details.cpus' is not a whole number"),
         (payload(minRam=float("nan")), "'cloudstack.vm.details.minRam' is not a whole number"),
-        (payload(arch="s390x"), "'cloudstack.vm.details.arch' is 's390x': machines here are x86_64"),
+        (payload(arch="s390x"), "'cloudstack.vm.details.arch' is 's390x': it can be x86_64"),
         (payload(bootType="netboot"), "'cloudstack.vm.details.bootType' is 'netboot'"),
         (payload(nics={}), "'cloudstack.vm.details.nics' is not a list"),
         (payload(nics=[nic(0, mac="nonsense")]), r"nics\[0\].mac' makes no sense"),

@@ -37,6 +37,14 @@ def test_power_truth(reading: PowerReading, running: Running | None, told: Power
     assert power_of(reading, running, NOW).power is told
 
 
+@pytest.mark.parametrize(
+    ("reading", "told"), [(FRESH_ON, Power.UNKNOWN), (FRESH_OFF, Power.OFF), (STALE_OFF, Power.UNKNOWN)]
+)
+def test_what_was_never_deployed_is_never_on(reading: PowerReading, told: Power) -> None:
+    """After a failed deployment the machine may be on; CloudStack must not take the instance as running."""
+    assert power_of(reading, None, NOW, deployed=False).power is told
+
+
 def test_a_reading_that_failed_says_why() -> None:
     """An operator who sees `unknown` sees the BMC's error with it."""
     told = power_of(PowerReading(Power.ON, NOW - 200, "BMC 10.0.0.1 did not answer"), None, NOW)

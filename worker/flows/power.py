@@ -9,6 +9,7 @@ from bmprov.power import Power, PowerAction
 from worker.flow import Context, Done, Flow, Outcome, Step, Wait
 
 _POLL_S = 2.0
+_REMIND_S = 6.0
 
 
 def power_on(context: Context) -> Outcome:
@@ -24,13 +25,16 @@ def power_off(context: Context) -> Outcome:
 
 
 def shut_down(context: Context) -> Outcome:
-    """Ask the operating system to shut down, and wait until it has or its time is over."""
+    """Ask the operating system to shut down, and wait until it has or its time is over.
+
+    It is asked again every few seconds: a system that is still booting does not hear the first time.
+    """
     power = context.driver.read(context.by)
     if power is Power.OFF:
         return Done("it is off")
     if context.overdue:
         return Done(f"it was still on after {context.limits.shutdown_s:g} s")
-    if not context.has_waited:
+    if context.waited_of(context.limits.shutdown_s) % _REMIND_S < _POLL_S:
         try:
             context.driver.switch(PowerAction.SOFT_OFF, context.by)
         except BmcRefused as refusal:
