@@ -23,6 +23,8 @@ JOB = "worker.job.advance"
 
 _JOB_S = 600
 _PROGRESS_S = 3600
+_HOLD_S = 20
+_BMC, _HELD = "bmprov:bmc:", "bmprov:held:"
 _ID_SEPARATOR = "_"  # RQ allows letters, digits, `-` and `_` in the id of a job
 
 
@@ -43,7 +45,8 @@ class JobQueue:
     Raises `Retryable` when Redis does not answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, owner: str = "") -> None:
+        self._owner = owner
         self.redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
 
     def nudge(self, operation: Operation) -> None:
@@ -78,20 +81,31 @@ class JobQueue:
         Raises:
             BmcBusy: another held it until the deadline.
         """
-        lock = self.redis.lock(f"bmprov:bmc:{address}", timeout=30, sleep=0.02, blocking_timeout=by.remaining_s)
+        lock = self.redis.lock(f"{_BMC}{address}", timeout=_HOLD_S, sleep=0.02, blocking_timeout=by.remaining_s)
         with _translated():
             held = lock.acquire()
+            if held and self._owner:
+                self.redis.sadd(f"{_HELD}{self._owner}", address)
         if not held:
             raise BmcBusy(f"another session of ours held BMC {address} all the time", "look for a stuck worker")
         try:
             yield
         finally:
-            self._let_go(lock)
+            self._let_go(lock, address)
 
-    @staticmethod
-    def _let_go(lock: Lock) -> None:
+    def release_holds(self) -> None:
+        """Let go of the BMCs that a process with our owner's name held when it was killed."""
+        with _translated():
+            for member in self.redis.smembers(f"{_HELD}{self._owner}"):
+                address = member.decode() if isinstance(member, bytes) else member
+                self.redis.delete(f"{_BMC}{address}")
+            self.redis.delete(f"{_HELD}{self._owner}")
+
+    def _let_go(self, lock: Lock, address: str) -> None:
         try:
             lock.release()
+            if self._owner:
+                self.redis.srem(f"{_HELD}{self._owner}", address)
         except LockError:
             pass  # it ran out, or Redis was emptied: two sessions may have overlapped, which SQL makes harmless
         except RedisError:

@@ -63,5 +63,5 @@ def _read(reading: PowerReading, running: Running | None, now: float, freshness_
     if running is not None:
         return Told(reading.power, reading.read_at, f"the last reading; {running.action or running.kind} is under way")
     if now - reading.read_at > freshness_s:
-        return Told(Power.UNKNOWN, reading.read_at, reading.error or f"the last reading is older than {freshness_s:g} s")
+        return Told(Power.UNKNOWN, reading.read_at, reading.error or f"the last reading is over {freshness_s:g} s old")
     return Told(reading.power, reading.read_at, "the BMC's reading")

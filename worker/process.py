@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
+from bmprov.errors import Retryable
 from bmprov.queue import JobQueue, queue_names
 from bmprov.settings import Settings
 from bmprov.store import Store
@@ -34,9 +35,14 @@ def run_worker(settings: Settings, name: str) -> None:
     `SimpleWorker`): a job is a few milliseconds of our own code, and everything in it has a deadline.
     """
     store = Store(settings.database, pool_size=2)
-    drivers = Drivers(Vault.from_file(settings.key_file), JobQueue(settings.redis))
+    queue = JobQueue(settings.redis, name)
+    drivers = Drivers(Vault.from_file(settings.key_file), queue)
     with store.write() as transaction:
         freed = transaction.operations.release_leases(name)
+    try:
+        queue.release_holds()
+    except Retryable as error:
+        log.warning("holds on BMCs run out by themselves", error=str(error))
     log.info("worker starts", worker=name, site=settings.site, leases_taken_back=freed)
     RUNNER.set(Runner(store, drivers.of, settings.worker, name, lambda: random.uniform(0.8, 1.2)))  # noqa: S311 - spreads retries
     stopping = threading.Event()

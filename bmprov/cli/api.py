@@ -4,6 +4,7 @@ import ssl
 from http import HTTPStatus
 from types import TracebackType
 from typing import IO, Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -13,6 +14,11 @@ from bmprov.errors import BmprovError, Fatal, Retryable
 _REQUEST_S = 30.0
 _UPLOAD_S = 900.0  # after the last byte the service still unpacks and flushes the image
 _PIECE_BYTES = 2**18
+
+
+def path(*parts: str) -> str:
+    """A path below `/api/v1`; names that an operator has typed are quoted."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 class Api:
@@ -28,7 +34,7 @@ class Api:
         self._client = httpx.Client(
             base_url=f"{login.endpoint}/api/v1",
             headers={"Authorization": f"Bearer {login.token}"},
-            verify=_trust(login.ca),
+            verify=trust(login.ca),
             timeout=_REQUEST_S,
             trust_env=False,  # a proxy of the environment is for the internet, not for the machine room
         )
@@ -78,7 +84,12 @@ class Api:
         return _json(self.endpoint, answer)
 
 
-def _trust(ca: str) -> ssl.SSLContext:
+def trust(ca: str) -> ssl.SSLContext:
+    """What certificates are believed: those of a PEM file, or of the system's authorities.
+
+    Raises:
+        Fatal: the file is not usable.
+    """
     try:
         return ssl.create_default_context(cafile=ca or None)
     except OSError as error:
@@ -88,7 +99,9 @@ def _trust(ca: str) -> ssl.SSLContext:
 def _no_answer(endpoint: str, error: httpx.HTTPError) -> BmprovError:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Fatal(f"the certificate of {endpoint} is not trusted ({error})", "give its CA file with --ca")
-    return Retryable(f"{endpoint} did not answer ({error or type(error).__name__})", "look whether `bmprov serve` runs")
+    return Retryable(
+        f"{endpoint} did not answer ({str(error) or type(error).__name__})", "look whether `bmprov serve` runs"
+    )
 
 
 def _refusal(endpoint: str, answer: httpx.Response) -> BmprovError:

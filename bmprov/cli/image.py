@@ -2,14 +2,14 @@
 
 import hashlib
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from bmprov.cli.api import Api
+from bmprov.cli.api import Api, path
 from bmprov.cli.options import as_json, connected
-from bmprov.cli.output import clock, print_json, print_record, print_table, size
+from bmprov.cli.output import clock, print_json, print_record, print_table, progress_console, size
 from bmprov.errors import Invalid
 from bmprov.model import Arch
 from images.blobs import FORMATS
@@ -39,7 +39,7 @@ def add(
         digest = sha256 or _digest(content, size_bytes, progress)
         query = {"sha256": digest, "arch": arch} | ({"format": image_format} if image_format else {})
         with progress.wrap_file(content, size_bytes, description="sending") as counted:
-            added = api.upload(f"/images/{name}", counted, size_bytes, query)
+            added = api.upload(path("images", name), counted, size_bytes, query)
     if as_json:
         return print_json(added)
     return click.echo(f"image {added['name']} is in the catalogue: {size(added['size_bytes'])}, {added['sha256']}")
@@ -67,7 +67,7 @@ def list_all(api: Api, *, as_json: bool) -> None:
 @connected
 def show(api: Api, *, name: str, as_json: bool) -> None:
     """Show an image."""
-    found = api.get(f"/images/{name}")
+    found = api.get(path("images", name))
     if as_json:
         return print_json(found)
     return print_record(
@@ -85,11 +85,11 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
 @connected
 def remove(api: Api, *, name: str) -> None:
     """Remove an image that no instance uses."""
-    api.delete(f"/images/{name}")
+    api.delete(path("images", name))
     click.echo(f"image {name} is removed")
 
 
-def _opened(file: Path) -> IO[bytes]:
+def _opened(file: Path) -> BinaryIO:
     """The file, open.
 
     Raises:
@@ -103,7 +103,7 @@ def _opened(file: Path) -> IO[bytes]:
         raise Invalid(f"{file} cannot be read ({error.strerror})", "look at its name and its owner") from error
 
 
-def _digest(content: IO[bytes], size_bytes: int, progress: Progress) -> str:
+def _digest(content: BinaryIO, size_bytes: int, progress: Progress) -> str:
     task = progress.add_task("SHA-256", total=size_bytes)
     digest = hashlib.sha256()
     while piece := content.read(_PIECE_BYTES):
@@ -121,4 +121,5 @@ def _progress() -> Progress:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=_stderr())
+    shown = progress_console()
+    return Progress(*columns, console=shown, disable=not shown.is_terminal)

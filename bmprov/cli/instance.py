@@ -2,7 +2,7 @@
 
 import click
 
-from bmprov.cli.api import Api
+from bmprov.cli.api import Api, path
 from bmprov.cli.options import as_json, connected
 from bmprov.cli.output import clock, print_json, print_record, print_table
 
@@ -30,8 +30,8 @@ def list_all(api: Api, *, as_json: bool) -> None:
 @connected
 def show(api: Api, *, instance_id: str, as_json: bool) -> None:
     """Show an instance, and what CloudStack is told about its power."""
-    found = api.get(f"/instances/{instance_id}")
-    told = api.get(f"/instances/{instance_id}/power")
+    found = api.get(path("instances", instance_id))
+    told = api.get(path("instances", instance_id, "power"))
     if as_json:
         return print_json(found | {"power": told})
     power = f"{told['power']}, told to CloudStack as {told['power_state']}: {told['because']}"

@@ -19,9 +19,9 @@ _INTERRUPTED = 130
 
 @dataclass(frozen=True)
 class Entry:
-    """A subcommand: the module that has it (as `command`), the heading it stands under, and its line of help."""
+    """A subcommand: where it is (`module:name`), the heading it stands under, and its line of help."""
 
-    module: str
+    place: str
     heading: str
     help: str
 
@@ -32,22 +32,22 @@ _RUN = "Processes of a service"
 
 COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
-        "machine": Entry("machine", _ASK, "enrol, list, show, switch, inspect, release, remove machines"),
-        "image": Entry("image", _ASK, "add, list, show, remove images"),
-        "instance": Entry("instance", _ASK, "list and show CloudStack's instances"),
-        "operation": Entry("operation", _ASK, "list, show, watch, cancel what is done to machines"),
-        "event": Entry("event", _ASK, "list who did what"),
-        "token": Entry("token", _ASK, "create, list, revoke callers' tokens"),
-        "up": Entry("up", _HOUSE, "run all processes in one folder, with simulated machines if wanted"),
-        "demo": Entry("demo", _HOUSE, "the main job on simulated machines, played as CloudStack plays it"),
-        "init": Entry("init", _RUN, "make a settings file, a key file and a certificate"),
-        "migrate": Entry("migrate", _RUN, "bring the database to this version's tables"),
-        "serve": Entry("serve", _RUN, "the REST API"),
-        "worker": Entry("worker", _RUN, "runs the steps of operations"),
-        "watch": Entry("watch", _RUN, "deadlines, retries, and the power sweep"),
-        "pxe": Entry("pxe", _RUN, "the network-boot services: dhcp, tftp, http"),
-        "sim": Entry("sim", _RUN, "simulated machines"),
-        "furnish": Entry("furnish", "", "enrol the simulated machines of an `up`; `up` runs it"),
+        "machine": Entry("machine:command", _ASK, "enrol, list, show, switch, inspect, release, remove machines"),
+        "image": Entry("image:command", _ASK, "add, list, show, remove images"),
+        "instance": Entry("instance:command", _ASK, "list and show CloudStack's instances"),
+        "operation": Entry("operation:command", _ASK, "list, show, watch, cancel what is done to machines"),
+        "event": Entry("event:command", _ASK, "list who did what"),
+        "token": Entry("token:command", _ASK, "create, list, revoke callers' tokens"),
+        "up": Entry("up:command", _HOUSE, "run all processes in one folder, with simulated machines if wanted"),
+        "demo": Entry("demo:command", _HOUSE, "the main job on simulated machines, played as CloudStack plays it"),
+        "init": Entry("init:command", _RUN, "make a settings file, a key file and a certificate"),
+        "migrate": Entry("processes:migrate", _RUN, "bring the database to this version's tables"),
+        "serve": Entry("processes:serve", _RUN, "the REST API"),
+        "worker": Entry("processes:worker", _RUN, "runs the steps of operations"),
+        "watch": Entry("processes:watch", _RUN, "deadlines, retries, and the power sweep"),
+        "pxe": Entry("processes:pxe", _RUN, "the network-boot services: dhcp, tftp, http"),
+        "sim": Entry("processes:sim", _RUN, "simulated machines"),
+        "furnish": Entry("furnish:command", "", "enrol the simulated machines of an `up`; `up` runs it"),
     }
 )
 
@@ -64,7 +64,8 @@ class LazyGroup(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        command: click.Command = import_module(f"bmprov.cli.{entry.module}").command
+        module, _, name = entry.place.partition(":")
+        command: click.Command = getattr(import_module(f"bmprov.cli.{module}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

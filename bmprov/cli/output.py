@@ -39,6 +39,11 @@ def console() -> Console:
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_PIPE_COLUMNS)
 
 
+def progress_console() -> Console:
+    """Standard error, for progress bars; standard output stays for answers."""
+    return Console(stderr=True, highlight=False)
+
+
 def print_json(value: object) -> None:
     """Print JSON, indented, with every character as it is."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -2,10 +2,11 @@
 
 import click
 
-from bmprov.cli.api import Api
-from bmprov.cli.options import as_json, connected
+from bmprov.cli.api import Api, path
+from bmprov.cli.options import as_json, configured, connected
 from bmprov.cli.output import clock, print_json, print_table
 from bmprov.model import Role
+from bmprov.settings import Settings
 
 
 @click.group()
@@ -28,6 +29,17 @@ def create(api: Api, *, name: str, role: str, cloud: str | None, as_json: bool) 
     return click.echo(made["secret"])
 
 
+@command.command()
+@click.argument("name")
+@configured
+def first(settings: Settings, *, name: str) -> None:
+    """Make the first administrator's token, straight in the database: on the service's own host, after `migrate`."""
+    from bmprov.cli.credentials import first as make_first
+
+    click.echo(f"token for {name}, role admin; this is shown once:", err=True)
+    click.echo(make_first(settings, name))
+
+
 @command.command("list")
 @as_json
 @connected
@@ -48,5 +60,5 @@ def list_all(api: Api, *, as_json: bool) -> None:
 @connected
 def revoke(api: Api, *, token_id: str) -> None:
     """End a token."""
-    api.delete(f"/tokens/{token_id}")
+    api.delete(path("tokens", token_id))
     click.echo(f"token {token_id} is revoked")

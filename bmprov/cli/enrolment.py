@@ -1,0 +1,175 @@
+"""Machines to enrol, from options or from a file, checked as a whole before the first of them is sent.
+
+A file is YAML: a list of machines with the fields of the API (`MachineIn`), except that `bmc` may be a URL with the
+user in it, and that the password stands elsewhere: `password_file` names a file, `password_env` a variable.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import yaml
+from pydantic import SecretStr, ValidationError
+
+from bmprov.api.shapes.machine import MachineIn
+from bmprov.errors import Invalid
+
+PASSWORD_ENV = "BMPROV_BMC_PASSWORD"  # noqa: S105 - the name of a variable
+
+_PASSWORD_CHARS = 255
+_SOURCES = ("password_file", "password_env")
+_SECTION = "machines"
+
+
+def bmc_of(url: str) -> dict[str, object]:
+    """The address and the user of `ipmi://user@host:port`.
+
+    Raises:
+        Invalid: a password stands in it, where everybody can read it.
+    """
+    address, user, password = url, "", None
+    try:
+        parts = urlsplit(url)
+        user, password = unquote(parts.username or ""), parts.password
+        address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    except ValueError:
+        pass  # the checks of the API's own shape say what is wrong with an address
+    if password is not None:
+        raise Invalid(
+            "a BMC's password does not belong in its address",
+            f"leave it out: it is asked for, or read from --password-file or {PASSWORD_ENV}",
+        )
+    return {"address": address, "user": user}
+
+
+def nic_of(text: str) -> dict[str, object]:
+    """The NIC in `mac[,tag][,netboot]`.
+
+    Raises:
+        Invalid: it has more than one tag.
+    """
+    mac, *words = text.split(",")
+    tags = [word for word in words if word != "netboot"]
+    if len(tags) > 1:
+        raise Invalid(f"NIC '{text}' has {len(tags)} tags", "it is MAC[,TAG][,netboot]")
+    return {"mac": mac, "netboot": "netboot" in words} | ({"tag": tags[0]} if tags else {})
+
+
+def password_from(file: Path) -> str:
+    """A password that stands in a file, without the line's end.
+
+    Raises:
+        Invalid: the file cannot be read.
+    """
+    try:
+        return file.read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"the password file {file} cannot be read ({error})", "look at its name and its owner") from error
+
+
+def read(file: Path) -> list[MachineIn]:
+    """The machines of a file.
+
+    Raises:
+        Invalid: the file or a machine in it is wrong, or two machines share what only one can have.
+    """
+    try:
+        entries = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise Invalid(f"{file} cannot be read ({_one_line(error)})", "it is a YAML list of machines") from error
+    if isinstance(entries, Mapping):
+        entries = entries.get(_SECTION)
+    if not isinstance(entries, list) or not entries:
+        raise Invalid(f"{file} holds no list of machines", "see docs/cli.md for an example")
+    machines = [_machine(place, entry, file.parent) for place, entry in enumerate(entries, 1)]
+    _refuse_doubles(machines)
+    return machines
+
+
+def check(fields: Mapping[str, object], where: str) -> MachineIn:
+    """The machine with these fields.
+
+    Raises:
+        Invalid: a field is wrong; the sentence names it and never quotes it.
+    """
+    try:
+        return MachineIn.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        why = str(first["msg"]).removeprefix("Value error, ")
+        raise Invalid(f"{where}: '{field}': {why}", "docs/cli.md names every field") from None
+
+
+def differences(wanted: MachineIn, known: Mapping[str, Any]) -> list[str]:
+    """The fields in which an enrolled machine, as the API shows it, is not the wanted one. Passwords are not shown."""
+    told = wanted.model_dump(mode="json", exclude={"bmc": {"user", "password"}})
+    told["nics"] = [nic | {"position": place, "tag": nic["tag"] or ""} for place, nic in enumerate(told["nics"])]
+    return sorted(name for name, value in told.items() if known.get(name) != value)
+
+
+def body(machine: MachineIn) -> dict[str, Any]:
+    """The request that enrols a machine, with its password in the clear."""
+    bmc = {"password": machine.bmc.password.get_secret_value()}
+    told = machine.model_dump(mode="json", exclude={"bmc": {"password"}})
+    return told | {"bmc": told["bmc"] | bmc}
+
+
+def _machine(place: int, entry: object, folder: Path) -> MachineIn:
+    if not isinstance(entry, Mapping):
+        raise Invalid(f"machine {place} of the file is no mapping", "each machine begins with `- name: …`")
+    where = f"machine {place} ({entry.get('name', 'without a name')})"
+    fields = {name: value for name, value in entry.items() if name not in _SOURCES}
+    if isinstance(fields.get("bmc"), str):
+        fields["bmc"] = bmc_of(fields["bmc"])
+    if isinstance(fields.get("nics"), Sequence) and not isinstance(fields["nics"], str):
+        fields["nics"] = [nic_of(nic) if isinstance(nic, str) else nic for nic in fields["nics"]]
+    machine = check(fields, where)
+    password = _password(entry, folder, where)
+    return machine if password is None else with_password(machine, password)
+
+
+def _password(entry: Mapping[str, object], folder: Path, where: str) -> str | None:
+    """The password from where the entry says; None when it says nothing."""
+    named = [source for source in _SOURCES if source in entry]
+    if len(named) > 1:
+        raise Invalid(f"{where} has two passwords", "keep one of password_file and password_env")
+    if "password_file" in named:
+        return password_from(folder / str(entry["password_file"]))
+    variable = str(entry["password_env"]) if named else PASSWORD_ENV
+    if named and variable not in os.environ:
+        raise Invalid(f"{where}: the variable {variable} is not set", "set it to the BMC's password")
+    return os.environ.get(variable)
+
+
+def with_password(machine: MachineIn, password: str) -> MachineIn:
+    """The machine with its BMC's password.
+
+    Raises:
+        Invalid: no BMC has such a long one.
+    """
+    if len(password) > _PASSWORD_CHARS:
+        raise Invalid(
+            f"the password of machine '{machine.name}' is longer than {_PASSWORD_CHARS} characters", "look at its file"
+        )
+    return machine.model_copy(update={"bmc": machine.bmc.model_copy(update={"password": SecretStr(password)})})
+
+
+def _refuse_doubles(machines: Iterable[MachineIn]) -> None:
+    listed = list(machines)
+    kinds = {
+        "name": [machine.name for machine in listed],
+        "BMC": [machine.bmc.address for machine in listed],
+        "MAC": [nic.mac for machine in listed for nic in machine.nics],
+    }
+    for kind, values in kinds.items():
+        value, count = Counter(values).most_common(1)[0] if values else ("", 0)
+        if count > 1:
+            raise Invalid(f"{kind} {value} stands {count} times in the file", "each machine has its own")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

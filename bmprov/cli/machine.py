@@ -1,0 +1,213 @@
+"""`bmprov machine`: the physical servers."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bmprov.cli import enrolment
+from bmprov.cli.api import Api, path
+from bmprov.cli.enrolling import Enrolling
+from bmprov.cli.options import as_json, connected
+from bmprov.cli.output import age, clock, power, print_json, print_record, print_table
+from bmprov.cli.timeline import follow
+from bmprov.errors import Invalid
+from bmprov.lifecycle import State
+from bmprov.model import Arch, BootMode
+from bmprov.power import PowerAction
+
+_wait = click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the operation to its end.")
+
+
+@click.group()
+def command() -> None:
+    """Physical servers."""
+
+
+@command.command("list")
+@click.option("--state", type=click.Choice([state.value for state in State]))
+@click.option("--site")
+@as_json
+@connected
+def list_all(api: Api, *, state: str | None, site: str | None, as_json: bool) -> None:
+    """List the machines by name."""
+    found = api.get("/machines", state=state, site=site)["machines"]
+    if as_json:
+        return print_json(found)
+    columns = ["NAME", "STATE", "POWER", "READ", "CPUS", "MEMORY MIB", "TAGS", "INSTANCE", "UNDER WAY"]
+    return print_table(columns, map(_row, found), empty="no machine is enrolled: `bmprov machine enroll --help`")
+
+
+@command.command()
+@click.argument("name")
+@as_json
+@connected
+def show(api: Api, *, name: str, as_json: bool) -> None:
+    """Show a machine, its NICs, its power, and what is being done to it."""
+    found = api.get(path("machines", name))
+    return print_json(found) if as_json else print_record(_record(found))
+
+
+@command.command()
+@click.argument("name", required=False)
+@click.option("--file", type=click.Path(path_type=Path), help="A YAML list of machines, instead of one by options.")
+@click.option("--bmc", metavar="ipmi://USER@HOST[:PORT]", help="Its BMC.")
+@click.option("--password-file", type=click.Path(path_type=Path), help="The file that holds the BMC's password.")
+@click.option("--cipher-suite", "cipher_suites", type=int, multiple=True, help="An IPMI cipher suite; may be repeated.")
+@click.option("--nic", "nics", metavar="MAC[,TAG][,netboot]", multiple=True, help="A NIC; may be repeated.")
+@click.option("--arch", type=click.Choice([arch.value for arch in Arch]))
+@click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
+@click.option("--cpus", type=int)
+@click.option("--memory-mib", type=int)
+@click.option("--disk-gib", type=int)
+@click.option("--tag", "tags", multiple=True, help="A tag; may be repeated.")
+@click.option("--site")
+@click.option("--zone")
+@click.option("--pod")
+@click.option("--rack")
+@_wait
+@connected
+def enroll(
+    api: Api,
+    *,
+    name: str | None,
+    file: Path | None,
+    password_file: Path | None,
+    wait: bool,
+    **fields: Any,  # noqa: ANN401 - the options of a machine, which the API's own shape checks
+) -> None:
+    """Enrol the machine NAME, or all machines of a file.
+
+    The BMC's password is asked for, unless it comes from --password-file or from BMPROV_BMC_PASSWORD. Everything is
+    checked before the first machine is sent; a machine that is enrolled already, just so, is left alone.
+    """
+    if (name is None) == (file is None):
+        raise click.UsageError("give the NAME of one machine, or --file")
+    machines = enrolment.read(file) if file else [_machine(name or "", fields, password_file)]
+    Enrolling(api, click.echo).run(machines, wait=wait)
+
+
+@command.command("power")
+@click.argument("name")
+@click.argument("action", type=click.Choice([action.value for action in PowerAction]))
+@_wait
+@connected
+def switch(api: Api, *, name: str, action: str, wait: bool) -> None:
+    """Switch a machine. `off` and `reset` act at once; `soft-off` and `cycle` ask its operating system first."""
+    _begun(api, api.post(path("machines", name, "power"), {"action": action}), wait=wait)
+
+
+@command.command()
+@click.argument("name")
+@_wait
+@connected
+def inspect(api: Api, *, name: str, wait: bool) -> None:
+    """Look at a machine anew; one in `error` that no instance has comes back into the pool by it."""
+    _begun(api, api.post(path("machines", name, "inspect")), wait=wait)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_wait
+@connected
+def release(api: Api, *, name: str, yes: bool, wait: bool) -> None:
+    """Give a machine back, whatever instance has it: it is switched off and loses its instance."""
+    instance = api.get(path("machines", name))["instance"]
+    if instance and not yes:
+        click.confirm(f"{name} belongs to instance {instance}, which loses it. Go on?", abort=True)
+    _begun(api, api.post(path("machines", name, "release")), wait=wait)
+
+
+@command.command()
+@click.argument("name")
+@click.argument("reason", required=False)
+@click.option("--off", is_flag=True, help="End its maintenance.")
+@connected
+def maintenance(api: Api, *, name: str, reason: str | None, off: bool) -> None:
+    """Keep a machine from being reserved, for a REASON that others will read; --off ends it."""
+    if bool(reason) == off:
+        raise click.UsageError("give a REASON, or --off")
+    api.put(path("machines", name, "maintenance"), {"reason": reason or ""})
+    click.echo(f"{name} is out of maintenance" if off else f"{name} is in maintenance: {reason}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@connected
+def remove(api: Api, *, name: str, yes: bool) -> None:
+    """Forget a machine that no instance has."""
+    if not yes:
+        click.confirm(f"Forget {name} and its BMC's password?", abort=True)
+    api.delete(path("machines", name))
+    click.echo(f"{name} is removed")
+
+
+def _begun(api: Api, answer: dict[str, Any], *, wait: bool) -> None:
+    operation = answer["operation"]
+    if wait:
+        follow(api, operation["id"])
+    else:
+        click.echo(f"operation {operation['id']}: follow it with `bmprov operation watch {operation['id'][:8]}`")
+
+
+def _machine(name: str, fields: dict[str, Any], password_file: Path | None) -> Any:  # noqa: ANN401 - see enrolment
+    """The machine of the options."""
+    if not fields["bmc"]:
+        raise click.UsageError("--bmc says where the machine's BMC is: ipmi://USER@HOST[:PORT]")
+    given = {key: value for key, value in fields.items() if value not in (None, ())}
+    suites = list(given.pop("cipher_suites", ()))
+    bmc = enrolment.bmc_of(given.pop("bmc")) | {"cipher_suites": suites}
+    nics = [enrolment.nic_of(nic) for nic in given.pop("nics", ())]
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    machine = enrolment.check(given | {"name": name, "bmc": bmc, "nics": nics}, f"machine {name}")
+    return enrolment.with_password(machine, _password(machine.bmc.user, password_file))
+
+
+def _password(user: str, file: Path | None) -> str:
+    if file is not None:
+        return enrolment.password_from(file)
+    found = os.environ.get(enrolment.PASSWORD_ENV)
+    if found is not None or not user:
+        return found or ""
+    if not os.isatty(0):
+        raise Invalid("there is no password for the BMC", f"give --password-file or set {enrolment.PASSWORD_ENV}")
+    answer: str = click.prompt(f"password of {user}", hide_input=True, err=True)
+    return answer
+
+
+def _row(machine: dict[str, Any]) -> Sequence[object]:
+    operation = machine["operation"]
+    state = f"{machine['state']} (maintenance)" if machine["maintenance"] else machine["state"]
+    doing = f"{operation['kind']}: {operation['step'] or operation['state']}" if operation else ""
+    read = age(machine["power"]["read_at"])
+    sizes = (machine["cpus"], machine["memory_mib"])
+    return [machine["name"], state, power(machine), read, *sizes, machine["tags"], machine["instance"], doing]
+
+
+def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
+    reading, operation = machine["power"], machine["operation"]
+    nics = (
+        f"{nic['mac']}{' ' + nic['tag'] if nic['tag'] else ''}{' netboot' * nic['netboot']}" for nic in machine["nics"]
+    )
+    maintenance = f"{machine['maintenance']} (set by {machine['maintenance_by']})" if machine["maintenance"] else None
+    place = " / ".join(machine[key] for key in ("site", "zone", "pod", "rack") if machine[key])
+    return [
+        *((key, machine[key]) for key in ("name", "id", "state", "fault")),
+        ("maintenance", maintenance),
+        ("power", f"{reading['power']}, read {age(reading['read_at']) or 'never'}"),
+        ("not read because", reading["error"]),
+        ("BMC", machine["bmc"]["address"]),
+        ("NICs", "\n".join(nics)),
+        ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
+        ("boots", f"{machine['boot_mode']}, {machine['arch']}, back end {machine['back_end']}"),
+        ("tags", machine["tags"]),
+        ("place", place),
+        ("instance", machine["instance"]),
+        ("reserved until", clock(machine["reserved_until"])),
+        ("under way", f"{operation['kind']} {operation['id']}: {operation['step']}" if operation else None),
+        ("enrolled", clock(machine["created_at"])),
+    ]

@@ -1,0 +1,77 @@
+"""The simulated machines of a `bmprov up`: planned once, kept in `sim.yaml`, enrolled like real ones."""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bmprov.api.shapes.machine import MachineIn
+from bmprov.cli.embedded import LOOPBACK, free_ports
+from bmprov.cli.folder import Folder
+from bmprov.sim import hall
+from bmprov.sim.hall import MachinePlan
+from bmprov.sim.pace import PACES as _PACES
+from pxe.dhcp.policy import LOADERS
+from pxe.tftp import loaders_in
+
+PACES = tuple(_PACES)
+"""How quick the machines may be."""
+
+IMAGE = "demo"
+"""The image that is in the catalogue of every `up`."""
+
+_DEFAULT_PACE = "demo"
+
+
+def prepare(folder: Folder, count: int | None, pace: str | None) -> None:
+    """Bring the plan to `count` machines of this pace; None keeps what is there."""
+    before = hall.load(folder.machines) if folder.machines.exists() else []
+    plans = _plans(before, len(before) if count is None else count)
+    if pace is not None:
+        plans = [replace(one, pace=pace) for one in plans]
+    if not plans:
+        folder.machines.unlink(missing_ok=True)
+    elif plans != before:
+        hall.dump(plans, folder.machines)
+
+
+def machines(folder: Folder) -> list[MachineIn]:
+    """The simulated machines as they are enrolled."""
+    plans = hall.load(folder.machines) if folder.machines.exists() else []
+    return [_enrolled(one) for one in plans]
+
+
+def loaders(folder: Folder, configured: Path) -> Path:
+    """The folder of loaders to serve: the configured one, or stand-ins when it has none and the machines are simulated.
+
+    A simulated machine fetches its loader over TFTP and does not run it, so that Debian's package `ipxe` is not needed.
+    """
+    if loaders_in(configured) or not folder.machines.exists():
+        return configured
+    stand_ins = folder.root / "loaders"
+    stand_ins.mkdir(exist_ok=True)
+    for name in sorted(set(LOADERS.values())):
+        (stand_ins / name).write_text(f"stands in for {name}, which the Debian package ipxe has\n")
+    return stand_ins
+
+
+def _plans(before: Sequence[MachinePlan], count: int) -> list[MachinePlan]:
+    new = hall.plan(count, [0] * count, _DEFAULT_PACE)[len(before) :]
+    ports = free_ports(socket.SOCK_DGRAM, len(new))
+    return [*before[:count], *(replace(one, bmc_port=port) for one, port in zip(new, ports, strict=True))]
+
+
+def _enrolled(one: MachinePlan) -> MachineIn:
+    return MachineIn.model_validate(
+        {
+            "name": one.name,
+            "bmc": {"address": f"ipmi://{LOOPBACK}:{one.bmc_port}", "user": one.user, "password": one.password},
+            "nics": [{"mac": mac, "netboot": place == 0} for place, mac in enumerate(one.macs)],
+            "arch": one.arch,
+            "boot_mode": one.boot_mode,
+            "cpus": one.cpus,
+            "memory_mib": one.memory_mib,
+            "disk_gib": one.disk_gib,
+            "tags": list(one.tags),
+        }
+    )

@@ -1,0 +1,87 @@
+"""`bmprov up` as a whole, with every process of it killed."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bmprov.cli.embedded import free_ports
+from tests.bmprov.cli.conftest import Said
+from tests.bmprov.cli.house import House, alive, house, kill, until
+
+# longer than the 107 bytes that the path of a Unix socket may have
+LONG = "a-folder-whose-name-is-long-" * 4
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A service for this module alone: its processes are killed."""
+    with house(tmp_path_factory.mktemp("own") / LONG, "--sim", "1", "--workers", "1") as running:
+        yield running
+
+
+def up(*options: object) -> Said:
+    argv = [sys.executable, "-m", "bmprov", "up", *map(str, options)]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    return Said(ended.returncode, ended.stdout, ended.stderr)
+
+
+def test_a_second_one_is_refused(own: House) -> None:
+    """One folder has one `up`; the sentence says which process that is."""
+    said = up("--data", own.folder)
+    assert said.code == 1
+    assert f"another `bmprov up` runs in {own.folder} (process {own.process.pid})" in said.err
+    assert (own.folder / "ready").exists()
+
+
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    """Whose port it is and how to find its owner stand in one sentence."""
+    with socket.create_server(("127.0.0.1", *free_ports(socket.SOCK_STREAM, 1))) as taken:
+        port = taken.getsockname()[1]
+        said = up("--data", tmp_path / "data", "--port", port)
+    assert said.code == 1
+    assert f"the API's port {port} of 127.0.0.1 cannot be listened on (Address already in use): see" in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_every_part_that_dies_is_started_again(own: House, bare: Callable[..., Said]) -> None:
+    """All processes are killed at once; each comes back, and the service works."""
+    before = own.parts()
+    assert len(before) == 8
+    for pid in before.values():
+        kill(pid)
+    until(lambda: own.parts().keys() == before.keys() and not set(own.parts().values()) & set(before.values()))
+    until(lambda: bare("machine", "list", "--data", own.folder).code == 0)
+    assert "sim-r01-u01" in bare("machine", "list", "--data", own.folder).out
+    until(lambda: bare("machine", "power", "sim-r01-u01", "on", "--data", own.folder).code == 0)
+    assert len(re.findall(r"was killed by SIGKILL, starts again in 0.2 s", own.said)) == len(before)
+
+
+def test_what_it_hands_over(own: House) -> None:
+    """The extension's file has what the extension reads, and other users cannot read it."""
+    text = (own.folder / "extension.ini").read_text()
+    assert re.search(r"(?m)^endpoint = https://127\.0\.0\.1:\d+\ntoken = bmprov_\S+\nca = /.*api\.pem$", text)
+    assert (own.folder / "extension.ini").stat().st_mode & 0o077 == 0
+
+
+def test_killed_it_leaves_nobody_and_comes_back_as_it_was(own: House, bare: Callable[..., Said]) -> None:
+    """SIGKILL of `up` ends all of it; started again it has the same endpoint, the same tokens and the same machines."""
+    endpoint, ini = (own.folder / "ready").read_text(), (own.folder / "client.ini").read_text()
+    left = own.everybody()
+    os.kill(own.process.pid, signal.SIGKILL)
+    own.process.wait()
+    until(lambda: not any(map(alive, left)), 10)
+    with house(own.folder) as again:
+        assert ((own.folder / "ready").read_text(), (own.folder / "client.ini").read_text()) == (endpoint, ini)
+        assert "sim-r01-u01" in bare("machine", "list", "--data", own.folder).out
+        left = again.everybody()
+        assert again.stop() == 0
+        assert not any(map(alive, left))
+        assert again.said.splitlines()[-1].endswith("stopped")
+    assert not (own.folder / "ready").exists()
