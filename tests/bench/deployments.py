@@ -19,7 +19,12 @@ def enrol_fakes(service: Service, count: int, clients: int = 8) -> None:
         client = Client(service.admin)
         for number in numbers:
             mac = f"52:54:00:f0:{number // 256:02x}:{number % 256:02x}"
-            machine = {"name": f"fake-{number:05d}", "bmc": {"address": f"fake://{number}"}, "nics": [{"mac": mac}]}
+            machine = {
+                "name": f"fake-{number:05d}",
+                "bmc": {"address": f"fake://{number}"},
+                "nics": [{"mac": mac}],
+                "cpus": 1,
+            }
             client.ask("POST", "/machines", machine)
 
     with ThreadPoolExecutor(clients) as pool:
