@@ -4,6 +4,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -14,12 +15,13 @@ import click
 
 import bmprov
 from bmprov.cli import leash, rehearsal
-from bmprov.cli.api import Api
+from bmprov.cli.api import Api, path
 from bmprov.cli.folder import Folder, write
 from bmprov.cli.login import Login
+from bmprov.cli.timeline import changes
 from bmprov.cli.tour import Tour
 from bmprov.cli.tour_screen import Screen
-from bmprov.errors import Fatal
+from bmprov.errors import BmprovError, Fatal
 from bmprov.sim import hall
 from bmprov.sim.cloudstack import CloudStack
 from bmprov.sim.pace import PACES
@@ -109,10 +111,13 @@ def _install(extension: Path, temporary: Path) -> Path:
 
 @contextmanager
 def _scratch() -> Iterator[Path]:
-    """A temporary folder, which stays when something went wrong: the logs are in it."""
+    """A temporary folder, which stays when something was not as it should be: the logs are in it."""
     scratch = Path(tempfile.mkdtemp(prefix="bmprov-demo-"))
-    yield scratch
-    shutil.rmtree(scratch)
+    try:
+        yield scratch
+    finally:
+        if not isinstance(sys.exception(), BmprovError):
+            shutil.rmtree(scratch)
 
 
 @contextmanager
@@ -131,6 +136,7 @@ def _service(folder: Folder, screen: Screen) -> Iterator[None]:
                     said = log.read_bytes()[offset:].decode(errors="replace").strip().splitlines() or ["nothing"]
                     raise Fatal(f"`bmprov up` did not start; it said: {said[-1]}", f"look into {folder.logs}")
                 sleep(_LOOK_EVERY_S)  # the file is the announcement
+        _tidy(folder)
         hall.dump([replace(one, pace=vars(_PACE)) for one in hall.load(folder.machines)], folder.machines)
         screen.say(f"ready after {monotonic() - began:.1f} s: {folder.ready.read_text().strip()}")
         yield
@@ -139,14 +145,26 @@ def _service(folder: Folder, screen: Screen) -> Iterator[None]:
         process.wait(_STOP_S)
 
 
+def _tidy(folder: Folder) -> None:
+    """Take back what an interrupted demo has left on the simulated machines; no other machine is touched."""
+    names = {one.name for one in hall.load(folder.machines)}
+    with Api(Login.from_file(folder.client_ini)) as api:
+        for machine in api.get("/machines")["machines"]:
+            if machine["name"] in names and machine["instance"]:
+                begun = api.post(path("machines", machine["name"], "release"))
+                deque(changes(api, begun["operation"]["id"]), maxlen=0)  # to its end
+
+
 @contextmanager
 def _viewer(login: Login) -> Iterator[Api]:
     """The API as a viewer sees it, with a token that lives as long as the tour."""
     with Api(login) as admin:
         made = admin.post("/tokens", {"name": f"demo-{monotonic():.0f}", "role": "viewer"})
-        with Api(Login(login.endpoint, made["secret"], login.ca)) as viewer:
-            yield viewer
-        admin.delete(f"/tokens/{made['token']['id']}")
+        try:
+            with Api(Login(login.endpoint, made["secret"], login.ca)) as viewer:
+                yield viewer
+        finally:
+            admin.delete(path("tokens", made["token"]["id"]))
 
 
 def _stay(folder: Folder, screen: Screen) -> None:

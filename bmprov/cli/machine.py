@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from bmprov.api.shapes.machine import MachineIn
 from bmprov.cli import enrolment
 from bmprov.cli.api import Api, path
 from bmprov.cli.enrolling import Enrolling
@@ -154,7 +155,7 @@ def _begun(api: Api, answer: dict[str, Any], *, wait: bool) -> None:
         click.echo(f"operation {operation['id']}: follow it with `bmprov operation watch {operation['id'][:8]}`")
 
 
-def _machine(name: str, fields: dict[str, Any], password_file: Path | None) -> Any:  # noqa: ANN401 - see enrolment
+def _machine(name: str, fields: dict[str, Any], password_file: Path | None) -> MachineIn:
     """The machine of the options."""
     if not fields["bmc"]:
         raise click.UsageError("--bmc says where the machine's BMC is: ipmi://USER@HOST[:PORT]")

@@ -45,7 +45,7 @@ class Screen:
         line = f"  $ {Path(entry).name} {action} …/{Path(payload).name} {timeout}"
         self.console.print(Text(line, style="dim"))
         outcome = "exit 0" if result.succeeded else result.told
-        self.console.print(Padding(Text(_short(result), style="cyan", overflow="fold"), (0, 0, 0, 2)))
+        self.console.print(Padding(Text(_short(result), style="cyan", overflow="fold"), (0, 0, 0, 2), expand=False))
         style = "dim" if result.succeeded else "bold red"
         self.console.print(Text(f"  {outcome} after {result.seconds * 1000:,.0f} ms", style=style))
 
