@@ -10,10 +10,11 @@ from bmprov.vault import Vault
 class Denied(Exception):
     """The machine may not ask. `why` goes to the log; the machine learns the status and nothing else."""
 
-    def __init__(self, status: int, why: str) -> None:
+    def __init__(self, status: int, why: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(why)
         self.status = status
         self.why = why
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,16 @@ class Admitted:
     instance: Instance | None
     image: Image | None
     token: str
+
+    def booting(self) -> "Admitted":
+        """The same, provided that the machine is to network-boot now.
+
+        Raises:
+            Denied: the image is on the disk already, which the machine should have booted.
+        """
+        if not self.operation.netboot:
+            raise Denied(410, f"machine {self.machine.name} is not to boot from the network any more")
+        return self
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,8 @@ class Admission:
             if operation is None or machine is None or operation.finished:
                 raise Denied(410, "the token's operation has ended")
             if operation.boot_ip != origin:
-                raise Denied(403, f"the token is good from {operation.boot_ip} alone")
+                good = f"good from {operation.boot_ip} alone" if operation.boot_ip else "good when DHCP was asked first"
+                raise Denied(403, f"the token of machine {machine.name} is {good}")
             instance = transaction.instances.get(machine.instance_id) if machine.instance_id else None
             image = transaction.images.named(instance.image_id) if instance and instance.image_id else None
         return Admitted(operation, machine, instance, image, token)

@@ -49,7 +49,7 @@ class StoreLeases:
     def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
         """An address for `mac`: the one it has, else the first that is free."""
         with self.store.read() as transaction:
-            held = transaction.leases.of(mac, self.site)
+            held = self._held(transaction, mac)
             if held and transaction.leases.lasts(mac, self.settings.lease_s / 2):
                 return IPv4Address(held)
         with self.store.write() as transaction:
@@ -78,8 +78,14 @@ class StoreLeases:
                 transaction.leases.decline(str(address), self.site)
 
     def _choose(self, transaction: Transaction, mac: str) -> str | None:
-        held, taken = transaction.leases.of(mac, self.site), transaction.leases.taken(self.site)
+        held, taken = self._held(transaction, mac), transaction.leases.taken(self.site)
         if held and (held not in taken or transaction.leases.lasts(mac, 0)):
             return held
         first, last = int(self.settings.range_first), int(self.settings.range_last)
         return first_free((str(IPv4Address(number)) for number in range(first, last + 1)), taken)
+
+    def _held(self, transaction: Transaction, mac: str) -> str | None:
+        """The address that `mac` had last, unless the range has been moved since."""
+        held = transaction.leases.of(mac, self.site)
+        in_range = held and self.settings.range_first <= IPv4Address(held) <= self.settings.range_last
+        return held if in_range else None

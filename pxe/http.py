@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import structlog
-from flask import Flask, Response, request, send_file
+from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -28,6 +28,7 @@ from images.nocloud import DOCUMENTS, documents
 from pxe.admission import Admission, Admitted, Denied
 from pxe.reports import Failed, Inventory, Progress, Written
 from pxe.script import render
+from pxe.transfer import Transfers
 
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class BootHttp:
     loaders: dict[str, Path]
     ramdisk: Path
     http_url: str
+    transfers: Transfers
 
     @property
     def admission(self) -> Admission:
@@ -55,32 +57,30 @@ class BootHttp:
 
     def script(self, token: str) -> Response:
         """`GET /boot/v1/TOKEN/script.ipxe`."""
-        admitted = self._admit(token)
+        admitted = self._admit(token).booting()
+        log.info("iPXE script", machine=admitted.machine.name, operation=admitted.operation.id)
         text = render(admitted.machine.name, admitted.operation.id, self.http_url, token)
         return Response(text, content_type="text/plain; charset=utf-8")
 
     def ramdisk_file(self, token: str, name: str) -> Response:
         """`GET /boot/v1/TOKEN/kernel` and `/initrd`."""
-        self._admit(token)
-        path = self.ramdisk / _RAMDISK_FILES[name]
-        if not path.is_file():
-            raise Denied(404, f"there is no {path}: the deploy ramdisk is not built")
-        return send_file(path, mimetype="application/octet-stream", conditional=True)
+        self._admit(token).booting()
+        return self.transfers.send(self.ramdisk / _RAMDISK_FILES[name])
 
     def loader(self, name: str) -> Response:
         """`GET /loaders/NAME`: UEFI HTTP boot."""
         if name not in self.loaders:
             raise Denied(404, f"no loader is named '{name[:100]}'")
-        return send_file(self.loaders[name], mimetype="application/efi", conditional=True)
+        response = self.transfers.send(self.loaders[name])
+        response.mimetype = "application/efi"  # EDK2 boots by this, or by the name's end
+        return response
 
     def image(self, token: str, sha256: str) -> Response:
         """`GET /images/v1/TOKEN/SHA256`, with ranges: the operation's own image and no other."""
-        image = self._admit(token).image
-        if image is None or image.sha256 != sha256:
-            raise Denied(404, "the operation has no such image")
-        if not self.images.has(sha256):
-            raise Denied(404, f"the catalogue has image {image.name} and the disk has not")
-        return send_file(self.images.path(sha256), mimetype="application/octet-stream", conditional=True, etag=sha256)
+        admitted = self._admit(token)
+        if admitted.image is None or admitted.image.sha256 != sha256:
+            raise Denied(404, f"operation {admitted.operation.id} has no such image")
+        return self.transfers.send(self.images.path(sha256), etag=sha256)
 
     def seed(self, token: str, name: str) -> Response:
         """`GET /seed/v1/TOKEN/meta-data` and the other NoCloud documents."""
@@ -212,7 +212,10 @@ def _problem(status: int, title: str) -> Response:
 
 def _denied(error: Denied) -> Response:
     log.info("boot request denied", client=request.remote_addr, status=error.status, why=error.why)
-    return _problem(error.status, HTTPStatus(error.status).phrase)
+    answer = _problem(error.status, HTTPStatus(error.status).phrase)
+    if error.retry_after_s is not None:
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
 
 
 def _invalid(error: ValidationError) -> Response:
@@ -223,9 +226,7 @@ def _invalid(error: ValidationError) -> Response:
 
 def _fault(error: BmprovError) -> Response:
     log.warning("boot request failed", client=request.remote_addr, error=str(error))
-    return _problem(
-        503 if isinstance(error, Retryable) else 500, "ask again" if isinstance(error, Retryable) else "failed"
-    )
+    return _problem(503, "ask again") if isinstance(error, Retryable) else _problem(500, "failed")
 
 
 def _http(error: HTTPException) -> Response:

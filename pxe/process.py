@@ -2,12 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable
 from ipaddress import IPv4Address
-from typing import Any
-
-from flask import Flask
-from gunicorn.app.base import BaseApplication
 
 from bmprov.errors import Fatal
 from bmprov.queue import JobQueue
@@ -19,7 +14,10 @@ from pxe.dhcp.policy import Policy, Terms
 from pxe.dhcp.server import DhcpServer
 from pxe.directory import StoreDirectory, StoreLeases
 from pxe.http import BootHttp, create_boot_app
-from pxe.tftp import TftpService, loaders_in
+from pxe.http_server import listen, serve
+from pxe.loaders import loaders_in
+from pxe.tftp import TftpService
+from pxe.transfer import Transfers
 
 PARTS = ("dhcp", "tftp", "http")
 
@@ -55,21 +53,11 @@ def run_tftp(settings: Settings) -> None:
 
 
 def run_http(settings: Settings) -> None:
-    """Serve HTTP boot with gunicorn. Ends the process."""
+    """Serve HTTP boot. Ends the process."""
     pxe = settings.pxe
-    options = {
-        "bind": f"{pxe.listen}:{pxe.http_port}",
-        "workers": pxe.processes,
-        "threads": pxe.threads,
-        "worker_class": "gthread",
-        "worker_connections": 4096,
-        "keepalive": 5,
-        "graceful_timeout": 5,
-        "forwarded_allow_ips": "",
-        "control_socket_disable": True,
-        "loglevel": "warning",
-    }
-    _Gunicorn(options, lambda: create_boot_app(build(settings))).run()
+    listener = listen(pxe.listen, pxe.http_port)
+    Vault.from_file(settings.key_file)  # a wrong key file is told here, in one sentence, and not by each process
+    serve(listener, pxe.processes, pxe.threads, lambda: create_boot_app(build(settings)))
 
 
 def build(settings: Settings) -> BootHttp:
@@ -82,6 +70,7 @@ def build(settings: Settings) -> BootHttp:
         loaders=loaders_in(settings.pxe.loaders),
         ramdisk=settings.images / "ramdisk",
         http_url=settings.pxe.http_url,
+        transfers=Transfers(settings.pxe.threads),
     )
 
 
@@ -110,21 +99,3 @@ def _stop_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     return stopping
-
-
-class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
-    """gunicorn with our options and nobody else's."""
-
-    def __init__(self, options: dict[str, Any], load: Callable[[], Flask]) -> None:
-        self._options = options
-        self._load = load
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Take the options that were handed in."""
-        for name, value in self._options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
-        """Build the application; called in each process, after the fork."""
-        return self._load()

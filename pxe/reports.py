@@ -26,12 +26,28 @@ class DiskTold(Told):
     serial: Name = ""
 
 
+class LldpTold(Told):
+    """What a NIC's neighbour says of itself (IEEE 802.1AB): the switch and its port."""
+
+    system: Name = ""
+    chassis: Name = ""
+    port: Name = ""
+
+
 class NicTold(Told):
     """A NIC that the ramdisk has found."""
 
     mac: str = Field(pattern="^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")
     name: Name = ""
     link: bool | None = None
+    lldp: LldpTold | None = None
+
+
+class BmcTold(Told):
+    """The BMC as the machine sees it from inside."""
+
+    address: Name = ""
+    mac: Name = ""
 
 
 class Inventory(Told):
@@ -42,6 +58,7 @@ class Inventory(Told):
     memory_mib: int = Field(ge=0)
     disks: list[DiskTold] = Field(default_factory=list, max_length=256)
     nics: list[NicTold] = Field(default_factory=list, max_length=64)
+    bmc: BmcTold | None = None
 
     def change(self, report: Report) -> Report:
         """The ramdisk is running."""

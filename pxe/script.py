@@ -1,7 +1,8 @@
 """The iPXE script of one machine and one operation.
 
-It tries again by itself, because a lost packet must not cost a deployment, and prints what it does on the machine's
-screen.
+It tries again by itself, because a lost packet or a busy server must not cost a deployment, and prints what it does on
+the machine's screen. It has no way to boot the disk: a machine that is to boot its disk is not answered by DHCP, and
+iPXE's `exit` does not reach the disk under OVMF.
 """
 
 _TEMPLATE = """#!ipxe
@@ -14,7 +15,7 @@ initrd --name initrd ${{base}}/initrd || goto again
 boot || goto again
 :again
 inc tries
-iseq ${{tries}} 10 && goto failed ||
+iseq ${{tries}} 60 && goto failed ||
 echo bmprov: trying again (${{tries}})
 imgfree
 sleep 3

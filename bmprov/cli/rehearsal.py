@@ -12,7 +12,7 @@ from bmprov.sim import hall
 from bmprov.sim.hall import MachinePlan
 from bmprov.sim.pace import PACES as _PACES
 from pxe.dhcp.policy import LOADERS
-from pxe.tftp import loaders_in
+from pxe.loaders import loaders_in
 
 PACES = tuple(_PACES)
 """How quick the machines may be."""

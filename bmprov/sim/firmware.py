@@ -5,9 +5,9 @@ Everything that leaves it is real: DHCP, TFTP and HTTP from the address that DHC
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
@@ -25,6 +25,9 @@ from pxe.dhcp.packet import Option
 log = structlog.get_logger()
 
 _ARCHES = {BootMode.BIOS: b"\0\0", BootMode.UEFI: b"\0\x07"}
+_BOOT_TRIES = 10
+_BOOT_PAUSE_S = 1.0
+_TOLD = {"bmprov.api", "bmprov.token"}
 _STARTS = (PowerAction.ON, PowerAction.CYCLE, PowerAction.RESET)
 
 
@@ -47,6 +50,7 @@ class SimulatedMachine:
     written: int = 0
     """How many times an image was written, for those who want to know that it was once."""
     _life: asyncio.Task[None] | None = None
+    _echoes: set[asyncio.Task[None]] = field(default_factory=set)
 
     def press(self, action: PowerAction) -> None:
         """Do what the BMC asks for."""
@@ -59,11 +63,16 @@ class SimulatedMachine:
             self._end()
             self.power = Power.ON
             self._life = asyncio.get_running_loop().create_task(self._start())
+            self._life.add_done_callback(self._died)
 
     def _end(self) -> None:
         if self._life is not None:
             self._life.cancel()
         self._life, self.running, self.power = None, False, Power.OFF
+
+    def _died(self, life: asyncio.Task[None]) -> None:
+        if not life.cancelled() and (error := life.exception()) is not None:
+            log.error("the simulated machine has a fault of its own", machine=self.name, exc_info=error)
 
     def _shut_down(self, life: asyncio.Task[None] | None) -> None:
         if self._life is life:  # it may have been switched off and on again meanwhile
@@ -72,29 +81,57 @@ class SimulatedMachine:
     async def _start(self) -> None:
         override = self.boot.take()
         await asyncio.sleep(self._spread(self.pace.post_s))
-        from_network = override.device is BootDevice.NETWORK and not self.faults.ignores_override
-        if from_network or self.installed is None:
+        if override.device is BootDevice.NETWORK and not self.faults.ignores_override:
             await self._boot_network()
-        if self.installed is not None:
-            await asyncio.sleep(self._spread(self.pace.os_boot_s))
-            self.running = True
-            log.info("system is running", machine=self.name)
+        while self.installed is None:
+            await self._boot_network()
+        await asyncio.sleep(self._spread(self.pace.os_boot_s))
+        self.running = True
+        log.info("system is running", machine=self.name)
 
     async def _boot_network(self) -> None:
-        """Boot the ramdisk; it stays until the BMC restarts the machine. Returns when there is nothing to boot."""
-        try:
-            arguments, source = await self._load()
-            await asyncio.sleep(self._spread(self.pace.kernel_s))
-            if not self.faults.ramdisk_hangs:
-                self.installed = None
-                http = Http(source)
-                api, token = arguments["bmprov.api"], arguments["bmprov.token"]
-                self.installed = await Ramdisk(http, api, token, self.inventory, self.pace, self.faults).run()
-                self.written += self.installed is not None
-        except (NoAnswer, TftpFailed, HttpFailed, BadScript) as error:
-            log.info("network boot ended", machine=self.name, why=str(error))
-            return
-        await asyncio.Event().wait()
+        """Boot the ramdisk, which stays until the BMC restarts the machine. Returns when there is nothing to boot.
+
+        When something on the way does not answer, the firmware begins again, as real ones do.
+        """
+        for _ in range(_BOOT_TRIES):
+            try:
+                arguments, source = await self._load()
+            except (NoAnswer, TftpFailed, HttpFailed, BadScript, OSError) as error:
+                log.info("network boot failed", machine=self.name, why=str(error))
+                await asyncio.sleep(self._spread(_BOOT_PAUSE_S))
+            else:
+                await self._run_ramdisk(arguments, source)
+
+    async def _run_ramdisk(self, arguments: Mapping[str, str], source: str) -> NoReturn:
+        await asyncio.sleep(self._spread(self.pace.kernel_s))
+        if not self.faults.ramdisk_hangs:
+            self.installed = None
+            api, token = arguments["bmprov.api"], arguments["bmprov.token"]
+            inventory, http = self.inventory, Http(source)
+            ramdisk = Ramdisk(http, api, token, inventory, self.pace, self.faults, self._keep, self._echo)
+            try:
+                await ramdisk.run()
+            except HttpFailed as error:
+                log.info("ramdisk stopped", machine=self.name, why=str(error))
+        while True:
+            await asyncio.Event().wait()
+
+    def _keep(self, installed: Installed) -> None:
+        self.installed = installed
+        self.written += 1
+
+    def _echo(self, after_s: float, call: Callable[[], Awaitable[None]]) -> None:
+        async def late() -> None:
+            await asyncio.sleep(after_s)
+            try:
+                await call()
+            except HttpFailed as error:
+                log.info("a late call was not taken", machine=self.name, why=str(error))
+
+        echo = asyncio.get_running_loop().create_task(late())
+        self._echoes.add(echo)
+        echo.add_done_callback(self._echoes.discard)
 
     async def _load(self) -> tuple[dict[str, str], str]:
         """What the firmware and iPXE do: the kernel's arguments, and the machine's address."""
@@ -102,10 +139,17 @@ class SimulatedMachine:
             raise NoAnswer("its DHCP packets vanish")
         firmware: dict[int, bytes] = {Option.CLIENT_ARCH: _ARCHES[self.boot_mode], Option.VENDOR_CLASS: b"PXEClient"}
         lease = await self.relay.lease(self.mac, firmware)
+        if self.faults.tftp_lost:
+            raise TftpFailed("its TFTP packets vanish")
         await fetch(lease.boot_file, (lease.server, self.tftp_port), lease.address)
         again = await self.relay.lease(self.mac, {**firmware, **IPXE_CLASS})
+        if self.faults.script_unread:
+            raise HttpFailed("the script cannot be fetched")
         script = await Http(again.address).get(again.boot_file)
-        return kernel_arguments(script.decode(), self.mac), again.address
+        arguments = kernel_arguments(script.decode(errors="replace"), self.mac)
+        if _TOLD - arguments.keys():
+            raise BadScript(f"the kernel is not told {' and '.join(sorted(_TOLD))}")
+        return arguments, again.address
 
     def _spread(self, seconds: float) -> float:
         return seconds * random.uniform(1 - self.pace.jitter, 1 + self.pace.jitter)  # noqa: S311 - not cryptography

@@ -17,6 +17,7 @@ import yaml
 
 from bmprov.errors import Fatal
 from bmprov.model import Arch, BootMode
+from bmprov.power import Power
 from bmprov.settings import Settings
 from bmprov.sim.bmc import Bmc
 from bmprov.sim.bmc_server import serve_bmc
@@ -131,9 +132,7 @@ class Hall:
     def tune(self, one: MachinePlan) -> None:
         """Take over pace and faults."""
         machine, bmc = self.machines[one.name], self.bmcs[one.name]
-        machine.pace = PACES[one.pace] if isinstance(one.pace, str) else Pace(**one.pace)
-        machine.faults = FirmwareFaults(**one.faults)
-        wanted = BmcFaults(**one.bmc_faults)
+        machine.pace, machine.faults, wanted = _tuning(one)
         for item in fields(wanted):
             setattr(bmc.faults, item.name, getattr(wanted, item.name))
 
@@ -164,10 +163,18 @@ def _reread(path: Path, hall: Hall, changed_at: int) -> int:
                 if one.name in hall.machines:
                     hall.tune(one)
             log.info("simulated machines follow their file")
-    except (Fatal, OSError, TypeError, KeyError) as error:
+    except (Fatal, OSError) as error:
         log.warning("the file of simulated machines is not followed", error=str(error))
-        return changed_at
+        return changed_at  # it may be half-written, so it is looked at again
     return now
+
+
+def _tuning(one: MachinePlan) -> tuple[Pace, FirmwareFaults, BmcFaults]:
+    pace = PACES[one.pace] if isinstance(one.pace, str) else Pace(**one.pace)
+    told = dict(one.bmc_faults)
+    if told.get("lies"):
+        told["lies"] = Power(told["lies"])
+    return pace, FirmwareFaults(**one.faults), BmcFaults(**told)
 
 
 def _planned(entry: Mapping[str, Any]) -> MachinePlan:
@@ -176,7 +183,9 @@ def _planned(entry: Mapping[str, Any]) -> MachinePlan:
         if name in told:
             told[name] = tuple(told[name])
     told["arch"], told["boot_mode"] = Arch(told.get("arch", "x86_64")), BootMode(told.get("boot_mode", "uefi"))
-    return MachinePlan(**told)
+    planned = MachinePlan(**told)
+    _tuning(planned)  # a misspelt fault is told now, not when the machine is put up
+    return planned
 
 
 def _plain(value: object) -> object:

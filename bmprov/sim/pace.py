@@ -34,6 +34,10 @@ class FirmwareFaults:
 
     no_dhcp: bool = False
     """Its DHCP packets vanish."""
+    tftp_lost: bool = False
+    """Its TFTP packets vanish."""
+    script_unread: bool = False
+    """iPXE cannot fetch its script."""
     ignores_override: bool = False
     """Boots its disk, whatever the BMC was told."""
     ramdisk_hangs: bool = False
@@ -44,5 +48,7 @@ class FirmwareFaults:
     """What is written is not what came."""
     doubles_calls: bool = False
     """Every call of the ramdisk is made twice."""
+    echoes_after_s: float | None = None
+    """Every call of the ramdisk arrives once more so much later, even when the machine has gone on or is off."""
     writes_stall: bool = False
     """The ramdisk stops in the middle of the image and says no more."""

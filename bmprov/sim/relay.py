@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from pxe.dhcp.packet import MessageType, Option, Packet, parse, serialise
+from pxe.dhcp.packet import BadPacket, MessageType, Option, Packet, parse, serialise
 
 _RELAY_PORT_SUBOPTION = bytes([19, 2, 0, 0])
 _TRIES = 6
 _FIRST_S, _CAP_S = 1.0, 16.0
 _UUID = bytes(17)
+_ANSWERS = {MessageType.DISCOVER: (MessageType.OFFER,), MessageType.REQUEST: (MessageType.ACK, MessageType.NAK)}
 IPXE_CLASS: dict[int, bytes] = {Option.USER_CLASS: b"iPXE", Option.IPXE: bytes([1, 1, 1])}
 
 
@@ -32,6 +33,14 @@ class NoAnswer(Exception):
     """No DHCP server answered."""
 
 
+@dataclass(frozen=True)
+class _Question:
+    """A request on its way, and the kinds of reply that answer it."""
+
+    awaited: tuple[MessageType, ...]
+    answer: asyncio.Future[Packet]
+
+
 class Relay(asyncio.DatagramProtocol):
     """One socket for all machines; answers find their machine by the transaction's id."""
 
@@ -39,7 +48,7 @@ class Relay(asyncio.DatagramProtocol):
         self._server = server
         self._giaddr = IPv4Address(address)
         self._transport: asyncio.DatagramTransport | None = None
-        self._asking: dict[int, asyncio.Future[Packet]] = {}
+        self._asking: dict[int, _Question] = {}
 
     async def open(self) -> "Relay":
         """Bind the socket."""
@@ -53,11 +62,14 @@ class Relay(asyncio.DatagramProtocol):
             self._transport.close()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:  # noqa: ARG002 - asyncio's signature
-        """Hand a reply to the machine that asked."""
-        reply = parse(data)
-        waiting = self._asking.get(reply.xid)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(reply)
+        """Hand a reply to the machine that asked; one that comes late, twice or broken is nobody's."""
+        try:
+            reply = parse(data)
+        except BadPacket:
+            return
+        question = self._asking.get(reply.xid)
+        if question is not None and reply.kind in question.awaited and not question.answer.done():
+            question.answer.set_result(reply)
 
     async def lease(self, mac: str, options: Mapping[int, bytes]) -> Lease:
         """Discover, request, and be acknowledged.
@@ -67,31 +79,30 @@ class Relay(asyncio.DatagramProtocol):
         """
         xid = random.getrandbits(32)
         common: dict[int, bytes] = {Option.CLIENT_UUID: _UUID, Option.RELAY_AGENT: _RELAY_PORT_SUBOPTION, **options}
-        offer = await self._exchange(mac, xid, {**common, Option.MESSAGE_TYPE: bytes([MessageType.DISCOVER])})
+        offer = await self._exchange(mac, xid, MessageType.DISCOVER, common)
         chosen: dict[int, bytes] = {
-            Option.MESSAGE_TYPE: bytes([MessageType.REQUEST]),
             Option.SERVER_ID: offer.options[Option.SERVER_ID],
             Option.REQUESTED_ADDRESS: offer.yiaddr.packed,
         }
-        given = await self._exchange(mac, xid, {**common, **chosen})
+        given = await self._exchange(mac, xid, MessageType.REQUEST, {**common, **chosen})
         if given.kind is not MessageType.ACK:
             raise NoAnswer(f"the server refused {offer.yiaddr}")
         boot_file = given.options.get(Option.BOOT_FILE, given.file).decode()
         return Lease(str(given.yiaddr), str(given.siaddr), boot_file)
 
-    async def _exchange(self, mac: str, xid: int, options: dict[int, bytes]) -> Packet:
-        loop = asyncio.get_running_loop()
-        request = serialise(Packet(1, xid, mac, options, hops=1, giaddr=self._giaddr))
+    async def _exchange(self, mac: str, xid: int, kind: MessageType, options: Mapping[int, bytes]) -> Packet:
+        told = {**options, Option.MESSAGE_TYPE: bytes([kind])}
+        request = serialise(Packet(1, xid, mac, told, hops=1, giaddr=self._giaddr))
+        question = self._asking[xid] = _Question(_ANSWERS[kind], asyncio.get_running_loop().create_future())
         pause_s = _FIRST_S
         try:
             for _ in range(_TRIES):
-                answer = self._asking[xid] = loop.create_future()
                 if self._transport is not None:
                     self._transport.sendto(request, self._server)
-                try:
-                    return await asyncio.wait_for(answer, pause_s)
-                except TimeoutError:
-                    pause_s = min(_CAP_S, 2 * pause_s)
+                await asyncio.wait([question.answer], timeout=pause_s)
+                if question.answer.done():
+                    return question.answer.result()
+                pause_s = min(_CAP_S, 2 * pause_s)
             raise NoAnswer("no DHCP server answered")
         finally:
             self._asking.pop(xid, None)
