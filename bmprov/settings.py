@@ -80,7 +80,7 @@ class PxeSettings:
     lease_s: float = 600.0
     loaders: Path = Path("/usr/lib/ipxe")
     processes: int = 2
-    threads: int = 16
+    threads: int = 64
 
     @property
     def http_url(self) -> str:

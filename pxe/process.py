@@ -4,6 +4,8 @@ import signal
 import threading
 from ipaddress import IPv4Address
 
+import structlog
+
 from bmprov.errors import Fatal
 from bmprov.queue import JobQueue
 from bmprov.settings import Settings
@@ -18,6 +20,8 @@ from pxe.http_server import listen, serve
 from pxe.loaders import loaders_in
 from pxe.tftp import TftpService
 from pxe.transfer import Transfers
+
+log = structlog.get_logger()
 
 PARTS = ("dhcp", "tftp", "http")
 
@@ -55,15 +59,16 @@ def run_tftp(settings: Settings) -> None:
 def run_http(settings: Settings) -> None:
     """Serve HTTP boot. Ends the process."""
     pxe = settings.pxe
-    listener = listen(pxe.listen, pxe.http_port)
     Vault.from_file(settings.key_file)  # a wrong key file is told here, in one sentence, and not by each process
+    listener = listen(pxe.listen, pxe.http_port)
+    log.info("HTTP boot ready", listen=pxe.listen, port=pxe.http_port)
     serve(listener, pxe.processes, pxe.threads, lambda: create_boot_app(build(settings)))
 
 
 def build(settings: Settings) -> BootHttp:
     """What HTTP boot works with."""
     return BootHttp(
-        store=Store(settings.database, pool_size=settings.pxe.threads),
+        store=Store(settings.database, pool_size=8),
         vault=Vault.from_file(settings.key_file),
         queue=JobQueue(settings.redis),
         images=ImageStore(settings.images),

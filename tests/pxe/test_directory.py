@@ -1,0 +1,122 @@
+"""Who is to boot and who has which address, on a real database."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+
+from bmprov.settings import PxeSettings
+from bmprov.store import Store
+from pxe.dhcp.policy import Wanted
+from pxe.directory import StoreDirectory, StoreLeases
+from tests.pxe.provisioning import Site
+
+FIRST = IPv4Address("10.1.0.10")
+
+
+def mac(number: int) -> str:
+    return f"52:54:00:00:{number >> 8:02x}:{number & 255:02x}"
+
+
+def settings(addresses: int = 4, first: IPv4Address = FIRST) -> PxeSettings:
+    return PxeSettings(address="10.1.0.1", range_first=first, range_last=first + addresses - 1, lease_s=600)
+
+
+@pytest.fixture
+def directory(site: Site) -> StoreDirectory:
+    return StoreDirectory(site.store, site.vault, settings(), "default")
+
+
+@pytest.fixture
+def leases(site: Site) -> StoreLeases:
+    return StoreLeases(site.store, settings(), "default")
+
+
+def test_a_machine_is_wanted_while_its_network_boot_is_open(site: Site, directory: StoreDirectory) -> None:
+    """By any of its NICs; its script's URL carries the operation's token, which no log can show."""
+    operation = site.deploy()
+    url = f"http://10.1.0.1:8080/boot/v1/{site.vault.operation_token(operation.id)}/script.ipxe"
+    wanted = Wanted("rack1-01", operation.id, url)
+    assert [directory.lookup(f"52:54:00:00:01:0{nic}") for nic in range(2)] == [wanted, wanted]
+    assert url not in repr(wanted)
+
+
+def test_every_other_machine_is_ignored_with_a_reason(site: Site, directory: StoreDirectory) -> None:
+    """A stranger, an idle machine, one past its network boot, one whose operation has ended, one of another site."""
+    site.enrol(2)
+    site.enrol(3, site="elsewhere")
+    operation = site.deploy(1)
+    assert directory.lookup("52:54:00:00:09:00") == "no machine has this MAC"
+    assert directory.lookup("52:54:00:00:02:00") == "no operation wants machine rack1-02 booted"
+    assert directory.lookup("52:54:00:00:03:00") == "machine rack1-03 belongs to site elsewhere"
+    site.close_netboot(operation)
+    assert directory.lookup("52:54:00:00:01:00") == "no operation wants machine rack1-01 booted"
+    site.cancel(operation)
+    assert directory.lookup("52:54:00:00:01:00") == "no operation wants machine rack1-01 booted"
+
+
+def test_an_address_is_kept(site: Site, leases: StoreLeases) -> None:
+    """The same MAC gets the same address, even after its lease has run out, for as long as nobody else took it."""
+    given = [leases.offer(mac(number), "") for number in range(3)]
+    assert given == [FIRST, FIRST + 1, FIRST + 2]
+    site.clock.now += 10_000
+    assert leases.offer(mac(2), "") == FIRST + 2
+    assert leases.offer(mac(9), "") == FIRST
+    assert leases.offer(mac(0), "") == FIRST + 1
+
+
+def test_a_full_range_gives_nothing(site: Site, leases: StoreLeases) -> None:
+    """Until a lease runs out or is given back."""
+    assert None not in [leases.offer(mac(number), "") for number in range(4)]
+    assert leases.offer(mac(9), "") is None
+    leases.release(mac(2))
+    assert leases.offer(mac(9), "") == FIRST + 2
+    assert leases.offer(mac(10), "") is None
+    site.clock.now += 601
+    assert leases.offer(mac(10), "") == FIRST
+
+
+def test_an_address_that_another_host_uses_is_left_alone(site: Site, leases: StoreLeases) -> None:
+    """For an hour; and a machine can decline its own address only."""
+    assert leases.offer(mac(0), "") == FIRST
+    leases.decline(mac(7), FIRST)
+    assert leases.offer(mac(0), "") == FIRST
+    leases.decline(mac(0), FIRST)
+    assert leases.offer(mac(0), "") == FIRST + 1
+    site.clock.now += 3601
+    assert leases.offer(mac(1), "") == FIRST
+
+
+def test_a_range_that_was_moved_is_followed(site: Site, leases: StoreLeases) -> None:
+    """An address of the old range is no address any more, however long its lease still runs."""
+    assert leases.offer(mac(0), "") == FIRST
+    moved = replace(leases, settings=settings(first=IPv4Address("10.7.0.10")))
+    assert moved.offer(mac(0), "") == IPv4Address("10.7.0.10")
+
+
+def test_the_token_is_bound_when_the_machine_takes_its_address(site: Site, leases: StoreLeases) -> None:
+    """An offer alone binds nothing."""
+    operation = site.deploy()
+    address = leases.offer("52:54:00:00:01:00", operation.id)
+    assert address is not None
+    assert site.operation(operation).boot_ip is None
+    leases.confirm("52:54:00:00:01:00", address, operation.id)
+    assert site.operation(operation).boot_ip == str(FIRST)
+
+
+@pytest.fixture
+def postgresql(request: pytest.FixtureRequest) -> Iterator[Store]:
+    opened = Store(request.getfixturevalue("postgres_url")())
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+def test_two_servers_give_no_address_twice(postgresql: Store) -> None:
+    """Sixty machines ask at once, through several connections, and get sixty addresses."""
+    leases = StoreLeases(postgresql, settings(60), "default")
+    with ThreadPoolExecutor(12) as pool:
+        given = list(pool.map(lambda number: leases.offer(mac(number), ""), range(60)))
+    assert sorted(given, key=str) == sorted((FIRST + number for number in range(60)), key=str)
