@@ -12,8 +12,10 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 STALLED_S = 60
+_LINGER_S = 0.02
 _BACKLOG = 2048  # a hall that is switched on at once
 
 
@@ -35,7 +37,7 @@ def serve(listener: socket.socket, processes: int, threads: int, load: Callable[
         "bind": f"fd://{listener.detach()}",
         "workers": processes,
         "threads": threads,
-        "worker_class": "gthread",
+        "worker_class": _BootWorker,
         "worker_connections": 4096,
         "keepalive": 5,
         "graceful_timeout": 5,
@@ -44,6 +46,49 @@ def serve(listener: socket.socket, processes: int, threads: int, load: Callable[
         "loglevel": "warning",
     }
     _Gunicorn(options, load).run()
+
+
+class _BootWorker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
+    """gunicorn's threads, without its patience at the end of a connection.
+
+    It waits two seconds for the other side of a connection that it closes, in the loop that accepts the others: a
+    machine that is still writing what it was sent would hold up a whole rack.
+    """
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept a connection from a listener."""
+        super().accept(_Door(listener))
+
+
+class _Door:
+    """A listener whose connections end quickly."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self._listener = listener
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """The next connection."""
+        accepted, client = self._listener.accept()
+        return _Connection(fileno=accepted.detach()), client
+
+    def getsockname(self) -> Any:  # noqa: ANN401 - socket's own type
+        """Where it listens."""
+        return self._listener.getsockname()
+
+
+class _Connection(socket.socket):
+    """A connection that lingers for a moment only."""
+
+    ending = False
+
+    def shutdown(self, how: int) -> None:
+        """The beginning of the end."""
+        self.ending = True
+        super().shutdown(how)
+
+    def settimeout(self, value: float | None) -> None:
+        """Wait no longer than the end may take."""
+        super().settimeout(min(value, _LINGER_S) if self.ending and value is not None else value)
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn ships no types

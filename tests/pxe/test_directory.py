@@ -89,7 +89,7 @@ def test_an_address_that_another_host_uses_is_left_alone(site: Site, leases: Sto
     assert leases.offer(mac(1), "") == FIRST
 
 
-def test_a_range_that_was_moved_is_followed(site: Site, leases: StoreLeases) -> None:
+def test_a_range_that_was_moved_is_followed(leases: StoreLeases) -> None:
     """An address of the old range is no address any more, however long its lease still runs."""
     assert leases.offer(mac(0), "") == FIRST
     moved = replace(leases, settings=settings(first=IPv4Address("10.7.0.10")))
