@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import structlog
-from images.blobs import ImageStore
 
 from bmprov.errors import Retryable
 from bmprov.model import Operation
 from bmprov.orders import Orders
 from bmprov.queue import JobQueue
 from bmprov.store import Store
+from images.blobs import ImageStore
 
 _log = structlog.get_logger("bmprov.api")
 
