@@ -23,6 +23,13 @@ START_TRIES = 500
 START_PAUSE_S = 0.02
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a path short enough for a Unix socket (107 bytes, unix(7))."""
+    with tempfile.TemporaryDirectory(prefix="bmprov-") as path:
+        yield Path(path)
+
+
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[str]:
     """The URL of a Valkey or Redis that all tests of this session share."""
