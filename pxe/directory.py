@@ -10,6 +10,9 @@ from bmprov.store.leases import first_free
 from bmprov.vault import Vault
 from pxe.dhcp.policy import Wanted
 
+_KEPT = 1.1
+"""A lease is kept a tenth longer than the machine is told, and so need not be written each time that it asks again."""
+
 
 @dataclass(frozen=True)
 class StoreDirectory:
@@ -57,14 +60,23 @@ class StoreLeases:
             address = self._choose(transaction, mac)
             if address is None:
                 return None
-            transaction.leases.give(mac, address, self.site, operation_id, self.settings.lease_s)
+            transaction.leases.give(mac, address, self.site, operation_id, self.settings.lease_s * _KEPT)
             return IPv4Address(address)
 
     def confirm(self, mac: str, address: IPv4Address, operation_id: str) -> None:
         """The machine uses `address`: the operation's token is good from there."""
+        if self._is_known(mac, str(address), operation_id):
+            return  # asked again, by a machine that waits or by its next loader: a write each would be too slow
         with self.store.write() as transaction:
             transaction.operations.set_boot_ip(operation_id, str(address))
-            transaction.leases.give(mac, str(address), self.site, operation_id, self.settings.lease_s)
+            transaction.leases.give(mac, str(address), self.site, operation_id, self.settings.lease_s * _KEPT)
+
+    def _is_known(self, mac: str, address: str, operation_id: str) -> bool:
+        with self.store.read() as transaction:
+            operation = transaction.operations.get(operation_id)
+            held = transaction.leases.of(mac, self.site) == address
+            lasts = transaction.leases.lasts(mac, self.settings.lease_s)
+        return operation is not None and operation.boot_ip == address and held and lasts
 
     def release(self, mac: str) -> None:
         """The machine gives its address back."""

@@ -1,34 +1,27 @@
-"""TFTP for the first loader and nothing else (RFC 1350, with the options blksize and tsize), on tftpy.
+"""TFTP for the first loader and nothing else: all that comes after it goes over HTTP.
 
-tftpy's packets and states are used, its server loop is not: it selects over at most 1,024 sockets, looks at every
-session for every packet, and ends with the first exception that it did not foresee. A rack that is switched on at once
-meets all three. Writing is refused; only the names of loaders exist.
+One thread serves all transfers. Whatever a client sends ends its own transfer at worst. Only the loaders that are
+handed in have a name; writing is refused.
 """
 
 import logging
 import selectors
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
 
 import structlog
-from tftpy.TftpContexts import TftpContextServer
-from tftpy.TftpShared import TftpException, TftpTimeout, TftpTimeoutExpectACK
 
+from pxe.datagram import Datagram, bind, receive
 from pxe.loaders import Shelf
+from pxe.tftp_transfer import Ended, Malformed, Outcome, Transfer
 
 log = structlog.get_logger()
 
-_ANSWER_S = 2
-_RETRIES = 5
-_LOOK_S = 0.2
-_LARGEST = 65536
-_MOST_SESSIONS = 4000
-_RECEIVE_BYTES = 2**22
+_POLL_S = 0.2
+_LIMIT = 900  # each takes a file descriptor, of which a process has 1,024; a client that is passed over asks again
 
 
 class TftpService:
@@ -36,9 +29,9 @@ class TftpService:
 
     def __init__(self, loaders: Mapping[str, Path], listen: str, port: int) -> None:
         self._shelf = Shelf(loaders)
-        self._at = (listen, port)
-        self._sessions: dict[tuple[str, int], TftpContextServer] = {}
-        logging.getLogger("tftpy").setLevel(logging.CRITICAL)  # it logs every block
+        self._listen = listen
+        self._port = port
+        logging.getLogger("tftpy").setLevel(logging.CRITICAL)  # it logs every block; outcomes are logged here
 
     def run(self, stopping: threading.Event) -> None:
         """Serve until `stopping` is set.
@@ -46,87 +39,104 @@ class TftpService:
         Raises:
             OSError: the port cannot be bound.
         """
-        with (
-            tempfile.TemporaryDirectory(prefix="bmprov-tftp-") as empty,
-            selectors.DefaultSelector() as selector,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door,
-        ):
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
-            door.bind(self._at)
-            selector.register(door, selectors.EVENT_READ)
-            log.info("TFTP server ready", listen=self._at[0], port=self._at[1], loaders=self._shelf.names)
-            look_at = time.monotonic()
+        with bind(self._listen, self._port) as bound:
+            self.serve(bound, stopping)
+
+    def serve(self, bound: socket.socket, stopping: threading.Event) -> None:
+        """Serve on a socket of `datagram.bind` until `stopping` is set."""
+        address, port = bound.getsockname()
+        log.info("TFTP server ready", listen=address, port=port, loaders=self._shelf.names)
+        with selectors.DefaultSelector() as selector:
+            transfers = _Transfers(self._shelf, selector)
+            selector.register(bound, selectors.EVENT_READ)
             while not stopping.is_set():
-                for key, _ in selector.select(_LOOK_S):
-                    if key.fileobj is door:
-                        self._begin(door, selector, empty)
+                for key, _ in selector.select(_POLL_S):
+                    if isinstance(key.data, Transfer):
+                        transfers.go_on(key.data)
                     else:
-                        self._drive(key.data, selector, lambda session: session.cycle())
-                if time.monotonic() >= look_at:
-                    look_at = time.monotonic() + _LOOK_S
-                    self._remind(selector)
-            for client in list(self._sessions):
-                self._end(client, selector)
+                        transfers.admit(bound)
+                transfers.tick()
+            transfers.close()
 
-    def _begin(self, door: socket.socket, selector: selectors.BaseSelector, empty: str) -> None:
-        request, client = door.recvfrom(_LARGEST)
-        if client in self._sessions or len(self._sessions) >= _MOST_SESSIONS:
-            return  # asked twice, or too much at once: the client asks again
-        session = TftpContextServer(client[0], client[1], _ANSWER_S, empty, self._open, _refuse, _RETRIES, flock=False)
-        self._sessions[client] = session
-        selector.register(session.sock, selectors.EVENT_READ, client)
-        self._drive(client, selector, lambda session: session.start(request))
 
-    def _drive(
-        self, client: tuple[str, int], selector: selectors.BaseSelector, act: Callable[[TftpContextServer], object]
+class _Transfers:
+    """The transfers under way, by client. A fault in one ends that one."""
+
+    def __init__(
+        self, shelf: Shelf, selector: selectors.BaseSelector, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Let a session act; it ends when it has nothing more to do, or fails."""
-        session = self._sessions.get(client)
-        if session is None:
-            return
+        self._shelf = shelf
+        self._selector = selector
+        self._clock = clock
+        self._by_client: dict[tuple[str, int], Transfer] = {}
+        self._next_tick = 0.0
+
+    def admit(self, bound: socket.socket) -> None:
+        """A packet for the well-known port: begin a transfer, if it asks for one."""
         try:
-            session.timeout_expectACK = False
-            act(session)
-        except TftpTimeoutExpectACK:
-            session.timeout_expectACK = True
+            request = receive(bound)
+        except OSError as error:
+            log.warning("TFTP request lost", error=error.strerror)
             return
-        except TftpException as error:
-            log.info("TFTP ended", client=client[0], why=str(error)[:200])
-        except Exception:  # the outermost loop: what one client sends must not end the service for all
-            log.exception("TFTP session met an unexpected fault", client=client[0])
-        else:
-            if session.state is not None:
-                return
-        self._end(client, selector)
+        if request is not None and self._is_new(request):
+            self._begin(request)
 
-    def _remind(self, selector: selectors.BaseSelector) -> None:
-        """Send again what was not acknowledged, and give up on clients that are gone."""
-        now = time.time()  # tftpy's clock
-        for client, session in list(self._sessions.items()):
-            try:
-                session.checkTimeout(now)
-            except TftpTimeout:
-                session.retry_count += 1
-                if session.retry_count >= _RETRIES:
-                    self._end(client, selector)
-                else:
-                    self._drive(client, selector, lambda session: session.state.resendLast())
+    def go_on(self, transfer: Transfer) -> None:
+        """A packet for a transfer."""
+        if self._by_client.get(transfer.request.sender) is transfer:  # else it was replaced in this very round
+            self._step(transfer, transfer.receive)
 
-    def _end(self, client: tuple[str, int], selector: selectors.BaseSelector) -> None:
-        session = self._sessions.pop(client)
-        selector.unregister(session.sock)
-        session.end()
+    def tick(self) -> None:
+        """Look after what is overdue, a few times a second."""
+        now = self._clock()
+        if now >= self._next_tick:
+            self._next_tick = now + _POLL_S
+            for transfer in list(self._by_client.values()):
+                self._step(transfer, transfer.tick)
 
-    def _open(self, name: str, raddress: str = "", rport: int = 0) -> IO[bytes] | None:
-        """What tftpy calls for a read request; None becomes error 1, file not found."""
+    def close(self) -> None:
+        """End all transfers."""
+        for transfer in list(self._by_client.values()):
+            self._end(transfer, Ended(Outcome.GIVEN_UP, "the service is stopped"))
+
+    def _is_new(self, request: Datagram) -> bool:
+        under_way = self._by_client.get(request.sender)
+        if under_way is None:
+            if len(self._by_client) >= _LIMIT:
+                log.warning("TFTP request passed over", client=request.sender[0], why=f"{_LIMIT} transfers under way")
+            return len(self._by_client) < _LIMIT
+        if under_way.request.data == request.data and not under_way.acknowledged:
+            return False  # the same request again: our answer is on its way, or will be sent again when it is due
+        self._end(under_way, Ended(Outcome.ABORTED, "it asks anew from the same port, as a ROM does after a reset"))
+        return True
+
+    def _begin(self, request: Datagram) -> None:
         try:
-            opened = self._shelf.open(name)
-        except (KeyError, OSError):
-            log.info("TFTP refused", client=raddress, port=rport, name=name[:100], why="no loader has this name")
-            return None
-        log.info("TFTP", client=raddress, port=rport, name=name)
-        return opened
+            transfer = Transfer(request, self._shelf.open, self._clock())
+        except (Malformed, OSError) as error:
+            log.info("TFTP packet ignored", client=request.sender[0], why=str(error))
+            return
+        self._by_client[request.sender] = transfer
+        self._selector.register(transfer, selectors.EVENT_READ, transfer)
+        self._step(transfer, transfer.begin)
 
+    def _step(self, transfer: Transfer, step: Callable[[float], Ended | None]) -> None:
+        try:
+            ended = step(self._clock())
+        except OSError as error:
+            ended = Ended(Outcome.GIVEN_UP, f"the network refused a packet ({error.strerror})")
+        except Exception:  # the outermost loop: a fault in one transfer must not end the others
+            log.exception("TFTP transfer met an unexpected fault", client=transfer.request.sender[0])
+            ended = Ended(Outcome.GIVEN_UP, "an unexpected fault")
+        if ended is not None:
+            self._end(transfer, ended)
 
-def _refuse(_path: str, _context: object) -> None:
-    """Uploads are nobody's business here."""
+    def _end(self, transfer: Transfer, ended: Ended) -> None:
+        del self._by_client[transfer.request.sender]
+        self._selector.unregister(transfer)
+        transfer.close()
+        told: dict[str, object] = {"why": ended.why} if ended.why else {"size_bytes": transfer.size_bytes}
+        client, port = transfer.request.sender
+        log.info(
+            "TFTP", client=client, port=port, name=transfer.name, outcome=ended.outcome, resent=transfer.resent, **told
+        )

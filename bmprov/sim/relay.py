@@ -13,8 +13,8 @@ from ipaddress import IPv4Address
 from pxe.dhcp.packet import BadPacket, MessageType, Option, Packet, parse, serialise
 
 _RELAY_PORT_SUBOPTION = bytes([19, 2, 0, 0])
-_TRIES = 6
-_FIRST_S, _CAP_S = 1.0, 16.0
+_TRIES = 4
+_FIRST_S, _CAP_S = 4.0, 16.0  # RFC 2131, 4.1: a second sooner or later, so that a rack does not ask in step
 _UUID = bytes(17)
 _ANSWERS = {MessageType.DISCOVER: (MessageType.OFFER,), MessageType.REQUEST: (MessageType.ACK, MessageType.NAK)}
 IPXE_CLASS: dict[int, bytes] = {Option.USER_CLASS: b"iPXE", Option.IPXE: bytes([1, 1, 1])}
@@ -99,7 +99,8 @@ class Relay(asyncio.DatagramProtocol):
             for _ in range(_TRIES):
                 if self._transport is not None:
                     self._transport.sendto(request, self._server)
-                await asyncio.wait([question.answer], timeout=pause_s)
+                waited_s = pause_s * random.uniform(0.75, 1.25)  # noqa: S311 - not cryptography
+                await asyncio.wait([question.answer], timeout=waited_s)
                 if question.answer.done():
                     return question.answer.result()
                 pause_s = min(_CAP_S, 2 * pause_s)

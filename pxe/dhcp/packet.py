@@ -1,6 +1,7 @@
 """The DHCP packet: bytes in, a record out, and back.
 
-RFC 2131 (layout), RFC 2132 (options), RFC 3396 (an option that is split over several), option overload (RFC 2132, 9.3).
+RFC 2131 (layout), RFC 2132 (options; 9.3 overload, 9.10 the client's limit), RFC 3396 (an option that is split over
+several), RFC 3046 (what relays add). What is not DHCP over Ethernet is refused.
 """
 
 import struct
@@ -16,6 +17,10 @@ _PAD, _END = 0, 255
 _PIECE_LIMIT = 255
 _ETHERNET, _MAC_BYTES = 1, 6
 _IN_FILE, _IN_SNAME = 1, 2
+_FILE_BYTES, _SNAME_BYTES = 128, 64
+_OVERLOAD_BYTES, _END_BYTES = 3, 1
+_IP_UDP_BYTES = 28
+_LEAST_LIMIT = 576  # what every client takes (RFC 2132, 9.10)
 ANY = IPv4Address(0)
 
 
@@ -30,6 +35,8 @@ class Option(IntEnum):
     OVERLOAD = 52
     MESSAGE_TYPE = 53
     SERVER_ID = 54
+    MESSAGE = 56
+    LIMIT = 57
     VENDOR_CLASS = 60
     CLIENT_ID = 61
     TFTP_SERVER = 66
@@ -91,6 +98,22 @@ class Packet:
         value = self.options.get(option, b"")
         return IPv4Address(value) if len(value) == len(ANY.packed) else None
 
+    @property
+    def reply_limit_bytes(self) -> int:
+        """How long a reply may be. Option 57 counts the headers of IP and UDP; what the relay takes out is extra."""
+        told = int.from_bytes(self.options.get(Option.LIMIT, b"")[:2])
+        relay = self.options.get(Option.RELAY_AGENT)
+        taken_out = sum(map(len, _split(Option.RELAY_AGENT, relay))) if relay is not None else 0
+        return max(told, _LEAST_LIMIT) - _IP_UDP_BYTES + taken_out
+
+    @property
+    def relay_told(self) -> Mapping[int, bytes]:
+        """The sub-options of the relay's option 82 (RFC 3046, 2.0), as far as they can be read."""
+        told, rest = {}, self.options.get(Option.RELAY_AGENT, b"")
+        while len(rest) > 1 and len(rest) >= 2 + rest[1]:
+            told[rest[0]], rest = rest[2 : 2 + rest[1]], rest[2 + rest[1] :]
+        return told
+
 
 def parse(data: bytes) -> Packet:
     """The packet in `data`.
@@ -128,9 +151,27 @@ def parse(data: bytes) -> Packet:
     )
 
 
-def serialise(packet: Packet) -> bytes:
-    """The bytes of a packet: message type first, the relay's option last (RFC 3046, 2.2), padded to BOOTP's length."""
-    head = _LAYOUT.pack(
+def serialise(packet: Packet, limit_bytes: int | None = None) -> bytes:
+    """The bytes of a packet: message type first, the relay's option last (RFC 3046, 2.2), padded to BOOTP's length.
+
+    What does not fit `limit_bytes` goes into the fields `file` and `sname` where they are free. If that is not enough
+    either, the packet is longer: a client may still take it, and without its options it cannot boot.
+
+    Raises:
+        ValueError: `file` or `sname` is longer than its field.
+    """
+    if len(packet.file) > _FILE_BYTES or len(packet.sname) > _SNAME_BYTES:
+        raise ValueError("a name is longer than its field")
+    pieces = [piece for code in sorted(packet.options, key=_place) for piece in _split(code, packet.options[code])]
+    area = b"".join(pieces)
+    file, sname = packet.file, packet.sname
+    if limit_bytes is not None and _LAYOUT.size + len(area) + _END_BYTES > limit_bytes:
+        area, file, sname = _overloaded(packet, pieces, limit_bytes - _LAYOUT.size) or (area, file, sname)
+    return (_head(packet, file, sname) + area + bytes([_END])).ljust(_MIN_BYTES, b"\0")
+
+
+def _head(packet: Packet, file: bytes, sname: bytes) -> bytes:
+    return _LAYOUT.pack(
         packet.op,
         _ETHERNET,
         _MAC_BYTES,
@@ -143,22 +184,42 @@ def serialise(packet: Packet) -> bytes:
         packet.siaddr.packed,
         packet.giaddr.packed,
         bytes.fromhex(packet.mac.replace(":", "")),
-        packet.sname,
-        packet.file,
+        sname,
+        file,
         _COOKIE,
     )
-    ordered = sorted(packet.options.items(), key=lambda item: _place(item[0]))
-    body = b"".join(_split(code, value) for code, value in ordered)
-    return (head + body + bytes([_END])).ljust(_MIN_BYTES, b"\0")
+
+
+def _overloaded(packet: Packet, pieces: list[bytes], room: int) -> tuple[bytes, bytes, bytes] | None:
+    """The three areas, filled one after the other, because a reader joins split options in this order (RFC 3396, 5)."""
+    last = b"".join(piece for piece in pieces if piece[0] == Option.RELAY_AGENT)  # relays look in the first area only
+    rooms = [
+        room - len(last) - _OVERLOAD_BYTES,
+        0 if packet.file else _FILE_BYTES,
+        0 if packet.sname else _SNAME_BYTES,
+    ]
+    areas, at = [b"", b"", b""], 0
+    for piece in pieces:
+        if piece[0] == Option.RELAY_AGENT:
+            continue
+        while at < len(rooms) and len(areas[at]) + len(piece) + _END_BYTES > rooms[at]:
+            at += 1
+        if at == len(rooms):
+            return None
+        areas[at] += piece
+    used = (_IN_FILE if areas[1] else 0) | (_IN_SNAME if areas[2] else 0)
+    ended = [area + bytes([_END]) if area else area for area in areas]
+    first = areas[0] + bytes([Option.OVERLOAD, 1, used]) + last
+    return first, ended[1] or packet.file, ended[2] or packet.sname
 
 
 def _place(code: int) -> tuple[bool, bool, int]:
     return (code == Option.RELAY_AGENT, code != Option.MESSAGE_TYPE, code)
 
 
-def _split(code: int, value: bytes) -> bytes:
-    pieces = [value[place : place + _PIECE_LIMIT] for place in range(0, len(value), _PIECE_LIMIT)] or [b""]
-    return b"".join(bytes([code, len(piece)]) + piece for piece in pieces)
+def _split(code: int, value: bytes) -> list[bytes]:
+    parts = [value[place : place + _PIECE_LIMIT] for place in range(0, len(value), _PIECE_LIMIT)] or [b""]
+    return [bytes([code, len(part)]) + part for part in parts]
 
 
 def _pieces(area: bytes) -> Iterator[tuple[int, bytes]]:

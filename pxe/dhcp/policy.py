@@ -1,6 +1,7 @@
 """What a request is answered. No I/O: who is wanted and who has which address is asked of what is handed in.
 
-RFC 2131, 4.3; PXE 2.1 for the proxy; UEFI 2.10, 24.7 for HTTP boot.
+RFC 2131, 4.3; RFC 3527 (a relay that is not on the machine's network); PXE 2.1 for the proxy; UEFI 2.10, 24.7 for HTTP
+boot. Whatever no operation wants booted is not answered, so that another server may share the network.
 """
 
 from collections.abc import Mapping
@@ -12,8 +13,18 @@ from pxe.dhcp.client import HTTP_CLIENTS, Client, client_of
 from pxe.dhcp.packet import ANY, MessageType, Option, Packet
 
 _REQUEST_OP, _REPLY_OP = 1, 2
+_REQUESTS = frozenset(
+    {
+        MessageType.DISCOVER,
+        MessageType.REQUEST,
+        MessageType.DECLINE,
+        MessageType.RELEASE,
+        MessageType.INFORM,
+    }
+)
 _BOOT_SERVER_OFF = bytes([6, 1, 8, 255])  # PXE 2.1: use the boot file of this answer, discover nothing
 _FILE_LIMIT = 127
+_LINK_SELECTION = 5  # sub-option of the relay's: the machine's network, when giaddr is elsewhere (RFC 3527)
 _ECHOED = (Option.CLIENT_ID, Option.CLIENT_UUID, Option.RELAY_AGENT)  # RFC 6842, RFC 4578, RFC 3046
 
 LOADERS: Mapping[Client, str] = {
@@ -81,6 +92,15 @@ class Ignored:
     """No answer, and why."""
 
     why: str
+    wanted: Wanted | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply, and for whom."""
+
+    packet: Packet
+    wanted: Wanted
 
 
 @dataclass(frozen=True)
@@ -91,18 +111,25 @@ class Policy:
     directory: Directory
     leases: Leases
 
-    def answer(self, asked: Packet, *, proxy_port: bool = False) -> Packet | Ignored:
+    def answer(self, asked: Packet, *, proxy_port: bool = False) -> Answer | Ignored:
         """The reply to a request; `proxy_port` says that it came to port 4011."""
-        if asked.op != _REQUEST_OP or asked.kind is None:
+        if asked.op != _REQUEST_OP or asked.kind not in _REQUESTS:
             return Ignored("not a DHCP request")
-        if asked.giaddr != ANY and asked.giaddr not in self.terms.network:
-            return Ignored(f"relay {asked.giaddr} is not in {self.terms.network}")
+        network = _network_of(asked)
+        if network != ANY and network not in self.terms.network:
+            return Ignored(f"relay {network} is not in {self.terms.network}")
         if asked.kind in (MessageType.RELEASE, MessageType.DECLINE):
             return self._given_back(asked)
         wanted = self.directory.lookup(asked.mac)
-        return Ignored(wanted) if isinstance(wanted, str) else self._wanted(asked, wanted, proxy_port=proxy_port)
+        if isinstance(wanted, str):
+            return Ignored(wanted)
+        told = self._told(asked, wanted, proxy_port=proxy_port)
+        return Ignored(told, wanted) if isinstance(told, str) else Answer(told, wanted)
 
-    def _wanted(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | Ignored:
+    def _told(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
+        if client_of(asked) is Client.OTHER_FIRMWARE:
+            arch = int.from_bytes(asked.options[Option.CLIENT_ARCH][:2])
+            return f"there is no loader for firmware of architecture {arch} (option 93)"
         if self.terms.proxy:
             return self._proxied(asked, wanted, proxy_port=proxy_port)
         if asked.kind is MessageType.INFORM:
@@ -113,42 +140,52 @@ class Policy:
         address = asked.address(Option.REQUESTED_ADDRESS)
         if asked.address(Option.SERVER_ID) != self.terms.server:
             return Ignored("meant for another server")
-        if asked.kind is MessageType.DECLINE and address is not None:
+        if asked.kind is MessageType.DECLINE:
+            if address is None:
+                return Ignored("declined without saying what")
             self.leases.decline(asked.mac, address)
             return Ignored(f"address {address} declined: another host uses it")
         self.leases.release(asked.mac)
         return Ignored("address given back")
 
-    def _addressed(self, asked: Packet, wanted: Wanted) -> Packet | Ignored:
+    def _addressed(self, asked: Packet, wanted: Wanted) -> Packet | str:
         chosen = asked.address(Option.SERVER_ID)
         if chosen not in (None, self.terms.server):
-            return Ignored(f"server {chosen} was chosen")
+            return f"server {chosen} was chosen"
+        claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
+        if asked.kind is MessageType.REQUEST and claimed == ANY:
+            return "a request for no address"
         address = self.leases.offer(asked.mac, wanted.operation_id)
         if address is None:
-            return Ignored("no address is left in the range")
+            return "no address is left in the range"
         if asked.kind is MessageType.DISCOVER:
             return self._reply(asked, MessageType.OFFER, wanted, address)
-        claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
         if claimed != address:
             return self._refusal(asked, f"{claimed} is not this machine's address, {address} is")
         self.leases.confirm(asked.mac, address, wanted.operation_id)
         return self._reply(asked, MessageType.ACK, wanted, address)
 
-    def _proxied(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | Ignored:
+    def _proxied(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
+        if asked.kind is MessageType.REQUEST:
+            # The only sight of the machine's address: its broadcast to the other server, or its request to port 4011,
+            # which iPXE, and ROMs that have their boot file from the offer, never send.
+            claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
+            if claimed != ANY:
+                self.leases.confirm(asked.mac, claimed, wanted.operation_id)
         if client_of(asked) is Client.SYSTEM:
-            return Ignored("another server gives addresses here, and this client boots nothing")
-        if proxy_port and asked.kind is MessageType.REQUEST:
-            if asked.ciaddr != ANY:
-                self.leases.confirm(asked.mac, asked.ciaddr, wanted.operation_id)
-            return self._reply(asked, MessageType.ACK, wanted, ANY)
+            return "another server gives addresses here, and this client boots nothing"
         if asked.kind is MessageType.DISCOVER:
             return self._reply(asked, MessageType.OFFER, wanted, ANY)
-        return Ignored("another server gives addresses here")
+        if asked.kind is MessageType.REQUEST and proxy_port:
+            return self._reply(asked, MessageType.ACK, wanted, ANY)
+        return "another server gives addresses here"
 
     def _reply(self, asked: Packet, kind: MessageType, wanted: Wanted, address: IPv4Address) -> Packet:
-        options = self._network_options(kind) if address != ANY else self._kind(kind)
-        file = self._boot_file(client_of(asked), wanted)
-        options |= _boot_options(client_of(asked), file, self.terms.server)
+        client = client_of(asked)
+        file = self._boot_file(client, wanted)
+        options = self._kind(kind) | self._network_options(address) | _boot_options(client, file, self.terms.server)
+        if self.terms.proxy and client is Client.IPXE:
+            options[Option.VENDOR_CLASS] = b"PXEClient"  # iPXE takes no proxy's offer without it
         options |= {code: asked.options[code] for code in _ECHOED if code in asked.options}
         return Packet(
             op=_REPLY_OP,
@@ -165,17 +202,18 @@ class Policy:
 
     def _refusal(self, asked: Packet, why: str) -> Packet:
         echoed = {code: asked.options[code] for code in _ECHOED if code in asked.options}
-        options = self._kind(MessageType.NAK) | {56: why.encode()} | echoed
+        options = self._kind(MessageType.NAK) | {Option.MESSAGE: why.encode()} | echoed
         return Packet(_REPLY_OP, asked.xid, asked.mac, options, flags=asked.flags | 0x8000, giaddr=asked.giaddr)
 
     def _kind(self, kind: MessageType) -> dict[int, bytes]:
         return {Option.MESSAGE_TYPE: bytes([kind]), Option.SERVER_ID: self.terms.server.packed}
 
-    def _network_options(self, kind: MessageType) -> dict[int, bytes]:
-        options = self._kind(kind) | {
-            Option.SUBNET_MASK: self.terms.network.netmask.packed,
-            Option.LEASE_TIME: self.terms.lease_s.to_bytes(4),
-        }
+    def _network_options(self, address: IPv4Address) -> dict[int, bytes]:
+        if self.terms.proxy:
+            return {}
+        options: dict[int, bytes] = {Option.SUBNET_MASK: self.terms.network.netmask.packed}
+        if address != ANY:  # RFC 2131, 4.3.5: who only informs itself is told no lease time
+            options[Option.LEASE_TIME] = self.terms.lease_s.to_bytes(4)
         if self.terms.router is not None:
             options[Option.ROUTER] = self.terms.router.packed
         if self.terms.dns:
@@ -187,6 +225,12 @@ class Policy:
             return wanted.script_url.encode()
         loader = LOADERS.get(client, "")
         return (f"{self.terms.http_url}/loaders/{loader}" if client in HTTP_CLIENTS else loader).encode()
+
+
+def _network_of(asked: Packet) -> IPv4Address:
+    """An address of the machine's network; ANY when the request came without a relay."""
+    selected = asked.relay_told.get(_LINK_SELECTION, b"")
+    return IPv4Address(selected) if len(selected) == len(ANY.packed) else asked.giaddr
 
 
 def _boot_options(client: Client, file: bytes, server: IPv4Address) -> dict[int, bytes]:

@@ -1,24 +1,28 @@
-"""The DHCP server's sockets. Whatever comes in, it goes on serving."""
+"""The DHCP server's sockets. Whatever comes in, it goes on serving.
+
+To a client without an address the answer is broadcast, whatever its broadcast flag says: a unicast would need a raw
+socket or a forged entry in the ARP table, and RFC 2131, 4.1 allows a broadcast where unicast is not possible.
+"""
 
 import selectors
 import socket
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
 import structlog
 
 from bmprov.errors import BmprovError
+from pxe.datagram import Datagram, bind, broadcast, receive
 from pxe.dhcp.client import client_of
-from pxe.dhcp.packet import ANY, BadPacket, MessageType, Option, Packet, parse, serialise
-from pxe.dhcp.policy import Ignored, Policy
+from pxe.dhcp.packet import ANY, BadPacket, MessageType, Packet, parse, serialise
+from pxe.dhcp.policy import Answer, Ignored, Policy
 
 log = structlog.get_logger()
 
 _CLIENT_PORT, _SERVER_PORT = 68, 67
-_BROADCAST = IPv4Address("255.255.255.255")
+_BROADCAST = "255.255.255.255"
 _RELAY_SOURCE_PORT = 19  # RFC 8357
-_LARGEST = 4096
 _LOOK_UP_S = 0.2
 
 
@@ -38,71 +42,76 @@ class DhcpServer:
         Raises:
             OSError: a port cannot be bound.
         """
+        with ExitStack() as sockets:
+            bound = sockets.enter_context(bind(self.listen, self.port, self.interface))
+            proxy = (
+                sockets.enter_context(bind(self.listen, self.proxy_port, self.interface)) if self.proxy_port else None
+            )
+            self.serve(bound, stopping, proxy)
+
+    def serve(self, bound: socket.socket, stopping: threading.Event, proxy: socket.socket | None = None) -> None:
+        """Serve on sockets of `datagram.bind` until `stopping` is set; `proxy` is the one of port 4011."""
         with selectors.DefaultSelector() as selector:
-            for port, is_proxy in [(self.port, False), *([(self.proxy_port, True)] if self.proxy_port else [])]:
-                selector.register(self._bound(port), selectors.EVENT_READ, is_proxy)
-            log.info("DHCP server ready", listen=self.listen, port=self.port, proxy=self.policy.terms.proxy)
+            for each in [bound, proxy] if proxy else [bound]:
+                selector.register(each, selectors.EVENT_READ)
+            address, port = bound.getsockname()
+            log.info("DHCP server ready", listen=address, port=port, proxy=self.policy.terms.proxy)
             while not stopping.is_set():
                 for key, _ in selector.select(_LOOK_UP_S):
                     if isinstance(key.fileobj, socket.socket):
-                        self._serve(key.fileobj, proxy_port=bool(key.data))
-            for key in list(selector.get_map().values()):
-                if isinstance(key.fileobj, socket.socket):
-                    key.fileobj.close()
-
-    def _bound(self, port: int) -> socket.socket:
-        bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)  # a rack that powers on sends a burst
-        if self.interface:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self.interface.encode())
-        bound.bind((self.listen, port))
-        return bound
+                        self._serve(key.fileobj, proxy_port=key.fileobj is proxy)
 
     def _serve(self, bound: socket.socket, *, proxy_port: bool) -> None:
-        data, sender = bound.recvfrom(_LARGEST)
         try:
-            asked = parse(data)
-            answer = self.policy.answer(asked, proxy_port=proxy_port)
-            if isinstance(answer, Packet):
-                bound.sendto(serialise(answer), destination(asked, answer, sender, proxy_port=proxy_port))
-            _log(asked, answer)
-        except BadPacket as error:
-            log.info("DHCP packet ignored", sender=sender[0], why=str(error))
+            request = receive(bound)
+            if request is not None:
+                self._answer(bound, request, proxy_port=proxy_port)
         except BmprovError as error:
             log.warning("DHCP request not answered; the client will ask again", error=str(error))
+        except OSError as error:
+            log.warning("DHCP packet lost: the network refused it", error=str(error))
         except Exception:  # the outermost loop: one packet must not end the service for all
-            log.exception("DHCP request met an unexpected fault", sender=sender[0])
+            log.exception("DHCP request met an unexpected fault")
+
+    def _answer(self, bound: socket.socket, request: Datagram, *, proxy_port: bool) -> None:
+        try:
+            asked = parse(request.data)
+        except BadPacket as error:
+            log.info("DHCP packet ignored", sender=request.sender[0], why=str(error))
+            return
+        answer = self.policy.answer(asked, proxy_port=proxy_port)
+        if isinstance(answer, Answer):
+            reply = serialise(answer.packet, asked.reply_limit_bytes)
+            to, port = destination(asked, answer.packet, request.sender, proxy_port=proxy_port)
+            if to == _BROADCAST:
+                broadcast(bound, reply, port, request.card)
+            else:
+                bound.sendto(reply, (to, port))
+        _log(asked, answer)
 
 
 def destination(asked: Packet, answer: Packet, sender: tuple[str, int], *, proxy_port: bool = False) -> tuple[str, int]:
     """Where the reply goes (RFC 2131, 4.1).
 
     To the relay, on the port that it asked from when it says so (RFC 8357); to a client that has its address already;
-    else to all, because a client without an address cannot be reached otherwise without raw sockets.
+    else to all.
     """
     if asked.giaddr != ANY:
-        return (str(asked.giaddr), sender[1] if _tells_its_port(asked) else _SERVER_PORT)
+        return (str(asked.giaddr), sender[1] if _RELAY_SOURCE_PORT in asked.relay_told else _SERVER_PORT)
     if proxy_port:
         return sender
     if asked.ciaddr != ANY and answer.kind is not MessageType.NAK:
         return (str(asked.ciaddr), _CLIENT_PORT)
-    return (str(_BROADCAST), _CLIENT_PORT)
+    return (_BROADCAST, _CLIENT_PORT)
 
 
-def _tells_its_port(asked: Packet) -> bool:
-    rest = asked.options.get(Option.RELAY_AGENT, b"")
-    while len(rest) > 1:
-        if rest[0] == _RELAY_SOURCE_PORT:
-            return True
-        rest = rest[2 + rest[1] :]
-    return False
-
-
-def _log(asked: Packet, answer: Packet | Ignored) -> None:
-    kind = asked.kind.name if asked.kind else "none"
+def _log(asked: Packet, answer: Answer | Ignored) -> None:
+    wanted = answer.wanted
+    about: dict[str, object] = {"mac": asked.mac, "message": asked.kind.name if asked.kind else "none"}
+    if wanted is not None:
+        about |= {"machine": wanted.machine, "operation": wanted.operation_id}
     if isinstance(answer, Ignored):
-        log.info("DHCP ignored", mac=asked.mac, message=kind, why=answer.why)
+        log.info("DHCP ignored", **about, why=answer.why)
     else:
-        told = answer.kind.name if answer.kind else "none"
-        log.info("DHCP", mac=asked.mac, message=kind, client=client_of(asked), answer=told, address=str(answer.yiaddr))
+        told = answer.packet.kind.name if answer.packet.kind else "none"
+        log.info("DHCP", **about, client=client_of(asked), answer=told, address=str(answer.packet.yiaddr))

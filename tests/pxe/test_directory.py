@@ -74,7 +74,7 @@ def test_a_full_range_gives_nothing(site: Site, leases: StoreLeases) -> None:
     leases.release(mac(2))
     assert leases.offer(mac(9), "") == FIRST + 2
     assert leases.offer(mac(10), "") is None
-    site.clock.now += 601
+    site.clock.now += 700
     assert leases.offer(mac(10), "") == FIRST
 
 
@@ -104,6 +104,19 @@ def test_the_token_is_bound_when_the_machine_takes_its_address(site: Site, lease
     assert site.operation(operation).boot_ip is None
     leases.confirm("52:54:00:00:01:00", address, operation.id)
     assert site.operation(operation).boot_ip == str(FIRST)
+
+
+def test_a_machine_that_asks_again_keeps_its_lease_for_as_long_as_it_is_told(site: Site, leases: StoreLeases) -> None:
+    """A repeated request within a minute is not written; later ones are, and nobody else gets the address."""
+    operation = site.deploy()
+    assert leases.offer("52:54:00:00:01:00", operation.id) == FIRST
+    for _ in range(10):
+        leases.confirm("52:54:00:00:01:00", FIRST, operation.id)
+        with site.store.read() as transaction:
+            assert transaction.leases.lasts("52:54:00:00:01:00", 600 - 1)
+        site.clock.now += 40
+    others = [leases.offer(mac(number), "") for number in range(9)]
+    assert FIRST not in others
 
 
 @pytest.fixture

@@ -92,6 +92,63 @@ def test_who_is_asking(options: dict[int, bytes], client: Client) -> None:
     assert client_of(Packet(1, 1, "52:54:00:00:00:01", options)) is client
 
 
+@given(packet=PACKETS, limit_bytes=st.integers(548, 1500))
+def test_a_packet_is_kept_within_the_clients_limit(packet: Packet, limit_bytes: int) -> None:
+    """What does not fit goes into `file` and `sname` (RFC 2132, 9.3), and the reader finds it all."""
+    data = serialise(packet, limit_bytes)
+    assert parse(data) == packet  # also what fits nowhere: the packet is longer then, and not poorer
+    options = [value for code, value in packet.options.items() if code != Option.RELAY_AGENT]
+    relay = len(packet.options.get(Option.RELAY_AGENT, b""))
+    if sum(len(value) + 2 for value in options) + relay + 20 < limit_bytes - 240:
+        assert len(data) <= limit_bytes
+
+
+def test_options_overflow_into_the_names_fields() -> None:
+    """The relay's option stays in the first area, where relays look for it."""
+    options = {
+        Option.MESSAGE_TYPE: b"\2",
+        Option.CLIENT_ID: b"c" * 200,
+        Option.BOOT_FILE: b"b" * 120,
+        Option.CLIENT_UUID: b"u" * 17,
+        Option.RELAY_AGENT: b"\1\2ab",
+    }
+    packet = Packet(2, 1, "52:54:00:00:00:01", options)
+    data = serialise(packet, 480)
+    assert len(data) <= 480
+    assert data[108:111] == bytes([Option.BOOT_FILE, 120, ord("b")])
+    assert data[44:46] == bytes([Option.CLIENT_UUID, 17])
+    assert bytes([Option.RELAY_AGENT, 4]) in data[240:]
+    assert parse(data) == packet
+
+
+def test_a_name_that_is_too_long_is_refused() -> None:
+    """A cut boot file would be another file."""
+    with pytest.raises(ValueError, match="longer than its field"):
+        serialise(Packet(2, 1, "52:54:00:00:00:01", {}, file=b"f" * 129))
+
+
+@pytest.mark.parametrize(
+    ("options", "limit_bytes"),
+    [
+        ({}, 548),
+        ({Option.LIMIT: b"\x05\xdc"}, 1472),
+        ({Option.LIMIT: b"\0\1"}, 548),
+        ({Option.LIMIT: b""}, 548),
+        ({Option.RELAY_AGENT: b"\1\2ab"}, 554),
+    ],
+)
+def test_how_long_a_reply_may_be(options: dict[int, bytes], limit_bytes: int) -> None:
+    """Option 57 less the headers, never under what every client takes; the relay takes its own option out again."""
+    assert Packet(1, 1, "x", options).reply_limit_bytes == limit_bytes
+
+
+@given(told=st.binary(max_size=40))
+def test_the_relays_suboptions_are_read_as_far_as_they_go(told: bytes) -> None:
+    """Any bytes at all: no error, and nothing that was not there."""
+    for code, value in Packet(1, 1, "x", {Option.RELAY_AGENT: told}).relay_told.items():
+        assert bytes([code, len(value)]) + value in told
+
+
 def test_unknown_message_types_are_none() -> None:
     """Types that nobody has defined are no reason to fail."""
     assert Packet(1, 1, "x", {Option.MESSAGE_TYPE: b"\x63"}).kind is None

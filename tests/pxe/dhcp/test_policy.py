@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from pxe.dhcp.packet import ANY, MessageType, Option, Packet
-from pxe.dhcp.policy import Ignored, Policy, Terms, Wanted
+from pxe.dhcp.policy import Answer, Ignored, Policy, Terms, Wanted
 from pxe.dhcp.server import destination
 
 MAC = "52:54:00:00:00:01"
@@ -59,8 +59,9 @@ def asked(kind: MessageType, more: dict[int, bytes] | None = None, **fields: obj
 
 def answer(site: Site, packet: Packet, *, proxy: bool = False, proxy_port: bool = False) -> Packet:
     told = Policy(replace(TERMS, proxy=proxy), site, site).answer(packet, proxy_port=proxy_port)
-    assert isinstance(told, Packet), told
-    return told
+    assert isinstance(told, Answer), told
+    assert told.wanted == Wanted("rack1-07", "op", URL)
+    return told.packet
 
 
 def ignored(site: Site, packet: Packet, *, proxy: bool = False) -> str:
@@ -83,11 +84,19 @@ def test_a_firmware_is_offered_an_address_and_its_loader(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("arch", "loader"),
-    [(b"\0\0", b"undionly.kpxe"), (b"\0\x09", b"snponly.efi"), (b"\0\x0b", b"snponly-arm64.efi"), (b"\0\x06", b"")],
+    [(b"\0\0", b"undionly.kpxe"), (b"\0\x09", b"snponly.efi"), (b"\0\x0b", b"snponly-arm64.efi")],
 )
 def test_each_firmware_gets_its_own_loader(site: Site, arch: bytes, loader: bytes) -> None:
-    """And one for which there is none gets an address alone."""
+    """BIOS, UEFI x64 under both of its numbers, UEFI arm64."""
     assert answer(site, asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: arch})).file == loader
+
+
+@pytest.mark.parametrize("proxy", [False, True])
+def test_a_firmware_without_a_loader_is_ignored_by_name(site: Site, *, proxy: bool) -> None:
+    """An address alone would let it wait in silence; the log names the architecture (6 is UEFI IA32)."""
+    packet = asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: b"\0\x06"})
+    assert "no loader for firmware of architecture 6" in ignored(site, packet, proxy=proxy)
+    assert site.given == {}
 
 
 def test_ipxe_gets_its_script(site: Site) -> None:
@@ -145,6 +154,10 @@ def test_a_wrong_address_is_refused(site: Site) -> None:
         (asked(MessageType.REQUEST, {Option.SERVER_ID: bytes([10, 1, 0, 2])}), "server 10.1.0.2 was chosen"),
         (asked(MessageType.DISCOVER, giaddr=IPv4Address("10.9.0.1")), "relay 10.9.0.1 is not in 10.1.0.0/24"),
         (asked(MessageType.OFFER, op=2), "not a DHCP request"),
+        (asked(MessageType.OFFER), "not a DHCP request"),
+        (asked(MessageType.ACK, ciaddr=FIRST), "not a DHCP request"),
+        (asked(MessageType.REQUEST), "a request for no address"),
+        (asked(MessageType.DECLINE, {Option.SERVER_ID: SERVER.packed}), "without saying what"),
         (Packet(1, 7, MAC, {}), "not a DHCP request"),
         (asked(MessageType.RELEASE, {Option.SERVER_ID: bytes([10, 1, 0, 2])}), "meant for another server"),
     ],
@@ -176,12 +189,61 @@ def test_beside_another_server_only_booting_is_told(site: Site) -> None:
     assert offer.yiaddr == ANY
     assert offer.options[Option.VENDOR_CLASS] == b"PXEClient"
     assert Option.LEASE_TIME not in offer.options
+    assert Option.SUBNET_MASK not in offer.options
     request = asked(MessageType.REQUEST, ciaddr=FIRST)
     told = answer(site, request, proxy=True, proxy_port=True)
     assert told.file == b"snponly.efi"
     assert destination(request, told, ("10.1.0.10", 68), proxy_port=True) == ("10.1.0.10", 68)
     assert site.confirmed == [(MAC, FIRST)]
     assert "another server" in ignored(site, Packet(1, 7, MAC, {Option.MESSAGE_TYPE: b"\1"}), proxy=True)
+
+
+def test_beside_another_server_ipxe_takes_the_script(site: Site) -> None:
+    """It takes a proxy's offer for one by the class PXEClient, and never asks port 4011 when it names a file."""
+    offer = answer(site, asked(MessageType.DISCOVER, {Option.USER_CLASS: b"iPXE"}), proxy=True)
+    assert offer.options[Option.VENDOR_CLASS] == b"PXEClient"
+    assert offer.options[Option.BOOT_FILE] == URL.encode()
+    assert offer.siaddr == SERVER
+    assert Option.VENDOR_OPTIONS not in offer.options
+
+
+def test_beside_another_server_the_token_is_bound_by_what_is_overheard(site: Site) -> None:
+    """The machine's broadcast to the other server names its address; so does the ramdisk's renewal."""
+    other = {Option.SERVER_ID: bytes([10, 1, 0, 2]), Option.REQUESTED_ADDRESS: FIRST.packed}
+    assert "another server" in ignored(site, asked(MessageType.REQUEST, other), proxy=True)
+    system = Packet(1, 7, MAC, {Option.MESSAGE_TYPE: b"\3"}, ciaddr=FIRST + 1)
+    assert "another server" in ignored(site, system, proxy=True)
+    assert site.confirmed == [(MAC, FIRST), (MAC, FIRST + 1)]
+
+
+def test_who_only_informs_itself_gets_no_lease(site: Site) -> None:
+    """The network's facts and no address, no lease time (RFC 2131, 4.3.5)."""
+    inform = asked(MessageType.INFORM, ciaddr=FIRST)
+    told = answer(site, inform)
+    assert (told.kind, told.yiaddr, told.ciaddr) == (MessageType.ACK, ANY, FIRST)
+    assert Option.SUBNET_MASK in told.options
+    assert Option.LEASE_TIME not in told.options
+    assert destination(inform, told, ("10.1.0.10", 68)) == ("10.1.0.10", 68)
+    assert site.given == {}
+
+
+def test_a_relay_elsewhere_names_the_machines_network(site: Site) -> None:
+    """RFC 3527: giaddr is where the relay is reached, its link selection where the machine is."""
+    giaddr = IPv4Address("192.168.7.1")
+    request = asked(MessageType.DISCOVER, {Option.RELAY_AGENT: b"\5\4" + FIRST.packed}, giaddr=giaddr)
+    told = answer(site, request)
+    assert told.yiaddr == FIRST
+    assert destination(request, told, ("192.168.7.1", 67)) == ("192.168.7.1", 67)
+    elsewhere = asked(MessageType.DISCOVER, {Option.RELAY_AGENT: b"\5\4\x0a\x09\0\0"}, giaddr=FIRST)
+    assert "relay 10.9.0.0 is not in" in ignored(site, elsewhere)
+
+
+@pytest.mark.parametrize("code", [Option.CLIENT_ID, Option.CLIENT_UUID, Option.RELAY_AGENT])
+@pytest.mark.parametrize("kind", [MessageType.DISCOVER, MessageType.REQUEST])
+def test_what_a_client_and_its_relay_must_find_again(site: Site, code: int, kind: MessageType) -> None:
+    """RFC 6842, RFC 4578 and RFC 3046 have it echoed, in an offer as in a refusal."""
+    wrong = {Option.REQUESTED_ADDRESS: IPv4Address("192.168.0.9").packed}
+    assert answer(site, asked(kind, {code: b"\1\2ab", **wrong})).options[code] == b"\1\2ab"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,199 @@
+"""The DHCP server over real UDP on loopback, behind a relay that tells its source port (RFC 8357)."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from structlog.testing import capture_logs
+
+from bmprov.errors import Retryable
+from pxe.datagram import bind
+from pxe.dhcp.packet import BadPacket, MessageType, Option, Packet, parse, serialise
+from pxe.dhcp.policy import Policy, Terms, Wanted
+from pxe.dhcp.server import DhcpServer
+
+SERVER = IPv4Address("127.0.0.1")
+TERMS = Terms(SERVER, IPv4Network("127.0.0.0/8"), "http://127.0.0.1:8080")
+URL = "http://127.0.0.1:8080/boot/v1/a-secret/script.ipxe"
+
+
+@dataclass
+class Site:
+    """Wants every machine but 99, and fails in each way for the ones named so."""
+
+    confirmed: list[tuple[str, IPv4Address]] = field(default_factory=list)
+
+    def lookup(self, mac: str) -> Wanted | str:
+        if mac.endswith("99"):
+            return "no machine has this MAC"
+        if mac.endswith("aa"):
+            raise Retryable("the database is restarting")
+        if mac.endswith("bb"):
+            raise RuntimeError("a fault that nobody foresaw")
+        return Wanted("rack1-07", "op-1", URL)
+
+    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
+        assert operation_id == "op-1"
+        return IPv4Address(f"127.66.0.{int(mac[-2:], 16)}")
+
+    def confirm(self, mac: str, address: IPv4Address, operation_id: str) -> None:
+        assert operation_id == "op-1"
+        self.confirmed.append((mac, address))
+
+    def release(self, mac: str) -> None:
+        raise AssertionError(mac)
+
+    def decline(self, mac: str, address: IPv4Address) -> None:
+        raise AssertionError(mac, address)
+
+
+class Relay:
+    """A rack's relay: it fills in giaddr, counts hops, and tells that it does not ask from port 67."""
+
+    def __init__(self, port: int, address: str = "127.0.0.2") -> None:
+        self.server = ("127.0.0.1", port)
+        self.giaddr = IPv4Address(address)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind((address, 0))
+        self.socket.settimeout(10)
+
+    def pass_on(self, packet: Packet) -> None:
+        options = {**packet.options, Option.RELAY_AGENT: b"\1\2ab\x13\2\0\0"}
+        relayed = replace(packet, hops=packet.hops + 1, giaddr=self.giaddr, options=options)
+        self.socket.sendto(serialise(relayed), self.server)
+
+    def hear(self) -> Packet:
+        return parse(self.socket.recv(4096))
+
+    def ask(self, packet: Packet) -> Packet:
+        self.pass_on(packet)
+        return self.hear()
+
+    def only_the_next_is_answered(self) -> None:
+        """Requests are served in their order: an answer to the one before would come first."""
+        assert self.ask(asked(MessageType.DISCOVER, 0x42)).mac == "52:54:00:00:00:42"
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+@pytest.fixture(params=[False])
+def proxy(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+def ports(site: Site, *, proxy: bool) -> Iterator[tuple[int, int]]:
+    """A running server's ports: DHCP's, and the proxy's."""
+    server = DhcpServer(Policy(replace(TERMS, proxy=proxy), site, site), "", 0)
+    stopping = threading.Event()
+    with bind("127.0.0.1", 0) as bound, bind("127.0.0.1", 0) as second:
+        thread = threading.Thread(target=server.serve, args=(bound, stopping, second))
+        thread.start()
+        yield bound.getsockname()[1], second.getsockname()[1]
+        stopping.set()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def relay(ports: tuple[int, int]) -> Iterator[Relay]:
+    built = Relay(ports[0])
+    with built.socket:
+        yield built
+
+
+def asked(kind: MessageType, number: int = 1, more: dict[int, bytes] | None = None) -> Packet:
+    options = {Option.CLIENT_ARCH: b"\0\7", Option.MESSAGE_TYPE: bytes([kind]), **(more or {})}
+    return Packet(1, 7, f"52:54:00:00:00:{number:02x}", options)
+
+
+def test_a_machine_behind_a_relay_gets_its_lease(relay: Relay, site: Site) -> None:
+    """Offer and acknowledgement come to the relay's own port, with its option unchanged."""
+    offer = relay.ask(asked(MessageType.DISCOVER))
+    assert (offer.kind, offer.giaddr) == (MessageType.OFFER, relay.giaddr)
+    assert offer.options[Option.RELAY_AGENT] == b"\1\2ab\x13\2\0\0"
+    chosen = {Option.SERVER_ID: SERVER.packed, Option.REQUESTED_ADDRESS: offer.yiaddr.packed}
+    given = relay.ask(asked(MessageType.REQUEST, more=chosen))
+    assert (given.kind, given.yiaddr) == (MessageType.ACK, IPv4Address("127.66.0.1"))
+    assert site.confirmed == [("52:54:00:00:00:01", IPv4Address("127.66.0.1"))]
+
+
+def test_a_storm_of_doubles_is_answered_alike(relay: Relay) -> None:
+    """Thirty machines, each heard three times in a jumble: ninety answers, and to each machine always the same."""
+    for number in [*range(30), *range(29, -1, -1), *range(30)]:
+        relay.pass_on(asked(MessageType.DISCOVER, number))
+    heard = [relay.hear() for _ in range(90)]
+    assert len({(reply.mac, reply.yiaddr) for reply in heard}) == 30
+    assert all(reply.kind is MessageType.OFFER for reply in heard)
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\1", b"\xff" * 2000, bytes(300)])
+def test_garbage_does_not_end_the_service(relay: Relay, garbage: bytes) -> None:
+    """The next machine is served."""
+    with pytest.raises(BadPacket):
+        parse(garbage)
+    relay.socket.sendto(garbage, relay.server)
+    relay.only_the_next_is_answered()
+
+
+@pytest.mark.parametrize("number", [0xAA, 0xBB])
+def test_a_fault_costs_one_answer(relay: Relay, number: int) -> None:
+    """A database that is away, or a fault that nobody foresaw: that machine asks again, the others notice nothing."""
+    relay.pass_on(asked(MessageType.DISCOVER, number))
+    relay.only_the_next_is_answered()
+
+
+def test_a_reply_that_the_network_refuses_does_not_end_the_service(relay: Relay) -> None:
+    """Such as one to a forged address that no packet can be sent to."""
+    relay.socket.sendto(
+        serialise(replace(asked(MessageType.INFORM), ciaddr=IPv4Address("255.255.255.255"))), relay.server
+    )
+    relay.socket.sendto(serialise(replace(asked(MessageType.INFORM), ciaddr=IPv4Address("240.0.0.1"))), relay.server)
+    relay.only_the_next_is_answered()
+
+
+def test_the_log_names_machine_and_operation_and_no_secret(relay: Relay) -> None:
+    """One event for each request; the script's URL carries the token, so it is never logged."""
+    ipxe = {Option.USER_CLASS: b"iPXE"}
+    with capture_logs() as logs:
+        relay.ask(asked(MessageType.DISCOVER, more=ipxe))
+        relay.pass_on(asked(MessageType.DISCOVER, 0x99))
+        relay.only_the_next_is_answered()  # and when it is, those before are logged
+    first, second = [told for told in logs if "mac" in told][:2]
+    assert first == {
+        "event": "DHCP",
+        "log_level": "info",
+        "mac": "52:54:00:00:00:01",
+        "message": "DISCOVER",
+        "machine": "rack1-07",
+        "operation": "op-1",
+        "client": "ipxe",
+        "answer": "OFFER",
+        "address": "127.66.0.1",
+    }
+    assert (second["event"], second["why"]) == ("DHCP ignored", "no machine has this MAC")
+
+
+@pytest.mark.parametrize("proxy", [True], indirect=True)
+def test_the_proxys_port_answers_where_it_was_asked_from(ports: tuple[int, int]) -> None:
+    """A ROM asks port 4011 from a port of its own choice (PXE 2.1)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as rom:
+        rom.settimeout(10)
+        request = replace(asked(MessageType.REQUEST), ciaddr=IPv4Address("127.0.0.7"))
+        rom.sendto(serialise(request), ("127.0.0.1", ports[1]))
+        told = parse(rom.recv(4096))
+    assert (told.kind, told.yiaddr, told.file) == (MessageType.ACK, IPv4Address(0), b"snponly.efi")
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    """At once, as an error, and not later as silence."""
+    with bind("127.0.0.1", 0) as bound:
+        server = DhcpServer(Policy(TERMS, Site(), Site()), "127.0.0.1", bound.getsockname()[1])
+        with pytest.raises(OSError, match="in use"):
+            server.run(threading.Event())
