@@ -5,9 +5,9 @@ import signal
 import sys
 from collections.abc import Iterator
 
-from tests.bench.deployments import deploy, enrol_fakes
+from tests.bench.deployments import change_power, deploy, enrol_fakes
 from tests.bench.extension import measure_extension
-from tests.bench.ironic import IronicFigures, measure_ironic
+from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
 from tests.bench.measure import Deployments, Load, http_load
 from tests.bench.service import Service, payload, running
 
@@ -65,17 +65,20 @@ def bench_control(machines: int, seconds: float, peer: IronicFigures | None) -> 
         enrol_fakes(service, machines)
         figures = deploy(service, machines, DEMO_IMAGE)
         reads = _reads(service, seconds)
+        power_change = change_power(service, POWER_CHANGES)
     yield f"## {machines} deployments at once, machines that take no time"
     yield _deployments("bmprov", figures)
     if peer:
-        yield _deployments(f"ironic {peer.version}", peer.deployments)
+        yield _deployments(f"ironic {peer.version}", peer.deployments) + f"  ({peer.layout.value})"
         ratio = figures.cpu_ms_each / peer.deployments.cpu_ms_each
         yield f"CPU per deployment, bmprov / ironic: {ratio:.2f}"
     yield "## Reading one machine's power over the API (bmprov: TLS and a token; ironic: plain HTTP, no authentication)"
     yield from (_load("bmprov", load) for load in reads)
     yield from (_load("ironic", load) for load in (peer.reads if peer else ()))
+    yield "## A power change of a machine that takes no time, from asking until it is read back"
+    yield f"bmprov         p50 {power_change.p50_ms:6.1f} ms"
     if peer:
-        yield f"a power change, ironic: p50 {peer.power_change.p50_ms:.1f} ms"
+        yield f"ironic         p50 {peer.power_change.p50_ms:6.1f} ms"
 
 
 def _reads(service: Service, seconds: float) -> list[Load]:
@@ -86,7 +89,7 @@ def _reads(service: Service, seconds: float) -> list[Load]:
 def _deployments(who: str, figures: Deployments) -> str:
     return (
         f"{who:14} {figures.per_minute:8.0f} machines/min  {figures.cpu_ms_each:7.1f} ms CPU each  "
-        f"{figures.peak_rss_bytes / 2**20:7.0f} MiB peak"
+        f"{figures.peak_bytes / 2**20:6.0f} MiB peak"
     )
 
 

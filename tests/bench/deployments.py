@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from bmprov.deadline import Deadline
-from tests.bench.measure import BenchError, Deployments, MemoryPeak, cpu_seconds, wait_for
+from tests.bench.measure import BenchError, Deployments, Latency, MemoryPeak, cpu_seconds, wait_for
 from tests.bench.service import Client, Service, payload
 
 DEPLOY_S = 1800.0
 ASK_EVERY_S = 1.0
+POWER_S = 30.0
+POWER_EVERY_S = 0.0
 
 
 def enrol_fakes(service: Service, count: int, clients: int = 8) -> None:
@@ -55,6 +57,27 @@ def deploy(service: Service, count: int, image: str, clients: int = 8) -> Deploy
         failed = [machine["fault"] for machine in _in_state(watcher, "error")][:3]
         raise BenchError(f"{active} of {count} machines are active; the first faults: {failed}")
     return Deployments(count, seconds, cpu_s, memory.bytes)
+
+
+def change_power(service: Service, count: int) -> Latency:
+    """From asking for another power state until it is read back, once on each of `count` machines."""
+    client = Client(service.admin)
+    names = [str(machine["name"]) for machine in _in_state(client, "active")[:count]]
+    return Latency.of([_power_change_s(client, name) for name in names])
+
+
+def _power_change_s(client: Client, name: str) -> float:
+    target = "off" if client.ask("GET", f"/machines/{name}")["power"]["power"] == "on" else "on"
+    by = Deadline.after(POWER_S)
+    began = time.perf_counter()
+    client.ask("POST", f"/machines/{name}/power", {"action": target})
+    wait_for(
+        lambda: client.ask("GET", f"/machines/{name}")["power"]["power"] == target,
+        f"{target} of {name}",
+        by,
+        POWER_EVERY_S,
+    )
+    return time.perf_counter() - began
 
 
 def _in_state(client: Client, state: str) -> list[dict[str, object]]:

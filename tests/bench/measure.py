@@ -22,7 +22,7 @@ from typing import Self
 from bmprov.deadline import Deadline
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+KIBIBYTE = 1024
 CONNECT_TIMEOUT_S = 30.0
 
 
@@ -54,7 +54,7 @@ class Deployments:
     machines: int
     seconds: float
     cpu_s: float
-    peak_rss_bytes: int
+    peak_bytes: int
 
     @property
     def per_minute(self) -> float:
@@ -94,7 +94,6 @@ class ProcessReading:
     pid: int
     parent: int
     cpu_s: float
-    rss_bytes: int
 
 
 def read_process(pid: int) -> ProcessReading | None:
@@ -106,7 +105,7 @@ def read_process(pid: int) -> ProcessReading | None:
     # The second field is the command in brackets and may hold blanks and brackets itself; the third follows the last.
     fields = stat[stat.rindex(")") + 2 :].split()
     cpu_ticks = sum(int(value) for value in fields[11:15])  # utime, stime, cutime, cstime
-    return ProcessReading(pid, int(fields[1]), cpu_ticks / TICKS_PER_S, int(fields[21]) * PAGE_BYTES)
+    return ProcessReading(pid, int(fields[1]), cpu_ticks / TICKS_PER_S)
 
 
 def read_tree(roots: Collection[int]) -> list[ProcessReading]:
@@ -130,13 +129,21 @@ def cpu_seconds(roots: Collection[int]) -> float:
     return sum(reading.cpu_s for reading in read_tree(roots))
 
 
-def rss_bytes(roots: Collection[int]) -> int:
-    """Resident memory of these processes and their descendants; pages that they share count in each."""
-    return sum(reading.rss_bytes for reading in read_tree(roots))
+def memory_bytes(roots: Collection[int]) -> int:
+    """Memory of these processes and their descendants: proportional set sizes, so a shared page counts once in all."""
+    return sum(_pss_bytes(reading.pid) for reading in read_tree(roots))
+
+
+def _pss_bytes(pid: int) -> int:
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return sum(int(line.split()[1]) * KIBIBYTE for line in rollup.splitlines() if line.startswith("Pss:"))
 
 
 class MemoryPeak:
-    """Samples `rss_bytes` in a thread while its `with` block runs; `bytes` is the highest sum seen."""
+    """Samples `memory_bytes` in a thread while its `with` block runs; `bytes` is the highest sum seen."""
 
     def __init__(self, roots: Iterable[int], every_s: float = 0.25) -> None:
         self.bytes = 0
@@ -155,7 +162,7 @@ class MemoryPeak:
 
     def _sample(self) -> None:
         while True:
-            self.bytes = max(self.bytes, rss_bytes(self._roots))
+            self.bytes = max(self.bytes, memory_bytes(self._roots))
             if self._ended.wait(self._every_s):
                 return
 

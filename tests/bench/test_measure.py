@@ -28,10 +28,10 @@ from tests.bench.measure import (
     Target,
     cpu_seconds,
     http_load,
+    memory_bytes,
     percentile,
     read_process,
     read_tree,
-    rss_bytes,
     wait_for,
 )
 
@@ -142,7 +142,7 @@ def test_percentile_of_nothing_says_so() -> None:
 
 def test_deployments_are_told_per_minute_and_per_machine() -> None:
     """300 machines in 20 s for 15 s of CPU are 900 a minute and 50 ms each."""
-    done = Deployments(machines=300, seconds=20, cpu_s=15, peak_rss_bytes=1)
+    done = Deployments(machines=300, seconds=20, cpu_s=15, peak_bytes=1)
     assert (done.per_minute, done.cpu_ms_each) == (900, 50)
 
 
@@ -168,7 +168,7 @@ def test_memory_peak_outlives_the_memory() -> None:
         wait_for(lambda: peak.bytes > 100 * MEGABYTE, "the sample", Deadline.after(30))
         go_on(process)
         assert line_of(process) == "freed"
-        assert rss_bytes([process.pid]) < 100 * MEGABYTE < peak.bytes
+        assert memory_bytes([process.pid]) < 100 * MEGABYTE < peak.bytes
 
 
 def test_a_process_that_is_gone_is_no_process() -> None:
