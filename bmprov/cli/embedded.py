@@ -18,12 +18,15 @@ from bmprov import settings, tls
 from bmprov.cli import valkey
 from bmprov.cli.folder import Folder, write
 from bmprov.errors import Fatal
-from bmprov.settings import ApiSettings, PxeSettings, Settings
+from bmprov.settings import Settings
 from bmprov.vault import Vault
 
 LOOPBACK = "127.0.0.1"
 
-_PORTS = range(20_000, 32_000)  # below those that the kernel gives to outgoing connections, which come and go
+# Both below those that the kernel gives to outgoing connections, which come and go; and apart, because a simulated BMC
+# listens only once the ports of everything have been chosen.
+SERVICE_PORTS = range(20_000, 22_000)
+BMC_PORTS = range(22_000, 32_000)
 _LEFTOVERS_S = 3.0  # the API's processes notice within a second that their `bmprov up` was killed
 _LOOK_EVERY_S = 0.1
 
@@ -37,11 +40,13 @@ def settle(folder: Folder, listen: str | None, port: int | None) -> Settings:
     found = settings.load(folder.settings) if folder.settings.exists() else None
     told = tomllib.loads(folder.settings.read_text()) if found else {}
     chosen = found or Settings()
+    redis_port, api_port, http_port = free_ports(socket.SOCK_STREAM, 3)
+    api = _api(told.get("api", {}), folder, api_port if port == 0 else None)
     wanted = replace(
         chosen,
-        **_missing(told, _top(folder)),
-        api=_api(chosen.api, told.get("api", {}), folder, listen, port),
-        pxe=_pxe(chosen.pxe, told.get("pxe", {})),
+        **_missing(told, _top(folder, redis_port)),
+        api=replace(chosen.api, **api | _given(listen=listen, port=port)),
+        pxe=replace(chosen.pxe, **_pxe(told.get("pxe", {}), http_port)),
     )
     if wanted != found:
         write(folder.settings, settings.dump(wanted))
@@ -71,45 +76,44 @@ def check_ports(chosen: Settings, patience_s: float = _LEFTOVERS_S) -> None:
         raise Fatal(f"{name} cannot be listened on ({why})", check)
 
 
-def free_ports(kind: socket.SocketKind, count: int) -> list[int]:
+def free_ports(kind: socket.SocketKind, count: int, among: range = SERVICE_PORTS) -> list[int]:
     """Different ports of loopback on which nobody listens now, and which the kernel gives to nobody by itself.
 
     Raises:
         Fatal: there are not so many.
     """
-    shuffled = random.sample(_PORTS, len(_PORTS))
+    shuffled = random.sample(among, len(among))
     found = list(islice((port for port in shuffled if not _refusal(kind, LOOPBACK, port)), count))
     if len(found) < count:
-        raise Fatal(f"there are no {count} free ports from {_PORTS[0]} to {_PORTS[-1]}", "ask for fewer machines")
+        raise Fatal(f"there are no {count} free ports from {among[0]} to {among[-1]}", "ask for fewer machines")
     return found
 
 
-def _top(folder: Folder) -> dict[str, Any]:
+def _top(folder: Folder, redis_port: int) -> dict[str, Any]:
     """The defaults of an `up` at the head of the file. The password keeps other users of this host out of Valkey."""
     return {
         "database": f"sqlite:///{folder.root / 'bmprov.db'}",
-        "redis": f"redis://:{secrets.token_hex(24)}@{LOOPBACK}:{free_ports(socket.SOCK_STREAM, 1)[0]}/0",
+        "redis": f"redis://:{secrets.token_hex(24)}@{LOOPBACK}:{redis_port}/0",
         "key_file": folder.root / "secret.key",
         "images": folder.root / "images",
     }
 
 
-def _api(
-    chosen: ApiSettings, told: Mapping[str, Any], folder: Folder, listen: str | None, port: int | None
-) -> ApiSettings:
-    own: dict[str, Any] = {"certificate": folder.root / "api.pem", "key": folder.root / "api.key"}
-    if port == 0:
-        (own["port"],) = free_ports(socket.SOCK_STREAM, 1)
-    chosen = replace(chosen, **_missing(told, own))
-    return replace(chosen, listen=listen or chosen.listen, port=port or chosen.port)
+def _api(told: Mapping[str, Any], folder: Folder, free_port: int | None) -> dict[str, Any]:
+    own = {"certificate": folder.root / "api.pem", "key": folder.root / "api.key", **_given(port=free_port)}
+    return _missing(told, own)
 
 
-def _pxe(chosen: PxeSettings, told: Mapping[str, Any]) -> PxeSettings:
+def _pxe(told: Mapping[str, Any], http_port: int) -> dict[str, Any]:
     """Network boot for simulated machines: on loopback, on ports that need no root."""
-    own: dict[str, Any] = {"listen": LOOPBACK, "address": LOOPBACK}
-    (own["http_port"],) = free_ports(socket.SOCK_STREAM, 1)
+    own: dict[str, Any] = {"listen": LOOPBACK, "address": LOOPBACK, "http_port": http_port}
     own["dhcp_port"], own["proxy_port"], own["tftp_port"] = free_ports(socket.SOCK_DGRAM, 3)
-    return replace(chosen, **_missing(told, own))
+    return _missing(told, own)
+
+
+def _given(**options: object) -> dict[str, Any]:
+    """The options that have a value; port 0 asks for any and is none."""
+    return {name: value for name, value in options.items() if value}
 
 
 def _missing(told: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bmprov.api.shapes.machine import MachineIn
-from bmprov.cli.embedded import LOOPBACK, free_ports
+from bmprov.cli.embedded import BMC_PORTS, LOOPBACK, free_ports
 from bmprov.cli.folder import Folder
 from bmprov.sim import hall
 from bmprov.sim.hall import MachinePlan
@@ -57,7 +57,7 @@ def loaders(folder: Folder, configured: Path) -> Path:
 
 def _plans(before: Sequence[MachinePlan], count: int) -> list[MachinePlan]:
     new = hall.plan(count, [0] * count, _DEFAULT_PACE)[len(before) :]
-    ports = free_ports(socket.SOCK_DGRAM, len(new))
+    ports = free_ports(socket.SOCK_DGRAM, len(new), BMC_PORTS)
     return [*before[:count], *(replace(one, bmc_port=port) for one, port in zip(new, ports, strict=True))]
 
 

@@ -109,3 +109,13 @@ def test_a_valkey_that_does_not_start(folder: Folder, monkeypatch: pytest.Monkey
     (port,) = embedded.free_ports(embedded.socket.SOCK_STREAM, 1)
     with pytest.raises(Fatal, match=r"Valkey did not start .*valkey\.log"):
         valkey.wait(f"redis://:secret@127.0.0.1:{port}/0", folder.logs / "valkey.log")
+
+
+def test_no_service_gets_the_port_of_a_planned_bmc(folder: Folder) -> None:
+    """BMCs do not listen yet when the services' ports are chosen; even thousands of them get none of those."""
+    rehearsal.prepare(folder, 5000, None)
+    chosen = embedded.settle(folder, None, 0)
+    bmcs = {machine.bmc.address for machine in rehearsal.machines(folder)}
+    services = (chosen.pxe.dhcp_port, chosen.pxe.proxy_port, chosen.pxe.tftp_port)
+    assert len(bmcs) == 5000
+    assert not bmcs & {f"ipmi://127.0.0.1:{port}" for port in services}
