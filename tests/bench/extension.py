@@ -4,6 +4,7 @@ import json
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,8 +105,11 @@ def _run_ms(command: Sequence[str]) -> float:
     """One process, its output read only after its end, as CloudStack does."""
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        code = process.wait(TIMEOUT_S)
+        killer = threading.Timer(TIMEOUT_S, process.kill)  # wait(timeout) polls, in steps of up to 50 ms
+        killer.start()
+        code = process.wait()
         taken_ms = 1000 * (time.perf_counter() - began)
+        killer.cancel()
         output = process.stdout.read() if process.stdout else b""
     if code != 0:
         raise BenchError(f"{command[0]} ended with {code}: {output[-500:]!r}")
