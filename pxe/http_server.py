@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
-from gunicorn.app.base import BaseApplication
 from gunicorn.workers.gthread import ThreadWorker
+
+from bmprov.wsgi import Gunicorn
 
 STALLED_S = 60
 _LINGER_S = 0.02
@@ -41,11 +42,9 @@ def serve(listener: socket.socket, processes: int, threads: int, load: Callable[
         "worker_connections": 4096,
         "keepalive": 5,
         "graceful_timeout": 5,
-        "forwarded_allow_ips": "",  # nobody's word is taken for where a request comes from
-        "control_socket_disable": True,
         "loglevel": "warning",
     }
-    _Gunicorn(options, load).run()
+    Gunicorn(options, load).run()
 
 
 class _BootWorker(ThreadWorker):  # type: ignore[misc] # gunicorn ships no types
@@ -89,21 +88,3 @@ class _Connection(socket.socket):
     def settimeout(self, value: float | None) -> None:
         """Wait no longer than the end may take."""
         super().settimeout(min(value, _LINGER_S) if self.ending and value is not None else value)
-
-
-class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
-    """gunicorn without its command line, its settings files and its environment variables."""
-
-    def __init__(self, options: dict[str, Any], load: Callable[[], Flask]) -> None:
-        self._options = options
-        self._load = load
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Take the options that were handed in."""
-        for name, value in self._options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
-        """Build the application; called in each process, after the fork."""
-        return self._load()

@@ -9,11 +9,8 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
-from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from bmprov import tls
@@ -25,6 +22,7 @@ from bmprov.queue import JobQueue
 from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
+from bmprov.wsgi import Gunicorn
 from images.blobs import ImageStore
 
 STALLED_S = 30.0
@@ -79,10 +77,8 @@ def serve(settings: Settings) -> None:
         "keyfile": str(api.key),
         "ssl_context": lambda _config, _default: context,
         "logger_class": _RootLogger,
-        "forwarded_allow_ips": "",  # no proxy's word is taken for who calls
-        "control_socket_disable": True,
     }
-    _Gunicorn(options, lambda: create_app(build(settings))).run()
+    Gunicorn(options, lambda: create_app(build(settings))).run()
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -153,21 +149,3 @@ class _RootLogger(Logger):  # type: ignore[misc] # gunicorn ships no types
         self.error_log.handlers.clear()
         self.error_log.propagate = True
         self.error_log.setLevel(logging.INFO)
-
-
-class _Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
-    """gunicorn without its command line, its settings files and its environment variables."""
-
-    def __init__(self, options: dict[str, Any], load: Callable[[], Flask]) -> None:
-        self._options = options
-        self._load = load
-        super().__init__()
-
-    def load_config(self) -> None:
-        """Take the options that were handed in."""
-        for name, value in self._options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
-        """Build the application; called in each process."""
-        return self._load()

@@ -7,8 +7,7 @@ import click
 from bmprov.cli import journal
 from bmprov.cli.options import configured
 from bmprov.settings import Settings
-
-_PARTS = ("dhcp", "tftp", "http")
+from pxe.process import PARTS
 
 
 @click.command()
@@ -48,14 +47,14 @@ def watch(settings: Settings) -> None:
 
 
 @click.command()
-@click.argument("part", type=click.Choice(_PARTS))
+@click.argument("part", type=click.Choice(tuple(PARTS)))
 @configured
 def pxe(settings: Settings, *, part: str) -> None:
     """Run one of the network-boot services of a site."""
-    from pxe.process import run
+    from pxe.process import run as run_part
 
     journal.configure(settings.log_format)
-    run(settings, part)
+    run_part(settings, part)
 
 
 @click.command()

@@ -20,7 +20,6 @@ from bmprov.store.images import Images
 from bmprov.store.instances import Instances
 from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
-from bmprov.store.migrations import upgrade
 from bmprov.store.operations import Operations
 from bmprov.store.tokens import Tokens
 
@@ -67,6 +66,8 @@ class Store:
 
     def migrate(self) -> None:
         """Bring the tables to this version's shape; safe to run from several processes at once."""
+        from bmprov.store.migrations import upgrade  # Alembic is 10 MiB that only this needs, in every process
+
         with _translated():
             upgrade(self._engine)
 

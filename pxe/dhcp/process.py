@@ -1,0 +1,42 @@
+"""`bmprov pxe dhcp`: builds the DHCP server from the settings and runs it."""
+
+from ipaddress import IPv4Address
+
+from bmprov.errors import Fatal
+from bmprov.settings import Settings
+from bmprov.store import Store
+from bmprov.vault import Vault
+from pxe.dhcp.policy import Policy, Terms
+from pxe.dhcp.server import DhcpServer
+from pxe.directory import StoreDirectory, StoreLeases
+from pxe.stopping import stop_signals
+
+
+def run(settings: Settings) -> None:
+    """Serve DHCP until SIGTERM."""
+    pxe = settings.pxe
+    store = Store(settings.database, pool_size=1)
+    directory = StoreDirectory(store, Vault.from_file(settings.key_file), pxe, settings.site)
+    policy = Policy(terms_of(settings), directory, StoreLeases(store, pxe, settings.site))
+    proxy_port = pxe.proxy_port if policy.terms.proxy else None
+    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface).run(stop_signals())
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What DHCP answers say.
+
+    Raises:
+        Fatal: `pxe.mode` is not a mode.
+    """
+    pxe = settings.pxe
+    if pxe.mode not in ("server", "proxy"):
+        raise Fatal(f"the setting pxe.mode is '{pxe.mode}'", "it is server or proxy")
+    return Terms(
+        server=IPv4Address(pxe.address),
+        network=pxe.network,
+        http_url=pxe.http_url,
+        router=IPv4Address(pxe.router) if pxe.router else None,
+        dns=tuple(IPv4Address(address) for address in pxe.dns),
+        lease_s=int(pxe.lease_s),
+        proxy=pxe.mode == "proxy",
+    )
