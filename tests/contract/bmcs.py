@@ -1,10 +1,9 @@
 """Real BMCs for the tests: ipmi_sim, VirtualBMC's server and our simulated one, each with a machine to look at."""
 
 import asyncio
-import shutil
 import socket
 import subprocess
-import sys
+import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +11,6 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
-
-import pytest
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcUnreachable
@@ -23,6 +20,7 @@ from bmprov.sim.bmc_server import BmcEndpoint, serve_bmc
 from bmprov.sim.chassis import PlainChassis
 from bmprov.sim.ipmi.session import Account
 from bmprov.sim.ipmi.sessions import SessionLimits
+from tests import debian
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.ipmi_lock import LocalBmcLock
 
@@ -72,11 +70,12 @@ mc_enable 0x20
 class Machine(Protocol):
     """A machine behind a BMC, seen from the other side.
 
-    `tells_boot`: the BMC reads its boot override back as valid.
+    `tells_boot`: the BMC reads its boot override back as valid. `keeps_boot`: it cannot be without one.
     """
 
     login: BmcLogin
     tells_boot: bool
+    keeps_boot: bool
     speaks_suite_3: bool
 
     def power(self) -> Power: ...
@@ -94,6 +93,7 @@ class SimulatedMachine:
     """A machine with our simulated BMC, in the test's own process."""
 
     tells_boot = True
+    keeps_boot = False
 
     def __init__(
         self, hall: "SimulatedBmcs", endpoint: BmcEndpoint, chassis: "CountingChassis", *, speaks_suite_3: bool
@@ -179,6 +179,7 @@ class IpmiSimMachine:
     """A machine of OpenIPMI's ipmi_sim, whose state is files."""
 
     tells_boot = False
+    keeps_boot = False
     speaks_suite_3 = True
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -213,7 +214,7 @@ def ipmi_sim(folder: Path) -> Iterator[IpmiSimMachine]:
     (folder / "chassis").chmod(0o700)
     (folder / "state").mkdir()
     options = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"]
-    with running([program("ipmi_sim", "openipmi"), *options], folder):
+    with running([debian.program("ipmi_sim", "openipmi"), *options], folder):
         machine = IpmiSimMachine(folder, port)
         wait_for(machine.login)
         yield machine
@@ -223,6 +224,7 @@ class VirtualBmcMachine:
     """A machine of `virtual_bmc.py`, which tells its state in a file."""
 
     tells_boot = True
+    keeps_boot = True
     speaks_suite_3 = True
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -244,9 +246,11 @@ class VirtualBmcMachine:
 
 @contextmanager
 def virtual_bmc(folder: Path) -> Iterator[VirtualBmcMachine]:
-    """The server half of pyghmi as VirtualBMC runs it: always suite 3, and no power cycle."""
+    """VirtualBMC over libvirt: always suite 3, no power cycle, and a boot order that is kept."""
     port = free_udp_port()
-    command = [sys.executable, str(VIRTUAL_BMC), str(port), str(folder / "state"), USER, PASSWORD]
+    debian.file("/usr/lib/python3/dist-packages/libvirt.py", "python3-libvirt")
+    python, packages = "/usr/bin/python3", sysconfig.get_path("purelib")
+    command = [python, str(VIRTUAL_BMC), packages, str(port), str(folder / "state"), USER, PASSWORD]
     with running(command, folder):
         machine = VirtualBmcMachine(folder, port)
         wait_for(machine.login)
@@ -263,14 +267,6 @@ def running(command: list[str], folder: Path) -> Iterator[None]:
     finally:
         server.kill()
         server.wait()
-
-
-def program(name: str, package: str) -> str:
-    """The path of a program of a Debian package."""
-    path = shutil.which(name, path="/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
-    if path is None:
-        pytest.fail(f"{name} is missing: install the Debian package `{package}`")
-    return path
 
 
 def wait_for(login: BmcLogin) -> None:

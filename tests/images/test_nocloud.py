@@ -1,6 +1,5 @@
 """NoCloud documents: their exact text, and cloud-init's own judgement of them."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from bmprov.model import Nic
 from bmprov.payload import parse_request
 from images.nocloud import documents
+from tests import debian
 
 NICS = (Nic("52:54:00:00:00:01", 0), Nic("52:54:00:00:00:02", 1))
 PAYLOAD = {
@@ -85,8 +85,7 @@ def test_the_documents_word_by_word() -> None:
 )
 def test_the_way_out_survives_every_renderer(tmp_path: Path, distro: str, renderer: str, expected: list[str]) -> None:
     """Whatever configures the network of the image, both default routes are there."""
-    program = shutil.which("cloud-init")
-    assert program, "cloud-init is missing: install the Debian package `cloud-init`"
+    program = debian.program("cloud-init", "cloud-init")
     file, out = tmp_path / "network-config", tmp_path / "out"
     file.write_bytes(documents(parse_request(PAYLOAD), NICS)["network-config"])
     told = ["-p", str(file), "-k", "yaml", "-d", str(out), "-D", distro, "-O", renderer]
@@ -99,8 +98,7 @@ def test_the_way_out_survives_every_renderer(tmp_path: Path, distro: str, render
 @pytest.mark.parametrize(("name", "kind"), [("vendor-data", "cloud-config"), ("network-config", "network-config")])
 def test_cloud_init_accepts_them(tmp_path: Path, name: str, kind: str) -> None:
     """cloud-init's own schema has nothing against the documents."""
-    program = shutil.which("cloud-init")
-    assert program, "cloud-init is missing: install the Debian package `cloud-init`"
+    program = debian.program("cloud-init", "cloud-init")
     file = tmp_path / name
     file.write_bytes(documents(parse_request(PAYLOAD), NICS)[name])
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)

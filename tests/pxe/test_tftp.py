@@ -1,7 +1,6 @@
 """TFTP with clients that nobody here wrote: curl, and raw packets of the ones that misbehave."""
 
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -14,6 +13,7 @@ import pytest
 
 from pxe.loaders import loaders_in
 from pxe.tftp import TftpService
+from tests import debian
 
 LOADER = os.urandom(300_000)
 LARGE = os.urandom(1000) * 34_000  # 34 MB: more than 65,535 blocks of 512 bytes
@@ -56,8 +56,7 @@ def ask(port: int, packet: bytes, timeout_s: float = 0.5) -> bytes:
 
 
 def curl(port: int, name: str, *options: str) -> subprocess.CompletedProcess[bytes]:
-    program = shutil.which("curl")
-    assert program, "curl is missing: install the Debian package `curl`"
+    program = debian.program("curl", "curl")
     command = [program, "--silent", "--max-time", "60", *options, f"tftp://127.0.0.1:{port}/{name}"]
     return subprocess.run(command, capture_output=True, check=False)
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -21,6 +20,7 @@ from pxe.datagram import Datagram, bind
 from pxe.loaders import Shelf
 from pxe.tftp import TftpService
 from pxe.tftp_transfer import RESEND_S, TRIES, Ended, Malformed, Outcome, Transfer, parse
+from tests import debian
 
 LOADER = os.urandom(5000)
 READ = b"\0\1undionly.kpxe\0octet\0"
@@ -126,8 +126,7 @@ def test_one_transfer_ending_leaves_the_others_alone(port: int) -> None:
 
 def test_busybox_fetches_a_loader(port: int, tmp_path: Path) -> None:
     """Another client, which asks for tsize and blksize."""
-    busybox = shutil.which("busybox")
-    assert busybox, "busybox is missing: install the Debian package `busybox-static`"
+    busybox = debian.program("busybox", "busybox-static")
     target = tmp_path / "loader"
     command = [busybox, "tftp", "-g", "-b", "1024", "-r", "undionly.kpxe", "-l", str(target), "127.0.0.1", str(port)]
     subprocess.run(command, check=True, timeout=20, capture_output=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from bmprov.power import BootDevice, BootOverride, Power
-from tests.contract.bmcs import SimulatedMachine, program, simulated_bmcs
+from tests import debian
+from tests.contract.bmcs import SimulatedMachine, simulated_bmcs
 
 
 @pytest.fixture(params=[(17, 3), (17,), (3,)], ids=["suites 17 and 3", "suite 17", "suite 3"])
@@ -20,14 +21,14 @@ def machine(request: pytest.FixtureRequest) -> Iterator[SimulatedMachine]:
 def ipmitool(machine: SimulatedMachine, *arguments: str) -> str:
     """What ipmitool prints; it chooses the cipher suite by itself."""
     login = ["-H", "127.0.0.1", "-p", str(machine.endpoint.port), "-U", "admin", "-P", "secret"]
-    return run(program("ipmitool", "ipmitool"), "-I", "lanplus", *login, *arguments)
+    return run(debian.program("ipmitool", "ipmitool"), "-I", "lanplus", *login, *arguments)
 
 
 def ipmipower(machine: SimulatedMachine, *arguments: str) -> str:
     """What FreeIPMI's ipmipower prints; it wants to be told the suite."""
     suite = "3" if machine.speaks_suite_3 else "17"
     login = ["-h", f"127.0.0.1:{machine.endpoint.port}", "-u", "admin", "-p", "secret", "-D", "LAN_2_0", "-I", suite]
-    return run(program("ipmipower", "freeipmi-tools"), *login, *arguments)
+    return run(debian.program("ipmipower", "freeipmi-tools"), *login, *arguments)
 
 
 def run(*command: str) -> str:
@@ -75,7 +76,7 @@ def test_ipmitool_identifies_the_bmc(machine: SimulatedMachine) -> None:
 def test_ipmitool_is_refused_with_a_wrong_password(machine: SimulatedMachine) -> None:
     """A wrong password is refused."""
     login = ["-H", "127.0.0.1", "-p", str(machine.endpoint.port), "-U", "admin", "-P", "wrong"]
-    told = run(program("ipmitool", "ipmitool"), "-I", "lanplus", "-R", "1", "-N", "1", *login, "power", "status")
+    told = run(debian.program("ipmitool", "ipmitool"), "-I", "lanplus", "-R", "1", "-N", "1", *login, "power", "status")
     assert "Unable to establish IPMI v2 / RMCP+ session" in told
 
 

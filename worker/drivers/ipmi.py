@@ -78,17 +78,30 @@ class IpmiDriver:
         """Set where the firmware boots from; returns once the device reads back.
 
         Whether it reads back as once or always is not judged: VirtualBMC and other emulators keep one boot order and
-        call it either. A BMC that cannot tell its override is believed, and the log says so.
+        call it either. VirtualBMC also knows no `default`, so it gets the disk, which is what its machines boot from.
+        """
+        with self._chassis(by) as chassis:
+            kept = self._try_boot(chassis, override)
+            if kept and override.device is BootDevice.DEFAULT:
+                log.info("BMC keeps a boot device for ever, gets the disk", bmc=self._login.address)
+                kept = self._try_boot(chassis, BootOverride(BootDevice.DISK, once=False))
+            if kept:
+                raise self._lost(override.device, kept)
+
+    def _try_boot(self, chassis: IpmiChassis, override: BootOverride) -> BootFlags | None:
+        """Set the override. None when it reads back, else what reads back in its place.
+
+        A BMC that cannot tell its override is believed, and the log says so.
         """
         wanted = BootFlags.of(override, uefi=self._uefi)
-        with self._chassis(by) as chassis:
-            chassis.keep_boot_flags()
-            chassis.set_boot_flags(wanted)
-            kept = chassis.boot_flags()
-            if kept is None:
-                log.warning("boot override cannot be read back", bmc=self._login.address, device=override.device)
-            elif kept.override.device is not override.device and not _follows(chassis, wanted, kept):
-                raise self._lost(override.device, kept)
+        chassis.keep_boot_flags()
+        chassis.set_boot_flags(wanted)
+        kept = chassis.boot_flags()
+        if kept is None:
+            log.warning("boot override cannot be read back", bmc=self._login.address, device=override.device)
+            return None
+        follows = kept.override.device is override.device or _follows(chassis, wanted, kept)
+        return None if follows else kept
 
     def _set(self, chassis: IpmiChassis, action: PowerAction, by: Deadline) -> Power:
         chassis.control(action)

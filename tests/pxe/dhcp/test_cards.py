@@ -1,12 +1,13 @@
 """A server with two network cards and no default route: busybox udhcpc behind each, in a network namespace."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import debian
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,16 +46,16 @@ busybox udhcpc -i rack{number} -n -q -f -t 20 -T 1 -s {event}
 def test_the_answer_goes_out_on_the_card_that_heard_the_question(tmp_path: Path, number: int) -> None:
     """A broadcast has no route: without being told, the kernel would choose one card for all, or refuse.
 
-    Needs no root: `unshare` gives a network of its own. It fails where the kernel forbids that to users.
+    Needs no root: `unshare` gives a network of its own.
     """
-    for program, package in (("unshare", "util-linux"), ("ip", "iproute2"), ("busybox", "busybox-static")):
-        assert shutil.which(program), f"{program} is missing: install the Debian package `{package}`"
+    debian.program("ip", "iproute2")
+    debian.program("busybox", "busybox-static")
     server, event = tmp_path / "server.py", tmp_path / "event.sh"
     server.write_text(SERVER)
     event.write_text('#!/bin/sh\necho "event $1 ip=$ip interface=$interface"\n')
     event.chmod(0o755)
     script = SCRIPT.format(number=number, python=sys.executable, server=server, event=event)
-    own = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
+    own = debian.own_network()
     done = subprocess.run(
         [*own, "sh", "-c", script],
         capture_output=True,

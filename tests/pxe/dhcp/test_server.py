@@ -1,10 +1,11 @@
 """The DHCP server and a client that nobody here wrote: busybox udhcpc, in a network namespace of its own."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from tests import debian
 
 ROOT = Path(__file__).parents[3]
 
@@ -47,14 +48,14 @@ echo "event $1 ip=$ip mask=$subnet dns=$dns lease=$lease server=$serverid"
 
 
 def run(tmp_path: Path, mac: str, tries: int = 20) -> str:
-    for program, package in (("unshare", "util-linux"), ("ip", "iproute2"), ("busybox", "busybox-static")):
-        assert shutil.which(program), f"{program} is missing: install the Debian package `{package}`"
+    debian.program("ip", "iproute2")
+    debian.program("busybox", "busybox-static")
     server, event = tmp_path / "server.py", tmp_path / "event.sh"
     server.write_text(SERVER)
     event.write_text(EVENT)
     event.chmod(0o755)
     script = SCRIPT.format(mac=mac, tries=tries, python=sys.executable, server=server, event=event)
-    own = ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--net"]
+    own = debian.own_network()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [*own, "sh", "-c", script], capture_output=True, text=True, timeout=60, env=environment, check=False
