@@ -71,6 +71,7 @@ class Supervisor:
     _running: dict[str, _Running] = field(default_factory=dict, init=False)
     _due: list[tuple[float, Part, int]] = field(default_factory=list, init=False)
     _told_at: float | None = field(default=None, init=False)
+    _told_by: str = field(default="", init=False)
     _insisted: bool = field(default=False, init=False)
 
     def run(self) -> None:
@@ -82,6 +83,7 @@ class Supervisor:
                     part.answers()
                 while self._told_at is None:
                     self._turn(events)
+                self.say(f"{self._told_by}: stopping")
             finally:
                 self._stop(events)
 
@@ -172,9 +174,9 @@ class Supervisor:
             outbox.close()
 
     def _hear(self, number: int, _frame: object) -> None:
+        """Note it and no more: a handler may run in the middle of anything, `say` included."""
         if self._told_at is None:
-            self._told_at = self.clock()
-            self.say(f"{signal.Signals(number).name}: stopping")
+            self._told_at, self._told_by = self.clock(), signal.Signals(number).name
         elif self.clock() - self._told_at > _ECHO_S:
             self._insisted = True
 
