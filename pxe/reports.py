@@ -3,12 +3,20 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bmprov.model import Report
 
 _LOG_LIMIT = 65536
-Name = Annotated[str, Field(max_length=200)]
+
+
+def _readable(text: str) -> str:
+    """Without control characters: it ends in an operator's terminal, which would obey them."""
+    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
+
+
+Readable = Annotated[str, AfterValidator(_readable)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(_readable)]
 
 
 class Told(BaseModel):
@@ -86,8 +94,8 @@ class Written(Told):
 class Failed(Told):
     """`POST /ramdisk/v1/failed`: the ramdisk has given up. The end of its log is kept."""
 
-    why: str = Field(min_length=1, max_length=500)
-    log: str = ""
+    why: Readable = Field(min_length=1, max_length=500)
+    log: Readable = ""
 
     def change(self, report: Report) -> Report:
         """The ramdisk has given up; the first reason stands."""

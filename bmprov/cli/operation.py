@@ -6,7 +6,7 @@ import click
 
 from bmprov.cli.api import Api, path
 from bmprov.cli.options import as_json, connected
-from bmprov.cli.output import age, console, print_json, print_table
+from bmprov.cli.output import age, print_json, print_table, put
 from bmprov.cli.timeline import find, finished, follow, picture, title
 
 _SHORT = 8
@@ -39,7 +39,7 @@ def list_all(api: Api, *, machine: str | None, unfinished: bool, limit: int, as_
 def show(api: Api, *, operation_id: str, as_json: bool) -> None:
     """Print the timeline of an operation: its steps, their times, waits and retries, and how it ended."""
     operation = find(api, operation_id)
-    return print_json(operation) if as_json else console().print(picture(operation))
+    return print_json(operation) if as_json else put(picture(operation))
 
 
 @command.command()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -54,7 +54,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(word(cell) for cell in row))
-    console().print(table if table.row_count else Text(empty, style="dim"), no_wrap=not sys.stdout.isatty())
+    put(table if table.row_count else Text(empty, style="dim"))
 
 
 def print_record(fields: Iterable[tuple[str, object]]) -> None:
@@ -65,7 +65,18 @@ def print_record(fields: Iterable[tuple[str, object]]) -> None:
     for name, value in fields:
         if value not in (None, "", []):
             table.add_row(name, word(value))
-    console().print(table)
+    put(table)
+
+
+def put(what: RenderableType) -> None:
+    """Print it; in a pipe without the blanks that fill a column, which would wrap where the pipe ends in a terminal."""
+    screen = console()
+    if screen.is_terminal:
+        screen.print(what)
+        return
+    with screen.capture() as captured:
+        screen.print(what, no_wrap=True)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def word(value: object) -> Text:

@@ -25,6 +25,7 @@ _LOOK_EVERY_S = 0.25
 _LOOK_SLOWEST_S = 1.0
 _PATIENCE_S = 60.0
 _BAR_COLUMNS = 24
+_LOG_LINES = 20
 
 Operation = dict[str, Any]
 """An operation as the API tells it."""
@@ -159,8 +160,10 @@ def _steps(operation: Operation) -> Table:
             span(took),
             _remark(stage, operation, under_way=under_way),
         )
-        for retry in stage.retries:
-            table.add_row("", "", "", "", Text(f"tried again: {retry}", style="yellow"))
+        for why, runs in groupby(stage.retries):
+            times = len(list(runs))
+            again = f"tried again {times} times" if times > 1 else "tried again"
+            table.add_row("", "", "", "", Text(f"{again}: {why}", style="yellow"))
     ahead = operation["step"]
     if not finished(operation) and ahead and (not done or done[-1].step != ahead):
         table.add_row(Spinner("dots"), ahead, "", "", "")
@@ -196,6 +199,9 @@ def _foot(operation: Operation) -> Iterator[RenderableType]:
         yield Text(f"error  {operation['error']}", style="bold red")
     if operation["check"]:
         yield Text(f"check  {operation['check']}", style="yellow")
+    if log := operation.get("ramdisk_log"):
+        yield Text("the end of the ramdisk's log:", style="dim")
+        yield Text("\n".join(f"  {line}" for line in log.splitlines()[-_LOG_LINES:]))
     if operation["message"] and operation["message"] not in (run["detail"] for run in operation["steps"]):
         yield Text(operation["message"], style="green")
 

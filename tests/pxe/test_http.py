@@ -236,6 +236,13 @@ def test_a_failure_keeps_its_words_and_the_end_of_the_log(machine: Machine) -> N
     assert (len(report.log), report.log[-7:]) == (65536, "the end")
 
 
+def test_a_log_cannot_steer_the_terminal_that_shows_it(machine: Machine) -> None:
+    """Escape sequences of a machine's log lose their power; its lines stay lines."""
+    assert machine.tell("failed", {"why": "no\x1b[2J disk", "log": "sda:\terror\x07\r\nend\x9b31m\n"}) == 204
+    report = machine.now().report
+    assert (report.failure, report.log) == ("no[2J disk", "sda:\terror\nend31m\n")
+
+
 def test_progress_is_kept_in_redis_alone(machine: Machine) -> None:
     """No row is written for it, and no worker is woken."""
     before = machine.now()

@@ -63,7 +63,10 @@ def wait_for_image(context: Context) -> Outcome:
     """Until the ramdisk has written and verified the image."""
     report = context.operation.report
     if report.failure:
-        return Fail(f"the ramdisk gave up: {report.failure}", "its log is kept with this operation")
+        return Fail(
+            f"the ramdisk gave up: {report.failure}",
+            f"the end of its log stands in `bmprov operation show {context.operation.id}`",
+        )
     if report.written:
         return Done(netboot=False)
     if context.overdue:

@@ -60,13 +60,15 @@ class OperationDetail(OperationOut):
     """An operation with its timeline, and how far the image is written while it is being written."""
 
     progress: Progress | None
+    ramdisk_log: str | None = Field(description="the end of the ramdisk's log, when it has given up")
     steps: list[StepOut]
 
     @classmethod
     def with_steps(cls, operation: Operation, steps: list[StepRun], progress: tuple[int, int] | None) -> Self:
         """An operation with everything that is known about it."""
         told = Progress(done_bytes=progress[0], total_bytes=progress[1]) if progress else None
-        return cls(**_fields(operation), progress=told, steps=[_step(run) for run in steps])
+        log = operation.report.log or None
+        return cls(**_fields(operation), progress=told, ramdisk_log=log, steps=[_step(run) for run in steps])
 
 
 class OperationBegun(Reply):

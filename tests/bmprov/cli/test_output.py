@@ -2,7 +2,7 @@
 
 import pytest
 
-from bmprov.cli.output import size, span, word
+from bmprov.cli.output import print_table, size, span, word
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,9 @@ def test_words_are_never_markup() -> None:
     assert word("[bold]a[/bold]").plain == "[bold]a[/bold]"
     assert word(["a", "b"]).plain == "a, b"
     assert word(None).plain == ""
+
+
+def test_a_piped_table_has_whole_lines_without_padding(capsys: pytest.CaptureFixture[str]) -> None:
+    """A long cell is neither cut nor wrapped, and no line ends in blanks."""
+    print_table(["NAME", "WHY"], [["a", "x" * 200], ["longer", ""]], empty="none")
+    assert capsys.readouterr().out.splitlines() == ["NAME    WHY", "a       " + "x" * 200, "longer"]

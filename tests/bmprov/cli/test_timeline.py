@@ -75,6 +75,20 @@ def test_a_failed_operation_is_drawn_with_its_reason(operation: dict[str, Any]) 
     assert lines[-2:] == ["error  the ramdisk did not call", "check  look at [the console]"]
 
 
+def test_the_same_reason_again_is_told_once(operation: dict[str, Any]) -> None:
+    """Retries with one reason are counted; another reason stands for itself."""
+    again = [run("power cycle", at, at + 1, "retry", why) for at, why in enumerate(["busy", "busy", "busy", "silent"])]
+    lines = [line.strip() for line in drawn(operation | {"steps": again}).splitlines()]
+    assert [line for line in lines if line.startswith("tried")] == ["tried again 3 times: busy", "tried again: silent"]
+
+
+def test_the_end_of_the_ramdisk_s_log_is_shown(operation: dict[str, Any]) -> None:
+    """Of a ramdisk that gave up, the last twenty lines of its log follow the error."""
+    log = "".join(f"line {number}\n" for number in range(30))
+    lines = [line.strip() for line in drawn(operation | {"ramdisk_log": log}).splitlines()]
+    assert lines[-21:] == ["the end of the ramdisk's log:", *(f"line {number}" for number in range(10, 30))]
+
+
 def test_a_running_operation_shows_its_bytes(operation: dict[str, Any]) -> None:
     """While the image is written there is a bar with the share that is on the disk."""
     steps = [run("wait for the image", 0, 0.1, "wait", "the image to be written")]
