@@ -4,8 +4,7 @@ One thread serves all transfers. Whatever a client sends ends its own transfer a
 handed in have a name; writing is refused.
 """
 
-import logging
-import selectors
+import select
 import socket
 import threading
 import time
@@ -16,7 +15,9 @@ import structlog
 
 from pxe.datagram import Datagram, bind, receive
 from pxe.loaders import Shelf
-from pxe.tftp_transfer import Ended, Malformed, Outcome, Transfer
+from pxe.tftp_packets import Malformed, parse_request
+from pxe.tftp_session import Session
+from pxe.tftp_transfer import Ended, Outcome, Transfer
 
 log = structlog.get_logger()
 
@@ -31,7 +32,6 @@ class TftpService:
         self._shelf = Shelf(loaders)
         self._listen = listen
         self._port = port
-        logging.getLogger("tftpy").setLevel(logging.CRITICAL)  # it logs every block; outcomes are logged here
 
     def run(self, stopping: threading.Event) -> None:
         """Serve until `stopping` is set.
@@ -46,29 +46,28 @@ class TftpService:
         """Serve on a socket of `datagram.bind` until `stopping` is set."""
         address, port = bound.getsockname()
         log.info("TFTP server ready", listen=address, port=port, loaders=self._shelf.names)
-        with selectors.DefaultSelector() as selector:
-            transfers = _Transfers(self._shelf, selector)
-            selector.register(bound, selectors.EVENT_READ)
+        with select.epoll() as poll:
+            transfers = _Transfers(self._shelf, poll)
+            poll.register(bound, select.EPOLLIN)
             while not stopping.is_set():
-                for key, _ in selector.select(_POLL_S):
-                    if isinstance(key.data, Transfer):
-                        transfers.go_on(key.data)
-                    else:
+                for descriptor, _ in poll.poll(transfers.idle_s()):
+                    if descriptor == bound.fileno():
                         transfers.admit(bound)
+                    else:
+                        transfers.go_on(descriptor)
                 transfers.tick()
             transfers.close()
 
 
 class _Transfers:
-    """The transfers under way, by client. A fault in one ends that one."""
+    """The transfers under way, by client and by file descriptor. A fault in one ends that one."""
 
-    def __init__(
-        self, shelf: Shelf, selector: selectors.BaseSelector, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, shelf: Shelf, poll: select.epoll, clock: Callable[[], float] = time.monotonic) -> None:
         self._shelf = shelf
-        self._selector = selector
+        self._poll = poll
         self._clock = clock
-        self._by_client: dict[tuple[str, int], Transfer] = {}
+        self._by_client: dict[tuple[str, int], Session] = {}
+        self._by_descriptor: dict[int, Session] = {}
         self._next_tick = 0.0
 
     def admit(self, bound: socket.socket) -> None:
@@ -81,23 +80,28 @@ class _Transfers:
         if request is not None and self._is_new(request):
             self._begin(request)
 
-    def go_on(self, transfer: Transfer) -> None:
-        """A packet for a transfer."""
-        if self._by_client.get(transfer.request.sender) is transfer:  # else it was replaced in this very round
-            self._step(transfer, transfer.receive)
+    def go_on(self, descriptor: int) -> None:
+        """A packet for a transfer. When it has ended in this very round, its descriptor may be another's by now."""
+        session = self._by_descriptor.get(descriptor)
+        if session is not None:
+            self._step(session, session.receive)
+
+    def idle_s(self) -> float:
+        """How long to wait for packets."""
+        return max(0.0, self._next_tick - self._clock())
 
     def tick(self) -> None:
-        """Look after what is overdue, a few times a second."""
+        """Look after what is overdue, a few times a second, and when a transfer is due."""
         now = self._clock()
         if now >= self._next_tick:
             self._next_tick = now + _POLL_S
-            for transfer in list(self._by_client.values()):
-                self._step(transfer, transfer.tick)
+            for session in list(self._by_client.values()):
+                self._step(session, session.tick)
 
     def close(self) -> None:
         """End all transfers."""
-        for transfer in list(self._by_client.values()):
-            self._end(transfer, Ended(Outcome.GIVEN_UP, "the service is stopped"))
+        for session in list(self._by_client.values()):
+            self._end(session, Ended(Outcome.GIVEN_UP, "the service is stopped"))
 
     def _is_new(self, request: Datagram) -> bool:
         under_way = self._by_client.get(request.sender)
@@ -105,38 +109,43 @@ class _Transfers:
             if len(self._by_client) >= _LIMIT:
                 log.warning("TFTP request passed over", client=request.sender[0], why=f"{_LIMIT} transfers under way")
             return len(self._by_client) < _LIMIT
-        if under_way.request.data == request.data and not under_way.acknowledged:
+        if under_way.request.data == request.data and not under_way.transfer.acknowledged:
             return False  # the same request again: our answer is on its way, or will be sent again when it is due
         self._end(under_way, Ended(Outcome.ABORTED, "it asks anew from the same port, as a ROM does after a reset"))
         return True
 
     def _begin(self, request: Datagram) -> None:
         try:
-            transfer = Transfer(request, self._shelf.open, self._clock())
+            transfer = Transfer(parse_request(request.data), self._shelf.open, self._clock())
+            session = Session(request, transfer)
         except (Malformed, OSError) as error:
             log.info("TFTP packet ignored", client=request.sender[0], why=str(error))
             return
-        self._by_client[request.sender] = transfer
-        self._selector.register(transfer, selectors.EVENT_READ, transfer)
-        self._step(transfer, transfer.begin)
+        self._by_client[request.sender] = self._by_descriptor[session.fileno()] = session
+        self._poll.register(session, select.EPOLLIN)
+        self._step(session, session.begin)
 
-    def _step(self, transfer: Transfer, step: Callable[[float], Ended | None]) -> None:
+    def _step(self, session: Session, step: Callable[[float], Ended | None]) -> None:
         try:
             ended = step(self._clock())
         except OSError as error:
             ended = Ended(Outcome.GIVEN_UP, f"the network refused a packet ({error.strerror})")
         except Exception:  # the outermost loop: a fault in one transfer must not end the others
-            log.exception("TFTP transfer met an unexpected fault", client=transfer.request.sender[0])
+            log.exception("TFTP transfer met an unexpected fault", client=session.request.sender[0])
             ended = Ended(Outcome.GIVEN_UP, "an unexpected fault")
         if ended is not None:
-            self._end(transfer, ended)
+            self._end(session, ended)
+        elif session.transfer.due < self._next_tick:
+            self._next_tick = session.transfer.due
 
-    def _end(self, transfer: Transfer, ended: Ended) -> None:
-        del self._by_client[transfer.request.sender]
-        self._selector.unregister(transfer)
-        transfer.close()
+    def _end(self, session: Session, ended: Ended) -> None:
+        del self._by_client[session.request.sender]
+        del self._by_descriptor[session.fileno()]
+        self._poll.unregister(session)
+        session.close()
+        transfer = session.transfer
         told: dict[str, object] = {"why": ended.why} if ended.why else {"size_bytes": transfer.size_bytes}
-        client, port = transfer.request.sender
+        client, port = session.request.sender
         log.info(
             "TFTP", client=client, port=port, name=transfer.name, outcome=ended.outcome, resent=transfer.resent, **told
         )

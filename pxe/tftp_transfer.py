@@ -1,31 +1,25 @@
-"""One TFTP transfer: a read request and what follows (RFC 1350; options: RFC 2347, blksize 2348, tsize 2349).
+"""One TFTP transfer without I/O: packets in, packets out, the clock handed in (RFC 1350; RFC 2347 to 2349; RFC 7440).
 
-Packets, block numbers and what an acknowledgement means are tftpy's. Its server is not used: there one malformed packet
-ends every transfer, answers leave from whatever address the kernel likes, packets of strangers are obeyed, options that
-nobody asked for are acknowledged, and names are looked up on the disk.
+tftpy, which the tests have as a client, is not behind this: it has no windowsize, and spends more time on a block than
+the kernel does. Its server is not used either: there one malformed packet ends every transfer, answers leave from
+whatever address the kernel likes, packets of strangers are obeyed, and names are looked up on the disk.
+
+Blocks are counted without end; on the wire their numbers roll over to 0. The acknowledgement of options counts as block
+0, since a client acknowledges it as such.
 """
 
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import IO, Any
+from typing import IO
 
-from tftpy.TftpContexts import TftpContextServer
-from tftpy.TftpPacketFactory import TftpPacketFactory
-from tftpy.TftpPacketTypes import TftpPacketERR, TftpPacketOACK, TftpPacketRRQ, TftpPacketWRQ
-from tftpy.TftpShared import TftpErrors, TftpException, TftpTimeoutExpectACK
-from tftpy.TftpStates import TftpState, TftpStateExpectACK
+from pxe import tftp_packets as packets
+from pxe.tftp_options import Terms, agree
+from pxe.tftp_packets import Code, Mode, Request
 
-from pxe.datagram import Datagram
-
-RESEND_S = 1.0
-TRIES = 10
-_BLOCK_BYTES = range(8, 65465)  # RFC 2348
-_BLOCK_CAP_BYTES = 1468  # the most that fits an Ethernet frame: ROMs lose the fragments of what is larger
-_LARGEST = 65536
-_NUMBER_DIGITS = 5
-_TOLD_CHARS = 100
+_NUMBERS = 0xFFFF
+_GAP_S = 0.01
+_TURNS = 2
 
 Open = Callable[[str], IO[bytes]]
 
@@ -41,174 +35,129 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Ended:
-    """A transfer is over."""
+    """A transfer is over; `last_word` is the packet to send, if any."""
 
     outcome: Outcome
     why: str = ""
-
-
-class Malformed(Exception):
-    """The bytes are no TFTP packet, or none that begins a transfer."""
+    last_word: bytes = b""
 
 
 class Transfer:
-    """A file on its way to one client, on a socket of its own. Its methods return None while it goes on.
+    """A file on its way to one client.
+
+    Its methods return the packets to send now, or how the transfer has ended, or None for nothing. All packets but the
+    last are equally long. `due` is when `tick` wants to be called.
 
     `open_loader` raises KeyError for a name that it does not know, and OSError for a file that it cannot read.
     """
 
-    def __init__(self, request: Datagram, open_loader: Open, now: float) -> None:
-        self.request = request
-        self.name = ""
+    def __init__(self, request: Request, open_loader: Open, now: float) -> None:
+        self.name = request.name[: packets.TOLD_CHARS]
         self.size_bytes = 0
         self.resent = 0
         self.acknowledged = False
+        self.due = now
+        self._request = request
         self._open = open_loader
-        self._asked = parse(request.data)
-        if not isinstance(self._asked, TftpPacketRRQ | TftpPacketWRQ):
-            raise Malformed("a packet that begins nothing")  # an error is never answered with an error
-        self._context = TftpContextServer(*request.sender, RESEND_S, root="", retries=TRIES, flock=False)
-        self._context.tidport = request.sender[1]
-        self._context.sock.setblocking(False)
-        self._sending = TftpState(self._context)
-        self._silent_since = self._due = now
-        self._unanswered = 0
+        self._content = memoryview(b"")
+        self._terms = Terms()
+        self._acked = self._sent = self._last = 0
+        self._heard = self._began_turn = now
+        self._turn_s = 0.0
+        self._unanswered = self._hurried = 0
 
-    def fileno(self) -> int:
-        """The socket's, for a selector."""
-        return int(self._context.sock.fileno())
-
-    def begin(self, now: float) -> Ended | None:
-        """Answer the request: with the file, with the options that are agreed on, or with an error.
-
-        Raises:
-            OSError: the answer cannot be sent.
-        """
-        self._context.sock.bind((self.request.local, 0))
-        self.name = self._asked.filename[:_TOLD_CHARS]
-        if isinstance(self._asked, TftpPacketWRQ):
-            return self._refused(TftpErrors.AccessViolation, "nothing can be written here")
+    def begin(self, now: float) -> list[bytes] | Ended:
+        """Answer the request: with the file, with the options that are agreed on, or with an error."""
+        if self._request.writes:
+            return _refused(Code.ACCESS_VIOLATION, "nothing can be written here")
+        if self._request.mode is Mode.UNKNOWN:
+            return _refused(Code.ILLEGAL_OPERATION, "neither octet nor netascii is asked for")
         try:
-            self._context.fileobj = self._open(self._asked.filename)
+            with self._open(self._request.name) as file:
+                content = file.read()
         except KeyError:
-            return self._refused(TftpErrors.FileNotFound, "no loader has this name")
+            return _refused(Code.NOT_FOUND, "no loader has this name")
         except OSError as error:
-            return self._refused(TftpErrors.AccessViolation, f"the loader cannot be read ({error.strerror})")
-        self.size_bytes = self._context.fileobj.seek(0, 2)
-        self._context.fileobj.seek(0)
-        self._answer(_agreed(self._asked.options, self.size_bytes))
-        self._context.state = TftpStateExpectACK(self._context)
-        self._heard(now)
+            return _refused(Code.ACCESS_VIOLATION, f"the loader cannot be read ({error.strerror})")
+        self._take(content if self._request.mode is Mode.OCTET else _netascii(content))
+        return self._next(now)
+
+    def receive(self, packet: bytes, now: float) -> list[bytes] | Ended | None:
+        """A packet of the client. What cannot be read is as good as lost."""
+        if len(packet) < packets.HEAD_BYTES:
+            return None
+        if packet[:2] == packets.ACK:
+            return self._acknowledge(int.from_bytes(packet[2:4]), now)
+        if packet[:2] == packets.ERROR:
+            return Ended(Outcome.ABORTED, packets.told(packet))
         return None
 
-    def receive(self, now: float) -> Ended | None:
-        """Take a packet off the socket.
-
-        Raises:
-            OSError: the socket or the answer failed.
-        """
-        try:
-            data, sender = self._context.sock.recvfrom(_LARGEST)
-        except BlockingIOError:
+    def tick(self, now: float) -> list[bytes] | Ended | None:
+        """Send again what is not acknowledged in time, and give up in the end."""
+        if now < self.due:
             return None
-        if sender != self.request.sender:
-            self._context.sock.sendto(_error(TftpErrors.UnknownTID), sender)  # RFC 1350, 4: the transfer goes on
-            return None
-        try:
-            return self._advance(parse(data), now)
-        except Malformed:
-            return None
+        if now >= self._began_turn + self._terms.resend_s:  # else a client has asked again
+            if self._unanswered >= self._terms.tries:
+                return Ended(
+                    Outcome.GIVEN_UP, f"block {self._acked + 1} not acknowledged for {now - self._heard:.3g} s"
+                )
+            self._unanswered += 1
+        return self._again(now)
 
-    def tick(self, now: float) -> Ended | None:
-        """Send the last packet again when its acknowledgement is overdue, and give up in the end.
+    def _take(self, content: bytes) -> None:
+        self.size_bytes = len(content)
+        self._content = memoryview(content)
+        self._terms = agree(self._request.options, self.size_bytes)
+        self._last = self.size_bytes // self._terms.block_bytes + 1  # the end is a short block, if need be an empty one
+        self._acked = self._sent = -1 if self._terms.agreed else 0
 
-        Raises:
-            OSError: it cannot be sent.
-        """
-        if now < self._due:
+    def _acknowledge(self, number: int, now: float) -> list[bytes] | Ended | None:
+        ahead = (number - self._acked) & _NUMBERS
+        if ahead > self._sent - self._acked:
+            return None  # late, or of a block that was never sent
+        if ahead == 0:
+            self._ask_again(now)
             return None
-        if self._unanswered >= TRIES:
-            silent_s = now - self._silent_since
-            return Ended(Outcome.GIVEN_UP, f"block {self._context.next_block} not acknowledged for {silent_s:.3g} s")
-        self._resend(now)
-        return None
-
-    def close(self) -> None:
-        """Close the socket and the file."""
-        self._context.end()
-
-    def _advance(self, packet: Any, now: float) -> Ended | None:  # noqa: ANN401 - tftpy has no types
-        if isinstance(packet, TftpPacketERR):
-            said = (packet.errmsg or b"").decode(errors="replace")[:_TOLD_CHARS]
-            return Ended(Outcome.ABORTED, f"error {packet.errorcode}: {said}")
-        block = self._context.next_block
-        try:
-            self._context.state = self._context.state.handle(packet, *self.request.sender)
-        except TftpTimeoutExpectACK:
-            self._resend(now)  # the client asks again for what it has waited for long enough
-            return None
-        except TftpException as error:
-            return Ended(Outcome.GIVEN_UP, str(error))
-        if self._context.state is None:
+        self._acked += ahead
+        if self._acked == self._last:
             return Ended(Outcome.SENT)
-        if self._context.next_block != block:
-            self.acknowledged = True
-            self._heard(now)
-        return None
+        self.acknowledged = True
+        if self._acked < self._sent:  # RFC 7440, 4: the client misses what follows
+            self.resent += 1
+        elif not self._unanswered and not self._hurried:
+            self._turn_s = now - self._began_turn
+        self._heard, self._unanswered, self._hurried = now, 0, 0
+        return self._next(now)
 
-    def _answer(self, agreed: Mapping[str, int]) -> None:
-        self._context.options = {name.lower(): value for name, value in agreed.items()}
-        if not agreed:  # RFC 2347: no acknowledgement of options but the first block
-            self._context.next_block = 1
-            self._context.pending_complete = self._sending.sendDAT()
-            return
-        packet = TftpPacketOACK()
-        packet.options = agreed
-        self._context.sock.sendto(packet.encode().buffer, self.request.sender)
-        self._context.last_pkt = packet
+    def _ask_again(self, now: float) -> None:
+        """The last acknowledgement once more: it was doubled on its way, or the first block of a window is lost.
 
-    def _refused(self, code: int, why: str) -> Ended:
-        self._context.sock.sendto(_error(code), self.request.sender)
-        return Ended(Outcome.REFUSED, why)
+        In the first case the next acknowledgement is under way, and to answer would double everything from now on (the
+        sorcerer's apprentice, RFC 1123, 4.2.3.1): so we wait for it a little. Single blocks leave no such doubt.
+        """
+        if self._sent - self._acked > 1 and self._hurried < self._terms.tries:
+            self._hurried += 1
+            self.due = min(self.due, now + max(_GAP_S, _TURNS * self._turn_s))
 
-    def _heard(self, now: float) -> None:
-        self._silent_since, self._due, self._unanswered = now, now + RESEND_S, 0
-
-    def _resend(self, now: float) -> None:
+    def _again(self, now: float) -> list[bytes]:
         self.resent += 1
-        self._unanswered += 1
-        self._due = now + RESEND_S
-        self._context.sock.sendto(self._context.last_pkt.buffer, self.request.sender)
+        return self._next(now)
+
+    def _next(self, now: float) -> list[bytes]:
+        """What follows the last block that was acknowledged, as far as the window goes."""
+        self._began_turn, self.due = now, now + self._terms.resend_s
+        if self._acked < 0:
+            self._sent = 0
+            return [packets.options_ack(self._terms.agreed)]
+        first, size = self._acked, self._terms.block_bytes
+        self._sent = min(first + self._terms.window_blocks, self._last)
+        content = self._content
+        return [packets.data(n + 1, content[n * size : (n + 1) * size]) for n in range(first, self._sent)]
 
 
-def parse(data: bytes) -> Any:  # noqa: ANN401 - tftpy has no types
-    """A packet of tftpy.
-
-    Raises:
-        Malformed: it is none. tftpy itself lets struct's and the decoder's errors out.
-    """
-    try:
-        return TftpPacketFactory().parse(data)
-    except (TftpException, ValueError, struct.error) as error:
-        raise Malformed(str(error)) from error
+def _refused(code: Code, why: str) -> Ended:
+    return Ended(Outcome.REFUSED, why, packets.error(code))
 
 
-def _agreed(asked: Mapping[str, str], size_bytes: int) -> dict[str, int]:
-    """The options that are agreed to, as the client spells them; all others are passed over in silence (RFC 2347)."""
-    agreed = {}
-    for name, value in asked.items():
-        if name.lower() == "tsize":
-            agreed[name] = size_bytes
-        elif name.lower() == "blksize" and _number(value) in _BLOCK_BYTES:
-            agreed[name] = min(_number(value), _BLOCK_CAP_BYTES)
-    return agreed
-
-
-def _number(value: str) -> int:
-    return int(value) if value.isdecimal() and len(value) <= _NUMBER_DIGITS else -1
-
-
-def _error(code: int) -> bytes:
-    packet = TftpPacketERR()
-    packet.errorcode = code
-    return bytes(packet.encode().buffer)
+def _netascii(content: bytes) -> bytes:
+    return content.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n")

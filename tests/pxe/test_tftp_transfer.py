@@ -16,10 +16,11 @@ import tftpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxe.datagram import Datagram, bind
+from pxe.datagram import bind
 from pxe.loaders import Shelf
 from pxe.tftp import TftpService
-from pxe.tftp_transfer import RESEND_S, TRIES, Ended, Malformed, Outcome, Transfer, parse
+from pxe.tftp_options import RESEND_S
+from pxe.tftp_packets import Malformed, parse_request
 from tests import debian
 
 LOADER = os.urandom(5000)
@@ -143,19 +144,33 @@ def test_the_answer_comes_from_the_address_that_was_asked(port: int) -> None:
 @pytest.mark.parametrize(
     ("options", "agreed"),
     [
-        (b"tsize\x000\0blksize\x001468\0windowsize\x004\0", b"tsize\x005000\0blksize\x001468\0"),
+        (b"tsize\x000\0blksize\x001468\0windowsize\x004\0", b"tsize\x005000\0blksize\x001468\0windowsize\x004\0"),
         (b"tsize\x000\0", b"tsize\x005000\0"),
         (b"BLKSIZE\x001000\0", b"BLKSIZE\x001000\0"),
         (b"blksize\x0065464\0", b"blksize\x001468\0"),
+        (b"timeout\x003\0multicast\0\0", b"timeout\x003\0"),
+        (b"windowsize\x0065535\0", b"windowsize\x0064\0"),
+        (b"windowsize\x0064\0blksize\x008192\0", b"windowsize\x0044\0blksize\x001468\0"),
     ],
 )
 def test_options_are_agreed_on(client: Client, options: bytes, agreed: bytes) -> None:
-    """What was asked for and is known, and nothing else (RFC 2347); blocks stay within an Ethernet frame."""
+    """What was asked for and is known, and nothing else (RFC 2347).
+
+    Blocks stay within an Ethernet frame, and windows within what one system call sends.
+    """
     assert client.ask(READ + options) == b"\0\6" + agreed
 
 
 @pytest.mark.parametrize(
-    "options", [b"windowsize\x004\0", b"blksize\0many\0", b"blksize\x007\0", b"blksize\x0099999\0", b"blksize\0-8\0"]
+    "options",
+    [
+        *(b"blksize\0" + value + b"\0" for value in (b"many", b"7", b"99999", b"-8", b"")),
+        *(b"windowsize\0" + value + b"\0" for value in (b"0", b"65536", b"a", b"1" * 400)),
+        *(b"timeout\0" + value + b"\0" for value in (b"0", b"256", b"0.5")),
+        b"multicast\0\0",
+        b"blksize",
+        b"\0\0\0\0",
+    ],
 )
 def test_unusable_options_are_passed_over(client: Client, options: bytes) -> None:
     """The first block is the answer, as if nothing had been asked (RFC 2347, RFC 2348)."""
@@ -211,8 +226,11 @@ def test_ovmf_asks_again_at_once_after_its_abort(client: Client) -> None:
     """Error 8 as soon as the size is known, then the request without tsize, even from the same port."""
     assert client.ask(READ + b"tsize\x000\0blksize\x001468\0windowsize\x004\0")[:2] == b"\0\6"
     client.socket.sendto(b"\0\5\0\x08User aborted the transfer\0", client.peer)
-    assert client.ask(READ + b"blksize\x001468\0windowsize\x004\0") == b"\0\6blksize\x001468\0"
-    assert client.rest(0, 1468) == LOADER
+    assert client.ask(READ + b"blksize\x001468\0windowsize\x004\0") == b"\0\6blksize\x001468\0windowsize\x004\0"
+    client.acknowledge(0)
+    assert b"".join(client.block(number) for number in (1, 2, 3, 4)) == LOADER
+    client.acknowledge(4)
+    assert client.is_left_alone()
 
 
 @pytest.mark.parametrize("forged", [b"\0\5\0\0stop\0", b"\0\4\0\1", b"\xff"])
@@ -241,45 +259,11 @@ def test_an_error_is_never_answered(client: Client) -> None:
     assert client.is_left_alone()
 
 
-@pytest.fixture
-def transfer() -> Iterator[Transfer]:
-    with Client(9) as silent:
-        silent.socket.bind(("127.0.0.1", 0))
-        request = Datagram(READ, silent.socket.getsockname(), "127.0.0.1", 1)
-        begun = Transfer(request, lambda _: io.BytesIO(LOADER), 0.0)
-        assert begun.begin(0.0) is None
-        yield begun
-        begun.close()
-
-
-def test_a_client_that_is_gone_is_given_up(transfer: Transfer) -> None:
-    """After so many packets without an answer, and not before."""
-    for number in range(1, TRIES + 1):
-        assert transfer.tick(number * RESEND_S) is None
-    assert transfer.resent == TRIES
-    ended = transfer.tick((TRIES + 1) * RESEND_S)
-    assert ended == Ended(Outcome.GIVEN_UP, "block 1 not acknowledged for 11 s")
-
-
-def test_a_loader_that_cannot_be_read_is_said() -> None:
-    """The package was removed while the service ran: the client is told, and the log."""
-
-    def gone(_: str) -> io.BytesIO:
-        raise FileNotFoundError(2, "No such file or directory")
-
-    with Client(9) as client:
-        client.socket.bind(("127.0.0.1", 0))
-        refused = Transfer(Datagram(READ, client.socket.getsockname(), "127.0.0.1", 1), gone, 0.0)
-        assert refused.begin(0.0) == Ended(Outcome.REFUSED, "the loader cannot be read (No such file or directory)")
-        assert client.hear()[:4] == b"\0\5\0\2"
-        refused.close()
-
-
 @given(data=st.binary(max_size=80) | st.binary(max_size=80).map(lambda tail: b"\0\1a\0octet\0" + tail))
 def test_garbage_is_refused(data: bytes) -> None:
     """Whatever the bytes are, there is one error and no other."""
     with suppress(Malformed):
-        parse(data)
+        parse_request(data)
 
 
 def test_an_upgraded_loader_is_served_without_a_restart(tmp_path: Path) -> None:
