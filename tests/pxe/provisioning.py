@@ -24,6 +24,7 @@ from pxe.http import BootHttp
 from pxe.transfer import Transfers
 
 RAW = hashlib.shake_256(b"an operating system").digest(3_000_000)
+IMAGE = zstandard.compress(RAW[:1_000_000]) + zstandard.compress(RAW[1_000_000:])
 SSH_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAItest someone@example.org"
 STEP = StepRun("power cycle", 1, 0.0, 0.0, "done")
 WAITING = StepRun("wait for the ramdisk", 1, 0.0, 0.0, "wait", "the ramdisk")
@@ -40,7 +41,7 @@ class Clock:
 class Site:
     """One site's store, images and settings. Addresses are loopback's, ports are the kernel's."""
 
-    def __init__(self, folder: Path, redis: str) -> None:
+    def __init__(self, folder: Path, redis: str, image: bytes = IMAGE) -> None:
         self.clock = Clock()
         self.settings = Settings(
             database=f"sqlite:///{folder}/bmprov.db",
@@ -64,7 +65,7 @@ class Site:
         ramdisk.mkdir(parents=True)
         (ramdisk / "vmlinuz").write_bytes(b"kernel")
         (ramdisk / "initrd").write_bytes(b"initrd")
-        self.image = self._add_image(zstandard.compress(RAW[:1_000_000]) + zstandard.compress(RAW[1_000_000:]))
+        self.image = self._add_image(image)
 
     def _add_image(self, content: bytes) -> Image:
         blob = self.images.add(io.BytesIO(content))

@@ -1,0 +1,48 @@
+"""What switches say of themselves on each link (LLDP, IEEE 802.1AB): which switch, which port."""
+
+import socket
+import struct
+import threading
+
+LLDP_ETHERTYPE = 0x88CC
+LLDP_NAMES = {1: ("chassis", 4), 2: ("port", 3)}  # by type: its name, and the kind of identifier that is a MAC
+LLDP_SYSTEM_NAME, LLDP_END = 5, 0
+LLDP_GROUP = bytes.fromhex("0180c200000e")
+SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_MULTICAST = 263, 1, 0  # linux/if_packet.h
+
+
+class Neighbours(threading.Thread):
+    """Hears what switches say of themselves (LLDP, IEEE 802.1AB), each half minute on each link."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lldp", daemon=True)
+        self.found: dict[str, dict[str, str]] = {}
+
+    def run(self) -> None:
+        """Listen until the machine restarts."""
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(LLDP_ETHERTYPE)) as heard:
+            for index, _ in socket.if_nameindex():
+                membership = struct.pack("iHH8s", index, PACKET_MR_MULTICAST, len(LLDP_GROUP), LLDP_GROUP)
+                heard.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
+            while True:
+                frame, sender = heard.recvfrom(2048)
+                if told := read_lldp(frame):
+                    self.found[sender[0]] = told
+
+
+def read_lldp(frame: bytes) -> dict[str, str]:
+    """System name, chassis and port of an LLDP frame's payload; what is not there is left out."""
+    told, at = {}, 0
+    while at + 2 <= len(frame):
+        head = int.from_bytes(frame[at : at + 2], "big")
+        kind, value = head >> 9, frame[at + 2 : at + 2 + (head & 0x1FF)]
+        at += 2 + (head & 0x1FF)
+        if kind in LLDP_NAMES and len(value) > 1:  # the first byte says what kind of identifier follows
+            name, mac_kind = LLDP_NAMES[kind]
+            mac = value[0] == mac_kind
+            told[name] = value[1:].hex(":") if mac else value[1:].decode(errors="replace")
+        elif kind == LLDP_SYSTEM_NAME:
+            told["system"] = value.decode(errors="replace")
+        elif kind == LLDP_END:
+            break
+    return told

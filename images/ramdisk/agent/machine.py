@@ -1,0 +1,80 @@
+"""What the machine is, from /proc and /sys (sysfs(5)), and which of its disks takes the image."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .words import GivesUp
+
+SECTOR_BYTES = 512  # the unit of /sys/block/*/size, whatever the disk's own is
+BLOCKS, CARDS, DMI = Path("/sys/block"), Path("/sys/class/net"), Path("/sys/class/dmi/id")
+
+
+def inventory(neighbours: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """What the machine is, from /proc and /sys (sysfs(5))."""
+    memory = next(line for line in text(Path("/proc/meminfo")).splitlines() if line.startswith("MemTotal"))
+    return {
+        "version": 1,
+        "cpus": os.cpu_count() or 0,
+        "memory_mib": int(memory.split()[1]) >> 10,
+        "disks": disks(),
+        "nics": [_nic(path, neighbours) for path in sorted(CARDS.iterdir()) if (path / "device").exists()],
+        "dmi": {name: text(DMI / name) for name in ("sys_vendor", "product_name", "product_serial")},
+    }
+
+
+def disks() -> list[dict[str, Any]]:
+    """The disks that can be written, by name."""
+    names = sorted(path.name for path in BLOCKS.iterdir() if (path / "device").exists())
+    found = [_disk(name) for name in names if not name.startswith(("sr", "fd"))]
+    return [disk for disk in found if disk["size_bytes"] and text(BLOCKS / disk["name"] / "ro") != "1"]
+
+
+def _disk(name: str) -> dict[str, Any]:
+    block = BLOCKS / name
+    return {
+        "name": name,
+        "size_bytes": int(text(block / "size") or 0) * SECTOR_BYTES,
+        "model": text(block / "device" / "model"),
+        "serial": text(block / "serial") or text(block / "device" / "serial"),
+        "wwn": text(block / "wwid") or text(block / "device" / "wwid"),
+        "rotational": text(block / "queue" / "rotational") == "1",
+    }
+
+
+def _nic(card: Path, neighbours: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    nic: dict[str, Any] = {"mac": text(card / "address"), "name": card.name, "link": text(card / "carrier") == "1"}
+    return nic | ({"lldp": neighbours[card.name]} if card.name in neighbours else {})
+
+
+def text(path: Path) -> str:
+    """What a file of /sys says; nothing when there is none, or when it cannot be read, as a NIC's that is down."""
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def choose_disk(found: Sequence[Mapping[str, Any]], rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The disk that the image goes to: the smallest that fits, of those that the rule allows.
+
+    `rule` may have `serial`, `wwn`, `rotational`, and bounds `min_size_bytes`, `max_size_bytes`.
+
+    Raises:
+        GivesUp: there is none; the text says what is there.
+    """
+    least, most = int(rule.get("min_size_bytes") or 0), int(rule.get("max_size_bytes") or 1 << 62)
+    told = {key: rule[key] for key in ("serial", "wwn", "rotational") if rule.get(key) is not None}
+    fitting = [
+        disk
+        for disk in found
+        if least <= int(disk["size_bytes"]) <= most and all(disk[key] == value for key, value in told.items())
+    ]
+    if not fitting:
+        there = ", ".join(
+            f"{disk['name']} of {disk['size_bytes']} bytes, serial {disk['serial'] or '-'}" for disk in found
+        )
+        wanted = "".join(f", {key} {value}" for key, value in told.items())
+        raise GivesUp(f"no disk takes the image of {least} bytes{wanted}; there is {there or 'no disk at all'}")
+    return min(fitting, key=lambda disk: (int(disk["size_bytes"]), str(disk["name"])))

@@ -1,0 +1,133 @@
+"""The agent's decisions and its codecs, without a machine."""
+
+import queue
+from typing import Any
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from images.ramdisk.agent import writing
+from images.ramdisk.agent.lldp import read_lldp
+from images.ramdisk.agent.machine import choose_disk
+from images.ramdisk.agent.settling import partition_number
+from images.ramdisk.agent.words import GivesUp
+from images.ramdisk.agent.writing import Filling, Piece, Unpacker
+
+
+def disk(name: str, size: int, serial: str = "", *, rotational: bool = False) -> dict[str, Any]:
+    return {"name": name, "size_bytes": size, "serial": serial, "wwn": f"eui.{serial}", "rotational": rotational}
+
+
+DISKS = [
+    disk("sda", 4000, "big", rotational=True),
+    disk("nvme0n1", 1000, "quick"),
+    disk("sdb", 2000, "old", rotational=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "chosen"),
+    [
+        ({}, "nvme0n1"),
+        ({"rule": "first", "min_size_bytes": 1001}, "sdb"),
+        ({"serial": "big"}, "sda"),
+        ({"wwn": "eui.old"}, "sdb"),
+        ({"rotational": True}, "sdb"),
+        ({"rotational": True, "min_size_bytes": 3000}, "sda"),
+        ({"max_size_bytes": 1500}, "nvme0n1"),
+    ],
+)
+def test_the_smallest_disk_that_the_rule_allows(rule: dict[str, Any], chosen: str) -> None:
+    """Every hint narrows the choice; of what is left the smallest is taken."""
+    assert choose_disk(DISKS, rule)["name"] == chosen
+
+
+@pytest.mark.parametrize(
+    ("found", "rule", "words"),
+    [
+        (DISKS, {"min_size_bytes": 5000}, "no disk takes the image of 5000 bytes; there is sda of 4000 bytes, serial"),
+        (DISKS, {"serial": "gone"}, "no disk takes the image of 0 bytes, serial gone; there is sda"),
+        ([], {}, "no disk takes the image of 0 bytes; there is no disk at all"),
+    ],
+)  # fmt: skip
+def test_no_disk_is_told_with_what_is_there(found: list[dict[str, Any]], rule: dict[str, Any], words: str) -> None:
+    """The sentence names what was wanted and what the machine has."""
+    with pytest.raises(GivesUp) as caught:
+        choose_disk(found, rule)
+    assert str(caught.value).startswith(words)
+
+
+def tlv(kind: int, value: bytes) -> bytes:
+    return (kind << 9 | len(value)).to_bytes(2) + value
+
+
+def test_a_neighbour_is_read() -> None:
+    """Chassis and port may be MACs or names; what follows the end is not read."""
+    frame = tlv(1, b"\x04\x00\x1c\x73\x00\x00\x01") + tlv(2, b"\x05Ethernet7") + tlv(3, b"\0x") + tlv(5, b"leaf-1")
+    assert read_lldp(frame + tlv(0, b"") + tlv(5, b"padding")) == {
+        "chassis": "00:1c:73:00:00:01",
+        "port": "Ethernet7",
+        "system": "leaf-1",
+    }
+
+
+@given(st.binary(max_size=300))
+def test_garbage_on_the_link_is_no_harm(frame: bytes) -> None:
+    """Whatever arrives, there are names or none."""
+    assert read_lldp(frame).keys() <= {"chassis", "port", "system"}
+
+
+@pytest.mark.parametrize(
+    ("disk", "node", "number"), [("/dev/sda", "/dev/sda3", 3), ("/dev/nvme0n1", "/dev/nvme0n1p12", 12)]
+)
+def test_the_number_of_a_partition(disk: str, node: str, number: int) -> None:
+    """Disks whose names end in a digit have a p before it."""
+    assert partition_number(disk, node) == number
+
+
+class Cut:
+    """Everything that a filling hands on, and pieces that never run out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+        monkeypatch.setattr(writing, "PIECE_BYTES", size)
+        self.pieces: list[tuple[int, bytes]] = []
+        self._free: queue.Queue[Piece] = queue.Queue()
+        self._free.put(Piece())
+        self._free.put(Piece())
+        self.filling = Filling(self._free, self._keep)
+
+    def _keep(self, piece: Piece) -> None:
+        self.pieces.append((piece.offset, bytes(piece.memory[: piece.length])))
+        self._free.put(piece)
+
+
+def test_the_image_is_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole pieces one after the other, the rest at the end, and nothing when there is nothing."""
+    cut = Cut(monkeypatch, 4096)
+    content = bytes(range(256)) * 40
+    for at in range(0, len(content), 1000):
+        cut.filling.take(memoryview(bytearray(content[at : at + 1000])))
+    cut.filling.end()
+    cut.filling.end()
+    assert [at for at, _ in cut.pieces] == [0, 4096, 8192]
+    assert b"".join(data for _, data in cut.pieces) == content
+
+
+@pytest.mark.parametrize("step", [1, 7, 4096])
+def test_frames_are_unpacked_wherever_they_are_cut(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Several frames, in bytes as the network happens to give them, come out as one image."""
+    cut, content = Cut(monkeypatch, 4096), b"an operating system " * 3000
+    packed = bytearray(zstandard.compress(content[:25_000]) + zstandard.compress(content[25_000:]))
+    unpacker = Unpacker()
+    for at in range(0, len(packed), step):
+        unpacker.unpack(memoryview(packed)[at : at + step], cut.filling)
+    cut.filling.end()
+    assert b"".join(data for _, data in cut.pieces) == content
+
+
+def test_what_is_no_zstd_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Garbage ends the deployment with libzstd's word for it."""
+    with pytest.raises(GivesUp, match="does not unpack: Unknown frame descriptor"):
+        Unpacker().unpack(memoryview(bytearray(b"no zstd at all")), Cut(monkeypatch, 4096).filling)
