@@ -1,0 +1,210 @@
+"""The service and its machines on a network of their own: every process that an operator would start, and real IPMI.
+
+Everything that was said is kept in the lab's folder: a log for each process, each machine's serial console and what its
+BMC did, and all packets of the provisioning network.
+"""
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bmprov import settings as settings_file
+from bmprov.api.shapes.machine import MachineIn
+from bmprov.cli import credentials, embedded, furnish, valkey
+from bmprov.cli.api import Api
+from bmprov.cli.api import path as api_path
+from bmprov.cli.enrolling import Enrolling
+from bmprov.cli.folder import Folder
+from bmprov.cli.login import Login
+from bmprov.cli.readiness import wait_ready
+from bmprov.power import BmcLogin
+from bmprov.settings import PxeSettings, Settings
+from bmprov.sim.cloudstack import CloudStack, Result, merge_prepare
+from bmprov.sim.virtual_machine import Nic, virtual_machine
+from tests import debian
+from tests.lab import network
+from tests.lab.bmc import bmc
+from tests.lab.qemu import Firmware, Hardware
+from tests.lab.timeline import Event, printed, since_power_on, timeline
+
+_EXTENSION = Path(__file__).parents[2] / "extension" / "bmprov.py"
+_BMPROV = (sys.executable, "-m", "bmprov")
+_STOP_S = 20
+_LOOK_EVERY_S = 0.05
+
+
+@dataclass
+class Lab:
+    """A running service on a network. Make one with `lab`."""
+
+    folder: Folder
+    net: network.Network
+    settings: Settings
+    stack: ExitStack
+    machines: dict[str, Hardware] = field(default_factory=dict)
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4))
+
+    @property
+    def ramdisk(self) -> Path:
+        """Where kernel and initramfs are served from."""
+        return self.settings.images / "ramdisk"
+
+    def machine(self, name: str, firmware: Firmware, **more: Any) -> Hardware:  # noqa: ANN401 - Hardware's fields
+        """A machine, enrolled with its BMC and inspected."""
+        number = len(self.machines) + 1
+        folder = self.folder.root / name
+        folder.mkdir()
+        hardware = Hardware(folder, firmware, f"52:54:00:77:00:{number:02x}", self.net.tap(number), **more)
+        login = self.stack.enter_context(bmc(hardware))
+        enrolling = Enrolling(self.api, lambda _: None)
+        enrolling.run([_enrolled(name, hardware, login)], wait=False)
+        enrolling.wait_inspected({name})
+        self.machines[name] = hardware
+        return hardware
+
+    @property
+    def api(self) -> Api:
+        """The API, as the administrator."""
+        return self.stack.enter_context(Api(Login.from_file(self.folder.client_ini)))
+
+    def deploy(self, number: int = 1) -> Future[Result]:
+        """CloudStack's call to create an instance with the demo's image, under way."""
+        login = Login.from_file(self.folder.extension_ini)
+        details = {"endpoint": login.endpoint, "token": login.token, "ca": login.ca}
+        place = self.folder.root / f"cloudstack-{number}"
+        (place / "extension").mkdir(parents=True)
+        (place / "payloads").mkdir()
+        extension = Path(shutil.copy(_EXTENSION, place / "extension"))
+        cloudstack = CloudStack(extension, place / "payloads", details, host={"host": "metal1"}, timeout_s=300)
+        nic = Nic(f"02:00:4c:9f:00:{number:02x}", "192.0.2.10", "1577")
+        vm = virtual_machine(number, [nic], {"image": "demo"})
+        prepared = cloudstack.prepare(vm)
+        assert prepared.succeeded, prepared.told
+        return self._pool.submit(cloudstack.create, merge_prepare(vm, prepared.answer))
+
+    def finish(self) -> None:
+        """Cancel what is under way, so that CloudStack's calls return."""
+        with Api(Login.from_file(self.folder.client_ini)) as api:
+            for operation in api.get("/operations", unfinished=True)["operations"]:
+                api.post(api_path("operations", operation["id"], "cancel"))
+        self._pool.shutdown()
+
+    def operation(self, machine: str) -> dict[str, Any]:
+        """What is being done to a machine."""
+        with Api(Login.from_file(self.folder.client_ini)) as api:
+            found: dict[str, Any] = api.get(api_path("machines", machine))["operation"]
+        return found
+
+    def events(self, machine: str) -> list[Event]:
+        """What happened since the machine was switched on."""
+        return since_power_on(timeline(self.machines[machine].folder, self.folder.logs))
+
+    def wait(self, machine: str, words: str, within_s: float) -> float:
+        """Return when an event with these words has happened; its seconds since power-on."""
+        until = time.monotonic() + within_s
+        while True:
+            events = self.events(machine) if (self.machines[machine].folder / "events").exists() else []
+            found = [event.at for event in events if words in event.what]
+            if found:
+                return found[0]
+            assert time.monotonic() < until, f"no '{words}' in {within_s:g} s:\n{printed(events)}"
+            time.sleep(_LOOK_EVERY_S)  # the logs of other processes
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Run a process in the lab until the lab ends, its output in a log."""
+        self.folder.logs.mkdir(exist_ok=True)
+        with (self.folder.logs / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.stack.callback(_end, process)
+        return process
+
+    def serve(self) -> None:
+        """Start every process of the service, and return when all of them answer."""
+        at = ("--config", str(self.folder.settings))
+        valkey.configure(self.folder, self.settings.redis)
+        self.start("valkey", valkey.program(), str(self.folder.valkey_conf))
+        valkey.wait(self.settings.redis, self.folder.logs / "valkey.log")
+        subprocess.run([*_BMPROV, "migrate", *at], check=True, capture_output=True)
+        credentials.hand_over(self.folder, self.settings)
+        for slot in ("worker-1", "worker-2"):
+            self.start(slot, *_BMPROV, "worker", *at, "--name", slot)
+        for name in ("serve", "watch"):
+            self.start(name, *_BMPROV, name, *at)
+        for part in ("dhcp", "tftp", "http"):
+            self.start(f"pxe-{part}", *_BMPROV, "pxe", *at, part)
+        wait_ready(Login.from_file(self.folder.client_ini), self.settings.pxe)
+
+    def capture(self) -> None:
+        """Keep all packets of the provisioning network."""
+        file = str(self.folder.root / "packets.pcap")
+        program = debian.program("tcpdump", "tcpdump")
+        self.start("tcpdump", program, "-i", network.BRIDGE, "-s", "400", "-U", "-Z", "root", "-w", file)
+
+
+@contextmanager
+def lab(place: Path, **pxe: object) -> Iterator[Lab]:
+    """A lab in a folder, with these settings of `[pxe]`; this thread is in its network while the block lasts."""
+    folder = Folder.make(place)
+    with ExitStack() as stack:
+        net = stack.enter_context(network.network())
+        stack.enter_context(net.inside())
+        built = Lab(folder, net, _settings(folder, pxe), stack)
+        built.capture()
+        built.serve()
+        furnish.add_demo_image(built.api)
+        stack.callback(built.finish)
+        yield built
+
+
+def _settings(folder: Folder, pxe: dict[str, Any]) -> Settings:
+    """What an operator has after `bmprov init` and a look through the file."""
+    subprocess.run([*_BMPROV, "init", "--config", str(folder.settings)], check=True, capture_output=True)
+    own = PxeSettings(
+        address=str(network.ADDRESS.ip),
+        interface=network.BRIDGE,
+        http_port=80,
+        network=network.ADDRESS.network,
+        range_first=network.address(100),
+        range_last=network.address(200),
+        processes=1,
+    )
+    chosen = replace(
+        settings_file.load(folder.settings),
+        database=f"sqlite:///{folder.root / 'bmprov.db'}",
+        redis="redis://:secret@127.0.0.1:6379/0",
+        images=folder.root / "images",
+        pxe=replace(own, **pxe),
+    )
+    folder.settings.write_text(settings_file.dump(chosen))
+    embedded.make_secrets(chosen)
+    return chosen
+
+
+def _enrolled(name: str, hardware: Hardware, login: BmcLogin) -> MachineIn:
+    return MachineIn.model_validate(
+        {
+            "name": name,
+            "bmc": {"address": login.address, "user": login.user, "password": login.password},
+            "nics": [{"mac": hardware.mac, "netboot": True}],
+            "boot_mode": hardware.firmware.boot_mode,
+            "cpus": 2,
+            "memory_mib": 4096,
+            "disk_gib": 1,
+        }
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

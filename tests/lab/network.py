@@ -1,0 +1,86 @@
+"""A provisioning network of the lab's own: a network namespace with a bridge, and a tap for each machine.
+
+Nothing in it reaches the host's network. Needs root.
+"""
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+from tests import debian
+
+ADDRESS = IPv4Interface("10.77.0.1/24")
+"""Where the services of the lab are."""
+
+BRIDGE = "provisioning"
+_CLONE_NEWNET = 0x40000000  # setns(2)
+_OWN = Path("/proc/thread-self/ns/net")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The namespace, by its name."""
+
+    name: str
+
+    def tap(self, number: int) -> str:
+        """A switch port for a machine; the name of its tap."""
+        tap = f"tap{number}"
+        self._ip("tuntap", "add", "dev", tap, "mode", "tap")
+        self._ip("link", "set", tap, "master", BRIDGE, "up")
+        return tap
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """This thread, and the threads and processes that it starts, are in the namespace while the block lasts."""
+        with _OWN.open() as before, Path("/run/netns", self.name).open() as there:
+            _enter(there.fileno())
+            try:
+                yield
+            finally:
+                _enter(before.fileno())
+
+    def _ip(self, *arguments: str) -> None:
+        _run(debian.program("ip", "iproute2"), "-netns", self.name, *arguments)
+
+
+@contextmanager
+def network() -> Iterator[Network]:
+    """A network that is gone after the block, whatever happens in it."""
+    if os.geteuid() != 0:
+        debian.missing("a network with taps", "run as root")
+    ip, made = debian.program("ip", "iproute2"), Network(f"bmprov-lab-{os.getpid()}")
+    _run(ip, "netns", "add", made.name)
+    try:
+        made._ip("link", "set", "lo", "up")
+        made._ip("link", "add", BRIDGE, "type", "bridge")
+        made._ip("link", "add", "uplink", "type", "veth", "peer", "name", "switch")
+        for end in ("uplink", "switch"):  # so that the bridge has a carrier, and its IPv6 address, before any machine
+            made._ip("link", "set", end, "up")
+        made._ip("link", "set", "uplink", "master", BRIDGE)
+        made._ip("address", "add", str(ADDRESS), "dev", BRIDGE)
+        made._ip("link", "set", BRIDGE, "up")
+        yield made
+    finally:
+        _run(ip, "netns", "delete", made.name)
+
+
+def address(number: int) -> IPv4Address:
+    """The host with this number on the network."""
+    return ADDRESS.network[number]
+
+
+def _enter(namespace: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"

@@ -1,0 +1,82 @@
+"""A machine in QEMU: real firmware, a NIC on a tap, a disk, a serial console that is kept.
+
+What is here only describes it. Its BMC starts and stops it (`chassis.py`).
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bmprov.model import BootMode
+from tests import debian
+
+_OVMF = "/usr/share/OVMF"
+_CODE, _VARS = f"{_OVMF}/OVMF_CODE_4M.fd", f"{_OVMF}/OVMF_VARS_4M.fd"
+_MEMORY_MIB = 512
+
+
+class Firmware(StrEnum):
+    """A firmware and the network boot that it has."""
+
+    BIOS = "bios"  # SeaBIOS with iPXE in the NIC's ROM
+    UEFI_IPXE = "uefi-ipxe"  # OVMF with iPXE in the NIC's ROM
+    UEFI = "uefi"  # OVMF with its own PXE client
+
+    @property
+    def boot_mode(self) -> BootMode:
+        """As it is enrolled."""
+        return BootMode.BIOS if self is Firmware.BIOS else BootMode.UEFI
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A machine's folder, its NIC and firmware. `network_first` is the order of its firmware without an override."""
+
+    folder: Path
+    firmware: Firmware
+    mac: str
+    tap: str
+    network_first: bool = False
+    disk: Path | None = None
+
+    @property
+    def serial(self) -> Path:
+        """What it has said on its console."""
+        return self.folder / "serial.log"
+
+    def install(self) -> None:
+        """Put everything that its BMC needs to start it into its folder."""
+        if self.firmware is not Firmware.BIOS:
+            shutil.copy(debian.file(_VARS, "ovmf"), self.folder / "firmware.vars")
+        if self.disk is None:
+            with (self.folder / "disk").open("wb") as empty:
+                empty.truncate(64 * 2**20)
+        orders = {"network": self._command(1, 2), "disk": self._command(2, 1)}
+        described = {"commands": orders, "own order": "network" if self.network_first else "disk"}
+        (self.folder / "machine.json").write_text(json.dumps(described))
+
+    def _command(self, nic_place: int, disk_place: int) -> list[str]:
+        rom = ",romfile=" if self.firmware is Firmware.UEFI else ""
+        debian.file("/usr/lib/ipxe/qemu", "ipxe-qemu")
+        return [
+            debian.program("qemu-system-x86_64", "qemu-system-x86"),
+            *("-accel", "tcg,thread=multi", "-m", str(_MEMORY_MIB), "-nodefaults", "-display", "none", "-no-reboot"),
+            *self._board(),
+            *("-netdev", f"tap,id=net,ifname={self.tap},script=no,downscript=no"),
+            *("-device", f"virtio-net-pci,netdev=net,mac={self.mac},bootindex={nic_place}{rom}"),
+            *("-drive", f"if=none,id=disk,file={self.disk or self.folder / 'disk'},format=raw,cache=unsafe"),
+            *("-device", f"virtio-blk-pci,drive=disk,bootindex={disk_place}"),
+            *("-chardev", f"file,id=serial,path={self.serial},append=on", "-serial", "chardev:serial"),
+            *("-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"),
+            *("-qmp", f"unix:{self.folder}/button,server=on,wait=off"),
+        ]
+
+    def _board(self) -> Sequence[str]:
+        if self.firmware is Firmware.BIOS:
+            return ["-machine", "pc,graphics=off"]  # then SeaBIOS and its ROMs talk on the serial port
+        flash = "if=pflash,format=raw,unit="
+        code = f"{flash}0,readonly=on,file={debian.file(_CODE, 'ovmf')}"
+        return ["-machine", "q35", "-drive", code, "-drive", f"{flash}1,file={self.folder}/firmware.vars"]
