@@ -23,6 +23,7 @@ _REQUESTS = frozenset(
     }
 )
 _BOOT_SERVER_OFF = bytes([6, 1, 8, 255])  # PXE 2.1: use the boot file of this answer, discover nothing
+_NO_PROXY = bytes([176, 1, 1])  # iPXE's no-pxedhcp: otherwise it waits 3 s for a proxy's offer
 _FILE_LIMIT = 127
 _LINK_SELECTION = 5  # sub-option of the relay's: the machine's network, when giaddr is elsewhere (RFC 3527)
 _ECHOED = (Option.CLIENT_ID, Option.CLIENT_UUID, Option.RELAY_AGENT)  # RFC 6842, RFC 4578, RFC 3046
@@ -186,6 +187,8 @@ class Policy:
         options = self._kind(kind) | self._network_options(address) | _boot_options(client, file, self.terms.server)
         if self.terms.proxy and client is Client.IPXE:
             options[Option.VENDOR_CLASS] = b"PXEClient"  # iPXE takes no proxy's offer without it
+        elif client is Client.IPXE:
+            options[Option.IPXE] = _NO_PROXY
         options |= {code: asked.options[code] for code in _ECHOED if code in asked.options}
         return Packet(
             op=_REPLY_OP,

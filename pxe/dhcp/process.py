@@ -1,12 +1,15 @@
 """`bmprov pxe dhcp`: builds the DHCP server from the settings and runs it."""
 
+from functools import partial
 from ipaddress import IPv4Address
+from threading import Thread
 
 from bmprov.errors import Fatal
 from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
-from pxe.dhcp.policy import Policy, Terms
+from pxe import advertiser
+from pxe.dhcp.policy import Policy, Terms, Wanted
 from pxe.dhcp.server import DhcpServer
 from pxe.directory import StoreDirectory, StoreLeases
 from pxe.stopping import stop_signals
@@ -19,7 +22,16 @@ def run(settings: Settings) -> None:
     directory = StoreDirectory(store, Vault.from_file(settings.key_file), pxe, settings.site)
     policy = Policy(terms_of(settings), directory, StoreLeases(store, pxe, settings.site))
     proxy_port = pxe.proxy_port if policy.terms.proxy else None
-    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface).run(stop_signals())
+    stopping = stop_signals()
+    if not policy.terms.proxy:  # beside another DHCP server the network may have a router of its own
+        card = pxe.interface or advertiser.card_of(pxe.address)
+        served = partial(_is_wanted, directory)
+        Thread(target=advertiser.run, args=(card, served, stopping), name="advertiser", daemon=True).start()
+    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface).run(stopping)
+
+
+def _is_wanted(directory: StoreDirectory, mac: str) -> bool:
+    return isinstance(directory.lookup(mac), Wanted)
 
 
 def terms_of(settings: Settings) -> Terms:

@@ -106,6 +106,14 @@ def test_ipxe_gets_its_script(site: Site) -> None:
     assert told.file in (b"", URL.encode())
 
 
+def test_ipxe_is_told_that_there_is_no_proxy(site: Site) -> None:
+    """Its option 175.176 (no-pxedhcp); else it waits 3 s for one. Beside another server we are that proxy."""
+    ipxe = asked(MessageType.DISCOVER, {Option.USER_CLASS: b"iPXE"})
+    assert answer(site, ipxe).options[Option.IPXE] == b"\xb0\1\1"
+    assert Option.IPXE not in answer(site, ipxe, proxy=True).options
+    assert Option.IPXE not in answer(site, asked(MessageType.DISCOVER)).options
+
+
 def test_uefi_http_boot_gets_a_url_and_its_class_back(site: Site) -> None:
     """Without the class HTTPClient in the answer EDK2 drops it."""
     more = {Option.CLIENT_ARCH: b"\0\x10", Option.VENDOR_CLASS: b"HTTPClient:Arch:00016:UNDI:003001"}
