@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from flask import Flask, Response, request
@@ -33,6 +33,7 @@ from pxe.transfer import Transfers
 log = structlog.get_logger()
 
 BODY_LIMIT_BYTES = 2**20
+_GIB_BYTES = 2**30
 _RAMDISK_FILES = {"kernel": "vmlinuz", "initrd": "initrd"}
 _CallT = TypeVar("_CallT", bound=BaseModel)
 
@@ -109,9 +110,19 @@ class BootHttp:
                 "raw_size_bytes": image.raw_size_bytes,
             },
             "seed_url": f"{self.http_url}/seed/v1/{admitted.token}/",
-            "disk": {"rule": "first", "min_size_bytes": image.raw_size_bytes},
+            "disk": self._disk(admitted, image.raw_size_bytes),
         }
         return Response(json.dumps(told), content_type="application/json")
+
+    def _disk(self, admitted: Admitted, image_bytes: int) -> dict[str, Any]:
+        """What the disk must be; the ramdisk takes the smallest of those that are."""
+        asked = self._request(admitted).choice.root_disk
+        bounds = {
+            "min_size_bytes": max(image_bytes, (asked.min_gib or 0) * _GIB_BYTES),
+            "max_size_bytes": asked.max_gib and asked.max_gib * _GIB_BYTES,
+        }
+        told = bounds | {"serial": asked.serial, "wwn": asked.wwn, "rotational": asked.rotational}
+        return {name: value for name, value in told.items() if value is not None}
 
     def inventory(self) -> Response:
         """`POST /ramdisk/v1/inventory`."""

@@ -32,6 +32,16 @@ class DiskTold(Told):
     size_bytes: int = Field(ge=0)
     model: Name = ""
     serial: Name = ""
+    wwn: Name = ""
+    rotational: bool | None = None
+
+
+class DmiTold(Told):
+    """What the firmware calls the machine (SMBIOS, DSP0134)."""
+
+    sys_vendor: Name = ""
+    product_name: Name = ""
+    product_serial: Name = ""
 
 
 class LldpTold(Told):
@@ -67,6 +77,7 @@ class Inventory(Told):
     disks: list[DiskTold] = Field(default_factory=list, max_length=256)
     nics: list[NicTold] = Field(default_factory=list, max_length=64)
     bmc: BmcTold | None = None
+    dmi: DmiTold | None = None
 
     def change(self, report: Report) -> Report:
         """The ramdisk is running."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from bmprov.payload.reading import Reader
+from bmprov.payload.root_disk import ANY_DISK, RootDisk, parse_root_disk
 
 DETAILS: Mapping[str, str] = MappingProxyType(
     {
@@ -21,6 +22,7 @@ DETAILS: Mapping[str, str] = MappingProxyType(
         "cpus_min": "at least so many cpus; the offering's count is a minimum too",
         "memory_mib_min": "at least so much memory, in MiB; the offering's is a minimum too",
         "disk_gib_min": "at least so much disk, in GiB",
+        "root_disk": "the disk to write: `ssd`, `hdd`, `serial=…`, `wwn=…`, `min_gib=…`, `max_gib=…`, with commas",
         "nic_tags": "tags of the machine's NICs for the instance's NICs, in order, separated by commas",
         "boot_mode": "`bios` or `uefi`; a template that says UEFI asks for it too",
         "hostname": "the host name, instead of one made from the instance's name",
@@ -44,6 +46,7 @@ class Choice:
     min_cpus: int | None = None
     min_memory_mib: int | None = None
     min_disk_gib: int | None = None
+    root_disk: RootDisk = ANY_DISK
     nic_tags: tuple[str, ...] = ()
     hostname: str | None = None
 
@@ -60,6 +63,7 @@ def parse_choice(details: Reader) -> Choice:
         min_cpus=asked.figure("cpus_min"),
         min_memory_mib=asked.figure("memory_mib_min"),
         min_disk_gib=asked.figure("disk_gib_min"),
+        root_disk=parse_root_disk(asked.text("root_disk")),
         nic_tags=_words(asked.text("nic_tags")),
         hostname=asked.text("hostname"),
     )

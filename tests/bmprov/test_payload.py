@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bmprov.errors import Invalid
 from bmprov.model import Arch, BootMode
 from bmprov.payload import InstanceRef, parse_host, parse_ref, parse_request, prepare_answer
+from bmprov.payload.root_disk import RootDisk
 from bmprov.payload.seed import host_name
 
 UUID = "7d2b8e34-4f0c-4a57-9a5e-2f4f0a1b2c3d"
@@ -98,6 +99,16 @@ def test_the_instance_overrides_the_host_and_the_extension() -> None:
     assert (request.choice.zone, request.choice.rack) == ("z2", "r1")
 
 
+def test_the_root_disk() -> None:
+    """Every word narrows the choice; nothing said, any disk will do."""
+    told = parse_request(payload({"root_disk": "ssd, serial=S3Z8NB0K,wwn=0x5000c500a1b2c3d4, min_gib=100,max_gib=960"}))
+    assert told.choice.root_disk == RootDisk(
+        "S3Z8NB0K", "0x5000c500a1b2c3d4", rotational=False, min_gib=100, max_gib=960
+    )
+    assert parse_request(payload({"root_disk": "hdd"})).choice.root_disk == RootDisk(rotational=True)
+    assert parse_request(payload()).choice.root_disk == RootDisk()
+
+
 def test_no_nics_and_eight_nics() -> None:
     """The count of NICs is whatever the instance has, in the order of their device ids."""
     assert parse_request(payload(nics=[])).nics == ()
@@ -177,6 +188,9 @@ def test_host_names(names: tuple[str | None, ...], label: str) -> None:
         ({"cloudstack.vm.details": [1]}, "'cloudstack.vm.details' is not an object"),
         ({"externaldetails": "x"}, "'externaldetails' is not an object"),
         (payload({"cpus_min": "many"}), "'externaldetails.virtualmachine.cpus_min' is not a whole number"),
+        (payload({"root_disk": "nvme"}), "'root_disk' has 'nvme', which is not understood"),
+        (payload({"root_disk": "ssd,hdd"}), "'root_disk' says 'rotational' twice"),
+        (payload({"root_disk": "max_gib=1T"}), "'root_disk' has 'max_gib=1T', which is no number of GiB"),
         (payload({"tags": ["a"]}), "'externaldetails.virtualmachine.tags' is not a text"),
         (payload(cpus=-1), "'cloudstack.vm.details.cpus' is out of range"),
         (payload(cpus=True), "'cloudstack.vm.details.cpus' is not a whole number"),
@@ -238,7 +252,9 @@ NIC_KEYS = list(nic(0))
 @given(
     vm=st.dictionaries(st.sampled_from(KEYS), JSON),
     nics=st.lists(st.dictionaries(st.sampled_from(NIC_KEYS), JSON), max_size=3),
-    details=st.dictionaries(st.sampled_from(["image", "tags", "machine", "cpus_min", "nic_tags", "hostname"]), JSON),
+    details=st.dictionaries(
+        st.sampled_from(["image", "tags", "machine", "cpus_min", "nic_tags", "hostname", "root_disk"]), JSON
+    ),
     other=JSON,
 )
 def test_no_json_does_anything_but_parse_or_be_refused(

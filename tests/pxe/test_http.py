@@ -98,7 +98,7 @@ def test_the_deployment_tells_what_to_do(machine: Machine) -> None:
             "raw_size_bytes": len(RAW),
         },
         "seed_url": f"{BASE}/seed/v1/{machine.token}/",
-        "disk": {"rule": "first", "min_size_bytes": len(RAW)},
+        "disk": {"min_size_bytes": len(RAW)},
     }
     fetched = machine.get(told["image"]["url"].removeprefix(BASE)).data
     assert zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress(fetched) == RAW

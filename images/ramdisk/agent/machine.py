@@ -56,6 +56,17 @@ def text(path: Path) -> str:
         return ""
 
 
+def _same(there: object, wanted: object) -> bool:
+    """Whether two names of a disk mean the same: Linux writes a WWN `naa.5000c5…` or `eui.…`, a label `0x5000C5…`."""
+    if isinstance(there, str) and isinstance(wanted, str):
+        return _bare(there) == _bare(wanted)
+    return there == wanted
+
+
+def _bare(name: str) -> str:
+    return name.lower().removeprefix("0x").removeprefix("naa.").removeprefix("eui.")
+
+
 def choose_disk(found: Sequence[Mapping[str, Any]], rule: Mapping[str, Any]) -> Mapping[str, Any]:
     """The disk that the image goes to: the smallest that fits, of those that the rule allows.
 
@@ -69,7 +80,7 @@ def choose_disk(found: Sequence[Mapping[str, Any]], rule: Mapping[str, Any]) -> 
     fitting = [
         disk
         for disk in found
-        if least <= int(disk["size_bytes"]) <= most and all(disk[key] == value for key, value in told.items())
+        if least <= int(disk["size_bytes"]) <= most and all(_same(disk[key], value) for key, value in told.items())
     ]
     if not fitting:
         there = ", ".join(

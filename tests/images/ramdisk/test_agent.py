@@ -31,9 +31,10 @@ DISKS = [
     ("rule", "chosen"),
     [
         ({}, "nvme0n1"),
-        ({"rule": "first", "min_size_bytes": 1001}, "sdb"),
+        ({"min_size_bytes": 1001}, "sdb"),
         ({"serial": "big"}, "sda"),
         ({"wwn": "eui.old"}, "sdb"),
+        ({"wwn": "0xOLD"}, "sdb"),
         ({"rotational": True}, "sdb"),
         ({"rotational": True, "min_size_bytes": 3000}, "sda"),
         ({"max_size_bytes": 1500}, "nvme0n1"),
