@@ -3,9 +3,11 @@
 import hashlib
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import zstandard
@@ -104,12 +106,14 @@ class Site:
             transaction.machines.add(machine)
         return machine
 
-    def deploy(self, number: int = 1) -> Operation:
+    def deploy(self, number: int = 1, details: Mapping[str, str] = MappingProxyType({})) -> Operation:
         """A machine whose deployment is under way: switched on, and wanted to boot from the network."""
         machine = self.enrol(number)
         nic = virtual_machine.Nic("02:00:00:00:00:01", "192.0.2.7")
         vm = virtual_machine.virtual_machine(number, [nic], ssh_key=SSH_KEY)
-        payload = {"virtualmachineid": vm.uuid, "virtualmachinename": vm.name, "cloudstack.vm.details": vm.details}
+        payload: dict[str, Any] = {"virtualmachineid": vm.uuid, "virtualmachinename": vm.name}
+        payload["cloudstack.vm.details"] = vm.details
+        payload["externaldetails"] = {"virtualmachine": dict(details)}
         sealed = self.vault.seal(json.dumps(payload).encode())
         with self.store.write() as transaction:
             claimant = Claimant(vm.uuid, vm.name, "c", "h", (), sealed, "image-1")

@@ -227,6 +227,15 @@ def test_done_with_another_hash_is_a_failure(machine: Machine) -> None:
     assert report.failure == f"the disk holds SHA-256 {'0' * 64} and not the image's"
 
 
+def test_the_deployment_tells_which_disk_was_asked_for(site: Site) -> None:
+    """The instance's detail narrows the ramdisk's choice; the image must fit in any case."""
+    operation = site.deploy(2, {"root_disk": "ssd,serial=S3Z8,max_gib=960"})
+    headers = {"Authorization": f"Bearer {site.booted_at(operation, '127.0.0.1')}"}
+    told = create_boot_app(site.boot()).test_client().get("/ramdisk/v1/deployment", headers=headers).get_json()
+    bounds = {"min_size_bytes": len(RAW), "max_size_bytes": 960 * 2**30}
+    assert told["disk"] == bounds | {"serial": "S3Z8", "rotational": False}
+
+
 def test_a_failure_keeps_its_words_and_the_end_of_the_log(machine: Machine) -> None:
     """64 KiB of the log are kept; the first reason stands."""
     assert machine.tell("failed", {"why": "no disk", "log": "x" * 70_000 + "the end"}) == 204
