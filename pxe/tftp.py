@@ -49,9 +49,10 @@ class TftpService:
         with select.epoll() as poll:
             transfers = _Transfers(self._shelf, poll)
             poll.register(bound, select.EPOLLIN)
+            door = bound.fileno()
             while not stopping.is_set():
-                for descriptor, _ in poll.poll(transfers.idle_s()):
-                    if descriptor == bound.fileno():
+                for descriptor, _ in poll.poll(transfers.idle_s):
+                    if descriptor == door:
                         transfers.admit(bound)
                     else:
                         transfers.go_on(descriptor)
@@ -69,6 +70,7 @@ class _Transfers:
         self._by_client: dict[tuple[str, int], Session] = {}
         self._by_descriptor: dict[int, Session] = {}
         self._next_tick = 0.0
+        self.idle_s = 0.0
 
     def admit(self, bound: socket.socket) -> None:
         """A packet for the well-known port: begin a transfer, if it asks for one."""
@@ -84,11 +86,7 @@ class _Transfers:
         """A packet for a transfer. When it has ended in this very round, its descriptor may be another's by now."""
         session = self._by_descriptor.get(descriptor)
         if session is not None:
-            self._step(session, session.receive)
-
-    def idle_s(self) -> float:
-        """How long to wait for packets."""
-        return max(0.0, self._next_tick - self._clock())
+            self._step(session, session.receive, self._clock())
 
     def tick(self) -> None:
         """Look after what is overdue, a few times a second, and when a transfer is due."""
@@ -96,7 +94,8 @@ class _Transfers:
         if now >= self._next_tick:
             self._next_tick = now + _POLL_S
             for session in list(self._by_client.values()):
-                self._step(session, session.tick)
+                self._step(session, session.tick, now)
+        self.idle_s = max(0.0, self._next_tick - now)
 
     def close(self) -> None:
         """End all transfers."""
@@ -123,11 +122,11 @@ class _Transfers:
             return
         self._by_client[request.sender] = self._by_descriptor[session.fileno()] = session
         self._poll.register(session, select.EPOLLIN)
-        self._step(session, session.begin)
+        self._step(session, session.begin, self._clock())
 
-    def _step(self, session: Session, step: Callable[[float], Ended | None]) -> None:
+    def _step(self, session: Session, step: Callable[[float], Ended | None], now: float) -> None:
         try:
-            ended = step(self._clock())
+            ended = step(now)
         except OSError as error:
             ended = Ended(Outcome.GIVEN_UP, f"the network refused a packet ({error.strerror})")
         except Exception:  # the outermost loop: a fault in one transfer must not end the others

@@ -84,6 +84,11 @@ def data(number: int, content: bytes | memoryview) -> bytes:
     return b"".join((DATA, (number & 0xFFFF).to_bytes(2), content))
 
 
+def ack(number: int) -> bytes:
+    """The acknowledgement of a block, and of all before it (RFC 7440)."""
+    return ACK + (number & 0xFFFF).to_bytes(2)
+
+
 def options_ack(agreed: Mapping[str, int]) -> bytes:
     """The options that the server agrees to."""
     return OPTIONS_ACK + "".join(f"{name}\0{value}\0" for name, value in agreed.items()).encode("ascii")

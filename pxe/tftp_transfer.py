@@ -55,16 +55,21 @@ class Transfer:
         self.name = request.name[: packets.TOLD_CHARS]
         self.size_bytes = 0
         self.resent = 0
-        self.acknowledged = False
         self.due = now
         self._request = request
         self._open = open_loader
         self._content = memoryview(b"")
         self._terms = Terms()
-        self._acked = self._sent = self._last = 0
+        self._acked_at_first = self._acked = self._sent = self._last = 0
         self._heard = self._began_turn = now
         self._turn_s = 0.0
+        self._awaited = b""
         self._unanswered = self._hurried = 0
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the client has answered."""
+        return self._acked > self._acked_at_first
 
     def begin(self, now: float) -> list[bytes] | Ended:
         """Answer the request: with the file, with the options that are agreed on, or with an error."""
@@ -84,6 +89,8 @@ class Transfer:
 
     def receive(self, packet: bytes, now: float) -> list[bytes] | Ended | None:
         """A packet of the client. What cannot be read is as good as lost."""
+        if packet == self._awaited:
+            return self._go_on(now)
         if len(packet) < packets.HEAD_BYTES:
             return None
         if packet[:2] == packets.ACK:
@@ -109,7 +116,7 @@ class Transfer:
         self._content = memoryview(content)
         self._terms = agree(self._request.options, self.size_bytes)
         self._last = self.size_bytes // self._terms.block_bytes + 1  # the end is a short block, if need be an empty one
-        self._acked = self._sent = -1 if self._terms.agreed else 0
+        self._acked_at_first = self._acked = self._sent = -1 if self._terms.agreed else 0
 
     def _acknowledge(self, number: int, now: float) -> list[bytes] | Ended | None:
         ahead = (number - self._acked) & _NUMBERS
@@ -118,15 +125,22 @@ class Transfer:
         if ahead == 0:
             self._ask_again(now)
             return None
-        self._acked += ahead
+        if ahead == self._sent - self._acked:
+            return self._go_on(now)
+        self._acked += ahead  # RFC 7440, 4: the client misses what follows
+        self._unanswered = self._hurried = 0
+        self._heard = now
+        return self._again(now)
+
+    def _go_on(self, now: float) -> list[bytes] | Ended:
+        """All that was sent has arrived: most of a server's work."""
+        self._acked = self._sent
         if self._acked == self._last:
             return Ended(Outcome.SENT)
-        self.acknowledged = True
-        if self._acked < self._sent:  # RFC 7440, 4: the client misses what follows
-            self.resent += 1
-        elif not self._unanswered and not self._hurried:
+        if not self._unanswered and not self._hurried:
             self._turn_s = now - self._began_turn
-        self._heard, self._unanswered, self._hurried = now, 0, 0
+        self._unanswered = self._hurried = 0
+        self._heard = now
         return self._next(now)
 
     def _ask_again(self, now: float) -> None:
@@ -145,14 +159,17 @@ class Transfer:
 
     def _next(self, now: float) -> list[bytes]:
         """What follows the last block that was acknowledged, as far as the window goes."""
-        self._began_turn, self.due = now, now + self._terms.resend_s
+        self._began_turn = now
+        self.due = now + self._terms.resend_s
         if self._acked < 0:
-            self._sent = 0
-            return [packets.options_ack(self._terms.agreed)]
-        first, size = self._acked, self._terms.block_bytes
-        self._sent = min(first + self._terms.window_blocks, self._last)
-        content = self._content
-        return [packets.data(n + 1, content[n * size : (n + 1) * size]) for n in range(first, self._sent)]
+            return self._await(0, [packets.options_ack(self._terms.agreed)])
+        size, first, content = self._terms.block_bytes, self._acked, self._content
+        end = min(first + self._terms.window_blocks, self._last)
+        return self._await(end, [packets.data(n + 1, content[n * size : (n + 1) * size]) for n in range(first, end)])
+
+    def _await(self, last: int, sent: list[bytes]) -> list[bytes]:
+        self._sent, self._awaited = last, packets.ack(last)
+        return sent
 
 
 def _refused(code: Code, why: str) -> Ended:
