@@ -1,0 +1,1 @@
+"""Operating system images that bmprov builds itself: raw disks that boot with BIOS and UEFI, Secure Boot included."""
