@@ -15,6 +15,7 @@ import structlog
 
 from pxe.datagram import Datagram, bind, receive
 from pxe.loaders import Shelf
+from pxe.tftp_blocks import SharedBlocks
 from pxe.tftp_packets import Malformed, parse_request
 from pxe.tftp_session import Session
 from pxe.tftp_transfer import Ended, Outcome, Transfer
@@ -22,6 +23,7 @@ from pxe.tftp_transfer import Ended, Outcome, Transfer
 log = structlog.get_logger()
 
 _POLL_S = 0.2
+_EVENTS = 64
 _LIMIT = 900  # each takes a file descriptor, of which a process has 1,024; a client that is passed over asks again
 
 
@@ -51,7 +53,7 @@ class TftpService:
             poll.register(bound, select.EPOLLIN)
             door = bound.fileno()
             while not stopping.is_set():
-                for descriptor, _ in poll.poll(transfers.idle_s):
+                for descriptor, _ in poll.poll(transfers.idle_s, _EVENTS):
                     if descriptor == door:
                         transfers.admit(bound)
                     else:
@@ -66,6 +68,7 @@ class _Transfers:
     def __init__(self, shelf: Shelf, poll: select.epoll, clock: Callable[[], float] = time.monotonic) -> None:
         self._shelf = shelf
         self._poll = poll
+        self._blocks = SharedBlocks()
         self._clock = clock
         self._by_client: dict[tuple[str, int], Session] = {}
         self._by_descriptor: dict[int, Session] = {}
@@ -115,7 +118,7 @@ class _Transfers:
 
     def _begin(self, request: Datagram) -> None:
         try:
-            transfer = Transfer(parse_request(request.data), self._shelf.open, self._clock())
+            transfer = Transfer(parse_request(request.data), self._shelf.open, self._clock(), self._blocks.of)
             session = Session(request, transfer)
         except (Malformed, OSError) as error:
             log.info("TFTP packet ignored", client=request.sender[0], why=str(error))

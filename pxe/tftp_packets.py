@@ -79,9 +79,9 @@ def _options(fields: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def data(number: int, content: bytes | memoryview) -> bytes:
+def data(number: int, content: bytes) -> bytes:
     """A block. `number` counts on; on the wire it rolls over from 65,535 to 0."""
-    return b"".join((DATA, (number & 0xFFFF).to_bytes(2), content))
+    return DATA + (number & 0xFFFF).to_bytes(2) + content
 
 
 def ack(number: int) -> bytes:

@@ -7,7 +7,7 @@ from pxe import tftp_packets as packets
 from pxe.datagram import Datagram
 from pxe.tftp_transfer import Ended, Transfer
 
-_LARGEST = 400  # a client sends acknowledgements and errors; more than that of a text is lost
+_LARGEST = 128  # a client sends acknowledgements and errors; more than that of a text is lost
 _UDP_SEGMENT = 103  # linux/udp.h: the kernel cuts what is sent into datagrams of this size (udp(7)), in one call
 _SIZE = struct.Struct("=H")
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import IO
 
 from pxe import tftp_packets as packets
+from pxe.tftp_blocks import Blocks
 from pxe.tftp_options import Terms, agree
 from pxe.tftp_packets import Code, Mode, Request
 
@@ -22,6 +23,7 @@ _GAP_S = 0.01
 _TURNS = 2
 
 Open = Callable[[str], IO[bytes]]
+Cut = Callable[[bytes, int], Blocks]
 
 
 class Outcome(StrEnum):
@@ -49,18 +51,20 @@ class Transfer:
     last are equally long. `due` is when `tick` wants to be called.
 
     `open_loader` raises KeyError for a name that it does not know, and OSError for a file that it cannot read.
+    `cut` makes the blocks of a content, of that many bytes each.
     """
 
-    def __init__(self, request: Request, open_loader: Open, now: float) -> None:
+    def __init__(self, request: Request, open_loader: Open, now: float, cut: Cut = Blocks) -> None:
         self.name = request.name[: packets.TOLD_CHARS]
         self.size_bytes = 0
         self.resent = 0
         self.due = now
         self._request = request
         self._open = open_loader
-        self._content = memoryview(b"")
+        self._cut = cut
         self._terms = Terms()
-        self._acked_at_first = self._acked = self._sent = self._last = 0
+        self._blocks = Blocks(b"", self._terms.block_bytes)
+        self._acked_at_first = self._acked = self._sent = 0
         self._heard = self._began_turn = now
         self._turn_s = 0.0
         self._awaited = b""
@@ -113,9 +117,8 @@ class Transfer:
 
     def _take(self, content: bytes) -> None:
         self.size_bytes = len(content)
-        self._content = memoryview(content)
         self._terms = agree(self._request.options, self.size_bytes)
-        self._last = self.size_bytes // self._terms.block_bytes + 1  # the end is a short block, if need be an empty one
+        self._blocks = self._cut(content, self._terms.block_bytes)
         self._acked_at_first = self._acked = self._sent = -1 if self._terms.agreed else 0
 
     def _acknowledge(self, number: int, now: float) -> list[bytes] | Ended | None:
@@ -135,7 +138,7 @@ class Transfer:
     def _go_on(self, now: float) -> list[bytes] | Ended:
         """All that was sent has arrived: most of a server's work."""
         self._acked = self._sent
-        if self._acked == self._last:
+        if self._acked == self._blocks.last:
             return Ended(Outcome.SENT)
         if not self._unanswered and not self._hurried:
             self._turn_s = now - self._began_turn
@@ -162,13 +165,14 @@ class Transfer:
         self._began_turn = now
         self.due = now + self._terms.resend_s
         if self._acked < 0:
-            return self._await(0, [packets.options_ack(self._terms.agreed)])
-        size, first, content = self._terms.block_bytes, self._acked, self._content
-        end = min(first + self._terms.window_blocks, self._last)
-        return self._await(end, [packets.data(n + 1, content[n * size : (n + 1) * size]) for n in range(first, end)])
-
-    def _await(self, last: int, sent: list[bytes]) -> list[bytes]:
-        self._sent, self._awaited = last, packets.ack(last)
+            sent = [packets.options_ack(self._terms.agreed)]
+        elif self._terms.window_blocks == 1:
+            sent = [self._blocks.packet(self._acked + 1)]
+        else:
+            end = min(self._acked + self._terms.window_blocks, self._blocks.last)
+            sent = [self._blocks.packet(number) for number in range(self._acked + 1, end + 1)]
+        self._sent = self._acked + len(sent)
+        self._awaited = self._blocks.ack(self._sent)
         return sent
 
 

@@ -10,6 +10,7 @@ from tests.bench.extension import measure_extension
 from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
 from tests.bench.measure import Deployments, Load, http_load
 from tests.bench.service import Service, payload, running
+from tests.bench.tftp import bench_tftp
 
 WORKERS = "4"
 DEMO_IMAGE = "demo"
@@ -23,15 +24,16 @@ def main() -> None:
     parser.add_argument("--machines", type=int, default=1000, help="machines deployed at once")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each HTTP load")
     parser.add_argument(
-        "only", nargs="*", choices=["extension", "simulated", "control", []], help="some of the benches"
+        "only", nargs="*", choices=["extension", "simulated", "control", "tftp", []], help="some of the benches"
     )
     asked = parser.parse_args()
-    chosen = asked.only or ["extension", "simulated", "control"]
+    chosen = asked.only or ["extension", "simulated", "control", "tftp"]
     peer = measure_ironic(nodes=min(asked.machines, 1000), read_s=asked.seconds) if asked.peers else None
     benches = {
         "extension": bench_extension,
         "simulated": lambda: bench_simulated(asked.machines),
         "control": lambda: bench_control(asked.machines, asked.seconds, peer),
+        "tftp": bench_tftp,
     }
     for name in chosen:
         for line in benches[name]():
