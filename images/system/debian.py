@@ -26,6 +26,8 @@ _PACKAGES = (
 _SIZE_MIB = 2048
 _CLOUD = """# bmprov puts the instance's data on a file system of this machine's disk.
 datasource_list: [NoCloud, None]
+# The image has no other locale than C.UTF-8, and cloud-init's default is another.
+locale: false
 """
 _FSTAB = """UUID={uuid} / ext4 errors=remount-ro 0 1
 LABEL=EFI /boot/efi vfat umask=0077,nofail 0 1
@@ -94,5 +96,6 @@ def _settle(tree: Path, filesystem_uuid: str) -> None:
     (tree / "boot/grub").mkdir(parents=True, exist_ok=True)
     (tree / "etc/fstab").write_text(_FSTAB.format(**names))
     (tree / "etc/default/grub").write_text(_GRUB_DEFAULTS)
+    (tree / "etc/default/locale").write_text("LANG=C.UTF-8\n")
     (tree / "boot/grub/grub.cfg").write_text(_GRUB_CONFIG.format(**names))
     (tree / "etc/cloud/cloud.cfg.d/90_bmprov.cfg").write_text(_CLOUD)
