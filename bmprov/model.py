@@ -239,7 +239,11 @@ class AuditEvent:
 
 @dataclass(frozen=True)
 class Image:
-    """An entry of the catalogue. `sha256` is of the stored bytes and names them on disk."""
+    """An entry of the catalogue. `sha256` is of the stored bytes and names them on disk.
+
+    What the image tells of itself: `layout` is its kind of partition table (empty when that is not known), `boot_modes`
+    are None when they are not known and empty when nothing boots, `remarks` are sentences for whoever adds it.
+    """
 
     id: str
     name: str
@@ -248,8 +252,12 @@ class Image:
     size_bytes: int
     raw_sha256: str
     raw_size_bytes: int
-    arch: Arch = Arch.X86_64
+    arch: Arch | None = None
     created_at: float = 0.0
+    layout: str = ""
+    boot_modes: tuple[BootMode, ...] | None = None
+    min_disk_bytes: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

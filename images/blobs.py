@@ -15,12 +15,13 @@ from typing import IO
 import zstandard
 
 from bmprov.errors import Fatal, Invalid
+from images.layout import Layout, read_layout
+from images.source import WINDOW_LIMIT_BYTES, opened
 
 RAW, RAW_ZST = "raw", "raw.zst"
 FORMATS = (RAW, RAW_ZST)
 _CHUNK_BYTES = 2**20
 _PIECE_BYTES = 2**11  # four bytes may unpack to 128 KiB (RFC 8878, RLE_Block), so a piece to 64 MiB at most
-_WINDOW_LIMIT_BYTES = 2**27
 _MAX_RAW_BYTES = 16 * 2**40
 _MAGICS = {
     b"QFI\xfb": "qcow2",
@@ -29,7 +30,12 @@ _MAGICS = {
     b"BZh": "bzip2",
     b"PK\x03\x04": "zip",
     b"KDMV": "vmdk",
+    b"# Disk DescriptorFile": "vmdk",
+    b"vhdxfile": "vhdx",
+    b"conectix": "vhd",
 }
+_CONVERT = "convert it first: qemu-img convert -O raw, as `bmprov image add` does"
+_REMEDY = dict.fromkeys(("qcow2", "vmdk", "vhdx", "vhd"), _CONVERT)
 _ZST_MAGIC = b"\x28\xb5\x2f\xfd"
 _LONGEST_MAGIC = max(map(len, [*_MAGICS, _ZST_MAGIC]))
 
@@ -107,6 +113,21 @@ class ImageStore:
         with self.path(sha256).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
+    def layout(self, blob: Blob) -> Layout:
+        """What a blob can boot on.
+
+        Raises:
+            Invalid: it has no partition table, or one that cannot be read.
+            Fatal: the disk is full or fails.
+        """
+        try:
+            with opened(blob.path, packed=blob.format == RAW_ZST, raw_size_bytes=blob.raw_size_bytes) as disk:
+                return read_layout(disk)
+        except OSError as error:
+            raise Fatal(
+                f"the image cannot be looked into in {self._root} ({error.strerror})", "look at the disk's free space"
+            ) from error
+
     def sweep(self, older_than: float) -> int:
         """Delete what a killed process has left half-written before `older_than` (seconds since the epoch).
 
@@ -168,9 +189,7 @@ class _Intake:
             self._format = RAW_ZST if data.startswith(_ZST_MAGIC) else RAW
         other = next((name for magic, name in _MAGICS.items() if data.startswith(magic)), None)
         if self._format == RAW and other is not None:
-            raise Invalid(
-                f"this is a {other} file and not a raw disk image", "convert it first: qemu-img convert -O raw"
-            )
+            raise Invalid(f"this is a {other} file and not a raw disk image", _REMEDY.get(other, "unpack it first"))
         if self._format == RAW_ZST and not data.startswith(_ZST_MAGIC):
             raise Invalid("this is not a zstd file", "say `raw` when it is a raw disk image")
 
@@ -179,7 +198,7 @@ class _Intake:
             piece = data[place : place + _PIECE_BYTES]
             while piece:
                 if self._unpacker is None or self._unpacker.eof:  # a zstd file may consist of several frames
-                    self._unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW_LIMIT_BYTES).decompressobj()
+                    self._unpacker = zstandard.ZstdDecompressor(max_window_size=WINDOW_LIMIT_BYTES).decompressobj()
                 self._count(self._unpacked(piece))
                 piece = self._unpacker.unused_data if self._unpacker.eof else b""
 

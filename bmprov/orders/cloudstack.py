@@ -5,6 +5,7 @@ Answers and rules: the extension contract of CloudStack 4.21 (`ExternalPathPaylo
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from bmprov.adoption import adopt
@@ -13,6 +14,7 @@ from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.lifecycle import Kind, State
 from bmprov.model import Image, Instance, Machine, Operation
 from bmprov.orders.desk import Answer, Caller, OrderDesk
+from bmprov.orders.fitness import unfit
 from bmprov.payload import InstanceRef, InstanceRequest, parse_host, parse_ref, parse_request, prepare_answer
 from bmprov.power import PowerAction
 from bmprov.store import Transaction
@@ -28,8 +30,8 @@ class CloudStackOrders(OrderDesk):
         """Reserve a machine and tell CloudStack the MACs of its NICs.
 
         Raises:
-            Invalid: the payload, or the image that it names, is wrong.
-            NoCapacity: no machine fits.
+            Invalid: the payload, or the image that it names, is wrong or cannot run on the machine that is meant.
+            NoCapacity: no machine fits, or none of them takes the image.
         """
         request = parse_request(payload)
         with self._store.write() as transaction:
@@ -131,7 +133,7 @@ class CloudStackOrders(OrderDesk):
             sealed_payload=self._vault.seal(json.dumps(payload, separators=(",", ":")).encode()),
             image_id=image.id if image else None,
         )
-        instance, machine = reserve(transaction, claimant, need_of(request), self._reservation_s)
+        instance, machine = reserve(transaction, claimant, need_of(request), self._reservation_s, partial(unfit, image))
         if known is None:
             self._audit(transaction, caller, "reserve", machine)
         return transaction.instances.get(instance.id) or instance, machine

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from bmprov.errors import Conflict
 from bmprov.model import Image
 from bmprov.store import schema
-from bmprov.store.rows import to_image
+from bmprov.store.rows import from_image, to_image
 
 
 class Images:
@@ -23,7 +23,7 @@ class Images:
             Conflict: the name is taken.
         """
         try:
-            self._connection.execute(insert(schema.images), vars(image))
+            self._connection.execute(insert(schema.images), from_image(image))
         except IntegrityError as error:
             raise Conflict(
                 f"there is an image named '{image.name}' already", "choose another name, or remove it first"

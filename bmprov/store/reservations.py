@@ -3,6 +3,7 @@
 A reservation that no `create` follows runs out; nothing in CloudStack tells us that the instance was given up.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bmprov.allocation import Need, lacks, no_capacity
@@ -25,18 +26,25 @@ class Claimant:
     image_id: str | None
 
 
-def reserve(transaction: Transaction, claimant: Claimant, need: Need, reservation_s: float) -> tuple[Instance, Machine]:
+Unfit = Callable[[Machine], tuple[str, ...]]
+"""Why the claimant's image cannot run on a machine, in words; empty when it can."""
+
+
+def reserve(
+    transaction: Transaction, claimant: Claimant, need: Need, reservation_s: float, unfit: Unfit = lambda _: ()
+) -> tuple[Instance, Machine]:
     """The machine that `claimant` has already, else the best that is free.
 
     Raises:
         NoCapacity: none fits; the text says what was asked for and what the nearest lacks.
+        Invalid: the image cannot run on the machine that the claimant has, or must get.
         Conflict: the instance belongs to another cloud, or its machine is being released.
     """
     transaction.one_at_a_time("reservation")
     known = transaction.instances.get(claimant.id)
     if known is not None:
-        return _again(transaction, known, claimant, reservation_s)
-    machine = _choose(transaction, claimant, need)
+        return _again(transaction, known, claimant, reservation_s, unfit)
+    machine = _choose(transaction, claimant, need, unfit)
     transaction.machines.apply(
         machine, Event.RESERVE, instance_id=claimant.id, reserved_until=transaction.now + reservation_s
     )
@@ -66,13 +74,15 @@ def expire(transaction: Transaction) -> list[Machine]:
 
 
 def _again(
-    transaction: Transaction, known: Instance, claimant: Claimant, reservation_s: float
+    transaction: Transaction, known: Instance, claimant: Claimant, reservation_s: float, unfit: Unfit
 ) -> tuple[Instance, Machine]:
     machine = transaction.machines.get(known.machine_id)
     if known.cloud != claimant.cloud or machine is None:
         raise Conflict(f"instance {claimant.id} belongs to another cloud", "look at which token this CloudStack uses")
     if machine.state in (State.RELEASING, State.CLEANING):
         raise Conflict(f"machine '{machine.name}' of this instance is being released", "ask again", retry_after_s=1.0)
+    if machine.state in (State.RESERVED, State.ERROR):  # what is on the disk already, or on its way, is not held up
+        _takes_image(machine, unfit)
     transaction.instances.change(
         known.id,
         name=claimant.name,
@@ -85,17 +95,29 @@ def _again(
     return known, machine
 
 
-def _choose(transaction: Transaction, claimant: Claimant, need: Need) -> Machine:
+def _choose(transaction: Transaction, claimant: Claimant, need: Need, unfit: Unfit) -> Machine:
     owners = {machine.id: machine for mac in claimant.macs if (machine := transaction.machines.with_mac(mac))}
     if len(owners) > 1:
         names = ", ".join(sorted(machine.name for machine in owners.values()))
         raise Invalid("the instance's MACs belong to several machines of ours", names)
     if owners:
-        return _meant(next(iter(owners.values())))
-    fits = (machine for machine in transaction.machines.free(need) if not lacks(machine, need))
-    machine = next(fits, None)
-    if machine is None:
+        return _takes_image(_meant(next(iter(owners.values()))), unfit)
+    nearest = None
+    for machine in transaction.machines.free(need):
+        if lacks(machine, need):
+            continue
+        if not unfit(machine):
+            return machine
+        nearest = nearest or machine
+    if nearest is None:
         raise no_capacity(need, transaction.machines.free(Need()))
+    reasons = "; ".join(unfit(nearest))
+    raise NoCapacity(f"no free machine for {need} takes the image", f"the nearest, {nearest.name}: {reasons}")
+
+
+def _takes_image(machine: Machine, unfit: Unfit) -> Machine:
+    if reasons := unfit(machine):
+        raise Invalid(f"the image cannot be deployed on machine '{machine.name}'", "; ".join(reasons))
     return machine
 
 

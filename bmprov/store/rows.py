@@ -130,7 +130,26 @@ def to_event(row: Row) -> AuditEvent:
 
 def to_image(row: Row) -> Image:
     """A row of `images`."""
-    return Image(**{**row, "arch": Arch(row["arch"])})
+    modes = row["boot_modes"]
+    return Image(
+        **{
+            **row,
+            "arch": Arch(row["arch"]) if row["arch"] else None,
+            "boot_modes": None if modes is None else tuple(BootMode(mode) for mode in modes),
+            "remarks": tuple(row["remarks"].splitlines()),
+        }
+    )
+
+
+def from_image(image: Image) -> dict[str, Any]:
+    """The row of `images`; remarks are its lines."""
+    modes = image.boot_modes
+    return {
+        **vars(image),
+        "arch": image.arch or "",
+        "boot_modes": None if modes is None else list(modes),
+        "remarks": "\n".join(image.remarks),
+    }
 
 
 def to_token(row: Row) -> Token:

@@ -180,6 +180,10 @@ images = Table(
     Column("raw_size_bytes", BigInteger, nullable=False),
     Column("arch", Text, nullable=False),
     Column("created_at", Double, nullable=False),
+    _text("layout"),
+    Column("boot_modes", JSON),
+    Column("min_disk_bytes", BigInteger, nullable=False, server_default="0"),
+    _text("remarks"),
 )
 
 tokens = Table(

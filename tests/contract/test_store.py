@@ -7,13 +7,28 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 
 from bmprov.allocation import Need
 from bmprov.errors import Conflict, NoCapacity
 from bmprov.lifecycle import Event, IllegalEvent, Kind, State
-from bmprov.model import Bmc, Instance, Machine, Nic, OperationState, PowerReading, Report, Role, StepRun, Token
+from bmprov.model import (
+    Arch,
+    Bmc,
+    BootMode,
+    Image,
+    Instance,
+    Machine,
+    Nic,
+    OperationState,
+    PowerReading,
+    Report,
+    Role,
+    StepRun,
+    Token,
+)
 from bmprov.power import Power, PowerAction
-from bmprov.store import Store
+from bmprov.store import Store, migrations
 from bmprov.store.operations import LeaseLost
 from bmprov.store.reservations import Claimant, expire, reserve
 
@@ -427,3 +442,37 @@ def test_leases_keep_an_address_per_mac(store: Store, clock: Clock) -> None:
     clock.now += 601
     with store.read() as transaction:
         assert transaction.leases.taken("default") == {"127.66.0.12"}
+
+
+@pytest.mark.parametrize("modes", [None, (), (BootMode.BIOS, BootMode.UEFI)])
+def test_an_image_comes_back_as_it_was_entered(store: Store, modes: tuple[BootMode, ...] | None) -> None:
+    """That nothing is known of how it boots is another thing than that it does not boot."""
+    image = Image("i", "debian", "raw", "00", 1, "00", 2, Arch.AARCH64 if modes else None, 3.0)
+    image = replace(image, layout="gpt", boot_modes=modes, min_disk_bytes=4, remarks=("a", "b"))
+    with store.write() as transaction:
+        transaction.images.add(image)
+    with store.read() as transaction:
+        assert transaction.images.all() == [transaction.images.named("debian")] == [image]
+
+
+def test_images_of_the_first_tables_stay(request: pytest.FixtureRequest, tmp_path: Path, store: Store) -> None:
+    """A database of 0.1.0's first revision with an image in use: nothing is known of how it boots, but its size."""
+    sqlite = store.engine.dialect.name == "sqlite"
+    old = Store(f"sqlite:///{tmp_path}/old.db" if sqlite else request.getfixturevalue("postgres_url")())
+    with old.engine.connect().execution_options(bmprov_write=True) as connection, connection.begin():
+        command.upgrade(migrations.config(connection), "0001")
+        connection.exec_driver_sql(
+            "INSERT INTO images (id, name, format, sha256, size_bytes, raw_sha256, raw_size_bytes, arch, created_at)"
+            " VALUES ('i', 'debian', 'raw', 's', 5, 'r', 7, 'x86_64', 1.0)"
+        )
+    enrol(old, machine(1))
+    with old.write() as transaction:
+        transaction.instances.add(Instance("u", "i-1", "c1", "h1", "m-1", b"", image_id="i"))
+    old.migrate()
+    with old.read() as transaction:
+        known = Image("i", "debian", "raw", "s", 5, "r", 7, Arch.X86_64, 1.0, min_disk_bytes=7)
+        assert transaction.images.named("debian") == known
+        instance = transaction.instances.get("u")
+        assert instance is not None
+        assert instance.image_id == "i"
+    old.close()

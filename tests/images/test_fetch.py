@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from images.provenance import Evidence, prove, require
 from tests import debian
 from tests.images.web import Web, web
 
-IMAGE = os.urandom(3_000_000)
+IMAGE = hashlib.shake_256(b"an image").digest(3_000_000)  # the same in every process of pytest-xdist
 SHA256, SHA512 = hashlib.sha256(IMAGE).hexdigest(), hashlib.sha512(IMAGE).hexdigest()
 
 

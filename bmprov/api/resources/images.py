@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from dataclasses import replace
 from http import HTTPMethod
 from io import BufferedReader
 
@@ -10,11 +11,12 @@ from bmprov.api.routing import ADMINS, API, READERS, route
 from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key, Label
 from bmprov.api.shapes.image import ImageList, ImageOut, ImageUpload
-from bmprov.errors import Conflict, NotFound
+from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.model import Image
 from bmprov.orders import Caller
 from bmprov.store import Transaction
 from images.blobs import Blob
+from images.layout import Layout
 
 _ALL = f"{API}/images"
 _ONE = f"{_ALL}/{{name}}"
@@ -38,9 +40,10 @@ class Images:
         if known is not None:
             return ImageOut.of(_same(known, hashlib.file_digest(upload, "sha256").hexdigest()))
         blob = self._services.images.add(BufferedReader(upload), expected_sha256=query.sha256, format=query.format)
+        described = self._described(name, query, blob)
         with self._services.store.write() as transaction:
             transaction.one_at_a_time(_LOCK)
-            image = self._enter(transaction, name, query, blob)
+            image = self._enter(transaction, described)
             detail = f"{name}, sha256 {blob.sha256}"
             transaction.events.add("image added", actor=caller.name, origin=caller.origin, detail=detail)
         return ImageOut.of(image)
@@ -72,23 +75,10 @@ class Images:
             if transaction.images.remove(image):
                 self._services.images.remove(image.sha256)
 
-    def _named(self, name: str) -> Image | None:
-        with self._services.store.read() as transaction:
-            return transaction.images.named(name)
-
-    def _enter(self, transaction: Transaction, name: str, query: ImageUpload, blob: Blob) -> Image:
-        """The entry of bytes that are in the store.
-
-        Raises:
-            Conflict: another request took the name, or removed the same bytes, while they were being sent.
-        """
-        known = transaction.images.named(name)
-        if known is not None:
-            return _same(known, blob.sha256)
-        if not self._services.images.has(blob.sha256):
-            raise Conflict(f"the bytes of image '{name}' were removed by another request", "send them again")
+    def _described(self, name: str, query: ImageUpload, blob: Blob) -> Image:
+        """The image as it will be entered. A layout that cannot be read is no reason to refuse it."""
         image = Image(
-            id=str(uuid.uuid4()),
+            id="",
             name=name,
             format=blob.format,
             sha256=blob.sha256,
@@ -96,10 +86,45 @@ class Images:
             raw_sha256=blob.raw_sha256,
             raw_size_bytes=blob.raw_size_bytes,
             arch=query.arch,
-            created_at=transaction.now,
+            min_disk_bytes=blob.raw_size_bytes,
         )
+        try:
+            return _with_layout(image, self._services.images.layout(blob))
+        except Invalid as error:
+            return replace(image, remarks=(f"its layout is unknown: {error.why}",))
+
+    def _named(self, name: str) -> Image | None:
+        with self._services.store.read() as transaction:
+            return transaction.images.named(name)
+
+    def _enter(self, transaction: Transaction, image: Image) -> Image:
+        """The entry of bytes that are in the store.
+
+        Raises:
+            Conflict: another request took the name, or removed the same bytes, while they were being sent.
+        """
+        known = transaction.images.named(image.name)
+        if known is not None:
+            return _same(known, image.sha256)
+        if not self._services.images.has(image.sha256):
+            raise Conflict(f"the bytes of image '{image.name}' were removed by another request", "send them again")
+        image = replace(image, id=str(uuid.uuid4()), created_at=transaction.now)
         transaction.images.add(image)
         return image
+
+
+def _with_layout(image: Image, found: Layout) -> Image:
+    """What was told when it was added wins over what the loaders say, and that is remarked."""
+    odd = image.arch and found.arch and image.arch is not found.arch
+    remark = (f"it was added as {image.arch}, and its loader is for {found.arch}",) if odd else ()
+    return replace(
+        image,
+        arch=image.arch or found.arch,
+        layout=found.table.value,
+        boot_modes=found.boot_modes,
+        min_disk_bytes=found.min_disk_bytes,
+        remarks=(*found.remarks, *remark),
+    )
 
 
 def _same(known: Image, sha256: str) -> Image:

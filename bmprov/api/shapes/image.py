@@ -6,7 +6,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from bmprov.api.shapes.base import Reply, Request, Sha256, moment
-from bmprov.model import Arch, Image
+from bmprov.model import Arch, BootMode, Image
 
 
 class ImageUpload(Request):
@@ -14,20 +14,27 @@ class ImageUpload(Request):
 
     sha256: Sha256 | None = Field(None, description="SHA-256 of the bytes that are sent; checked when it is given")
     format: Literal["raw", "raw.zst"] | None = Field(None, description="told by the content when it is not given")
-    arch: Arch = Arch.X86_64
+    arch: Arch | None = Field(None, description="told by the image's UEFI loader when it is not given")
 
 
 class ImageOut(Reply):
-    """An image: `sha256` and `size_bytes` are of the stored bytes, the `raw_` ones of the disk's content."""
+    """An image: `sha256` and `size_bytes` are of the stored bytes, the `raw_` ones of the disk's content.
+
+    What is null or empty of `arch`, `layout` and `boot_modes` is not known, and no machine is refused for it.
+    """
 
     id: str
     name: str
     format: str
-    arch: Arch
+    arch: Arch | None
     sha256: str
     size_bytes: int
     raw_sha256: str
     raw_size_bytes: int
+    layout: str = Field(description="the kind of its partition table: `gpt` or `mbr`; empty when it is unknown")
+    boot_modes: list[BootMode] | None = Field(description="the firmwares that can boot it; null when that is unknown")
+    min_disk_bytes: int = Field(description="the smallest disk that holds it")
+    remarks: list[str] = Field(description="what is odd about it, in sentences")
     created_at: datetime
 
     @classmethod

@@ -6,10 +6,12 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
+import zstandard
 from werkzeug.test import TestResponse
 
 from bmprov.api.services import Services
 from tests.bmprov.api.caller import Api
+from tests.images import disks
 
 URL = "/api/v1/images"
 BYTES = bytes(range(256)) * 5000
@@ -93,3 +95,42 @@ def test_a_wrong_query_is_refused_before_the_upload(admin: Api, query: str) -> N
 def test_an_image_that_is_not_there(viewer: Api) -> None:
     """404."""
     assert viewer.get(f"{URL}/nope").status_code == HTTPStatus.NOT_FOUND
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A disk that boots both ways."""
+    files = {"EFI/BOOT/BOOTX64.EFI": disks.loaders().x86_64}
+    path = tmp_path_factory.mktemp("disk") / "disk.raw"
+    return disks.disk(path, disks.GPT, files, boot_code=disks.BOOT_CODE).read_bytes()
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["raw", "zst"])
+def test_an_image_tells_what_it_boots_on(admin: Api, services: Services, disk: bytes, *, packed: bool) -> None:
+    """Its partition table, its boot modes, its architecture and the disk that it needs; no other file is left."""
+    content = zstandard.compress(disk) if packed else disk
+    told = put(admin, data=content, format="raw.zst" if packed else "raw").get_json()
+    assert (told["layout"], told["boot_modes"], told["arch"]) == ("gpt", ["bios", "uefi"], "x86_64")
+    assert (told["min_disk_bytes"], told["remarks"]) == (len(disk), [])
+    assert [path.name for path in services.images.path("0" * 64).parent.iterdir()] == [told["sha256"]]
+
+
+def test_an_image_with_an_unknown_layout_is_taken(admin: Api) -> None:
+    """And says so."""
+    told = put(admin).get_json()
+    assert (told["layout"], told["boot_modes"], told["arch"], told["min_disk_bytes"]) == ("", None, None, len(BYTES))
+    assert told["remarks"] == ["its layout is unknown: there is no partition table"]
+
+
+def test_the_word_of_whoever_adds_it_wins(admin: Api, disk: bytes) -> None:
+    """With a remark, when the loader says something else."""
+    told = put(admin, data=disk, arch="aarch64").get_json()
+    assert told["arch"] == "aarch64"
+    assert told["remarks"] == ["it was added as aarch64, and its loader is for x86_64"]
+
+
+def test_a_virtual_machines_disk_is_refused(admin: Api) -> None:
+    """The service opens none: it says how to convert it."""
+    answer = put(admin, data=b"QFI\xfb\x00\x00\x00\x03")
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "qemu-img convert -O raw, as `bmprov image add` does" in answer.text

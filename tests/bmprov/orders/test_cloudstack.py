@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from bmprov.errors import Conflict, Invalid, NoCapacity, NotFound
 from bmprov.lifecycle import Kind, State
-from bmprov.model import Image, Machine, Nic, Operation, OperationState, Role
+from bmprov.model import Arch, BootMode, Image, Machine, Nic, Operation, OperationState, Role
 from bmprov.orders import Caller, NewMachine, Orders
 from bmprov.power import PowerAction
 from bmprov.settings import WorkerSettings
@@ -333,3 +333,56 @@ def test_a_bmc_password_is_sealed(house: House) -> None:
     assert machine is not None
     assert b"geheim" not in machine.bmc.sealed_password
     assert "geheim" not in repr(machine)
+
+
+def enter_image(house: House, name: str, **known: Any) -> None:  # noqa: ANN401 - fields of an image
+    with house.store.write() as transaction:
+        transaction.images.add(Image(name, name, "raw", name, 1, name, 1, **known))
+
+
+@pytest.mark.parametrize(
+    ("known", "says"),
+    [
+        ({"arch": Arch.AARCH64}, "is for aarch64 and the machine is x86_64"),
+        ({"boot_modes": (BootMode.BIOS,)}, "boots by bios only and the machine boots by uefi"),
+        ({"boot_modes": ()}, "has nothing that boots"),
+        (
+            {"min_disk_bytes": 9 * 2**30 + 1},
+            r"needs a disk of 9\.0 GiB \(\d+ bytes\) and the machine's has 9 GiB",
+        ),
+    ],
+)
+def test_an_image_that_a_machine_cannot_take_is_refused(tmp_path: Path, known: dict[str, Any], says: str) -> None:
+    """Before anything is reserved or switched on; for the machine of a MAC, and for one that is reserved already."""
+    house = House(tmp_path, 0)
+    new = NewMachine("m00", "ipmi://10.0.0.1:623", "admin", "geheim", nics=(Nic("52:54:00:00:00:00", 0),), disk_gib=9)
+    house.run(house.orders.enrol(replace(new, cpus=4), ADMIN)[1])
+    enter_image(house, "other", **known)
+    with pytest.raises(NoCapacity, match=f"takes the image: the nearest, m00: image 'other' {says}"):
+        house.orders.prepare(payload(image="other"), CLOUD)
+    assert house.machine_of() is None
+    meant = payload(image="other")
+    meant["cloudstack.vm.details"]["nics"][0]["mac"] = "52:54:00:00:00:00"
+    with pytest.raises(Invalid, match=f"cannot be deployed on machine 'm00': image 'other' {says}"):
+        house.orders.create(meant, CLOUD)
+    house.orders.prepare(payload(), CLOUD)
+    with pytest.raises(Invalid, match="cannot be deployed on machine 'm00'"):
+        house.orders.create(payload(image="other"), CLOUD)
+    machine = house.machine_of()
+    assert machine is not None
+    assert machine.state is State.RESERVED
+    house.deploy()
+    assert house.orders.create(payload(image="other"), CLOUD)["status"] == "success"
+    house.store.close()
+
+
+def test_the_next_machine_takes_an_image_that_the_smallest_cannot(house: House) -> None:
+    """An image chooses too; a disk, an architecture and boot modes that nobody knows refuse nothing."""
+    nics = (Nic("52:54:00:00:99:00", 0),)
+    new = NewMachine("old", "ipmi://10.0.9.9:623", "admin", "geheim", nics=nics, cpus=64, boot_mode=BootMode.BIOS)
+    house.run(house.orders.enrol(new, ADMIN)[1])
+    enter_image(house, "bios", boot_modes=(BootMode.BIOS,), min_disk_bytes=2**50, arch=Arch.X86_64)
+    answer = house.orders.prepare(payload(image="bios"), CLOUD)
+    assert answer["details"] == {"External:bmprov.machine": "old"}
+    enter_image(house, "unknown", min_disk_bytes=2**50)
+    assert house.orders.prepare(payload(2, image="unknown"), CLOUD)["details"] == {"External:bmprov.machine": "m00"}

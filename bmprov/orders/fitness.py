@@ -1,0 +1,25 @@
+"""Whether an image can run on a machine, as far as both are known. Pure.
+
+Said before anything is switched on: a machine that has been written and does not boot costs a deployment and a visit.
+"""
+
+from bmprov.model import Image, Machine
+
+_GIB = 2**30
+
+
+def unfit(image: Image | None, machine: Machine) -> tuple[str, ...]:
+    """Why `image` cannot run on `machine`, in words; empty when it can, or when nobody knows."""
+    if image is None:
+        return ()
+    named = f"image '{image.name}'"
+    reasons = []
+    if image.arch and image.arch is not machine.arch:
+        reasons.append(f"{named} is for {image.arch} and the machine is {machine.arch}")
+    if image.boot_modes is not None and machine.boot_mode not in image.boot_modes:
+        can = f"boots by {' and '.join(image.boot_modes)} only" if image.boot_modes else "has nothing that boots"
+        reasons.append(f"{named} {can} and the machine boots by {machine.boot_mode}")
+    if machine.disk_gib and image.min_disk_bytes > machine.disk_gib * _GIB:
+        wanted = f"{image.min_disk_bytes / _GIB:.1f} GiB ({image.min_disk_bytes} bytes)"
+        reasons.append(f"{named} needs a disk of {wanted} and the machine's has {machine.disk_gib} GiB")
+    return tuple(reasons)
