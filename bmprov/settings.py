@@ -61,13 +61,15 @@ class PxeSettings:
     """`[pxe]`: the network-boot services of one site.
 
     `address` is what machines are told to fetch from; `listen` is what the sockets bind. `range_first` to `range_last`
-    are given to machines by DHCP inside `network`.
+    are given to machines by DHCP inside `network`. `idle` is for a machine that tries the network while no operation
+    wants it to: with `disk` it is told to boot its disk at once, with `ignore` it waits for its firmware's timeouts.
     """
 
     listen: str = "0.0.0.0"
     address: str = "127.0.0.1"
     interface: str = ""
     mode: str = "server"
+    idle: str = "disk"
     dhcp_port: int = 67
     proxy_port: int = 4011
     tftp_port: int = 69

@@ -1,4 +1,4 @@
-"""Answers router solicitations of the machines that are being booted, beside the DHCP server (router_advertisement.py).
+"""Answers router solicitations of our machines, beside the DHCP server (router_advertisement.py).
 
 It needs CAP_NET_RAW and IPv6 on the provisioning network's card. Without them nothing is lost but 13 s in each boot, so
 that is a warning and not an error.

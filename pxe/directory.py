@@ -8,7 +8,7 @@ from bmprov.settings import PxeSettings
 from bmprov.store import Store, Transaction
 from bmprov.store.leases import first_free
 from bmprov.vault import Vault
-from pxe.dhcp.policy import Wanted
+from pxe.dhcp.policy import Idle, Wanted
 
 _KEPT = 1.1
 """A lease is kept a tenth longer than the machine is told, and so need not be written each time that it asks again."""
@@ -23,20 +23,20 @@ class StoreDirectory:
     settings: PxeSettings
     site: str
 
-    def lookup(self, mac: str) -> Wanted | str:
-        """The machine with this NIC, if it is to boot; else why it is ignored."""
+    def lookup(self, mac: str) -> Wanted | Idle | str:
+        """The machine with this NIC; else why it is none of ours."""
         with self.store.read() as transaction:
             machine = transaction.machines.with_mac(mac)
             operation = transaction.operations.unfinished_of(machine.id) if machine else None
         return self._judged(machine, operation)
 
-    def _judged(self, machine: Machine | None, operation: Operation | None) -> Wanted | str:
+    def _judged(self, machine: Machine | None, operation: Operation | None) -> Wanted | Idle | str:
         if machine is None:
             return "no machine has this MAC"
         if machine.site != self.site:
             return f"machine {machine.name} belongs to site {machine.site}"
         if operation is None or not operation.netboot:
-            return f"no operation wants machine {machine.name} booted"
+            return Idle(machine.name)
         url = f"{self.settings.http_url}/boot/v1/{self.vault.operation_token(operation.id)}/script.ipxe"
         return Wanted(machine.name, operation.id, url)
 

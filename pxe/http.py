@@ -26,6 +26,7 @@ from bmprov.vault import Vault
 from images.blobs import ImageStore
 from images.nocloud import DOCUMENTS, documents
 from pxe.admission import Admission, Admitted, Denied
+from pxe.netboots import LIMIT, Netboots
 from pxe.reports import Failed, Inventory, Progress, Written
 from pxe.script import render
 from pxe.transfer import Transfers
@@ -59,7 +60,12 @@ class BootHttp:
     def script(self, token: str) -> Response:
         """`GET /boot/v1/TOKEN/script.ipxe`."""
         admitted = self._admit(token).booting()
-        log.info("iPXE script", machine=admitted.machine.name, operation=admitted.operation.id)
+        booted = Netboots(self.queue.redis).count(admitted.operation.id)
+        if booted > LIMIT:
+            why = f"the machine began {booted} network boots and finished none: look at its console and its boot order"
+            self._signal(admitted.operation, Failed(why=why).change)
+            raise Denied(410, why)
+        log.info("iPXE script", machine=admitted.machine.name, operation=admitted.operation.id, boot=booted)
         text = render(admitted.machine.name, admitted.operation.id, self.http_url, token)
         return Response(text, content_type="text/plain; charset=utf-8")
 

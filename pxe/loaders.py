@@ -1,23 +1,39 @@
-"""The first loaders: the files that a firmware fetches by TFTP or HTTP boot before iPXE takes over.
+"""The first loaders: the files that a firmware fetches by TFTP or HTTP boot, iPXE's or, to boot its disk, GRUB.
 
 The names are an allow-list. What is asked for is looked up in a dictionary, so no path of a request touches the disk.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
+from pxe.dhcp.local_boot import DISK_LOADERS
 from pxe.dhcp.policy import LOADERS
 
-_PLACES = {"snponly-arm64.efi": ("arm64-efi/snponly.efi", "snponly-arm64.efi")}
+_GRUB_SCRIPT = Path(__file__).with_name("grub.cfg")
+_PLACES = {
+    "snponly-arm64.efi": ("arm64-efi/snponly.efi", "snponly-arm64.efi"),
+    "grubnetx64.efi.signed": ("grubnetx64.efi.signed", "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"),
+    "grubnetaa64.efi.signed": ("grubnetaa64.efi.signed", "/usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed"),
+}
 
 
 def loaders_in(folder: Path) -> dict[str, Path]:
-    """The loaders in `folder` (/usr/lib/ipxe of Debian's package `ipxe`), by the name that clients ask for."""
-    places = {name: _PLACES.get(name, (name,)) for name in set(LOADERS.values())}
-    found = {name: [folder / place for place in some if (folder / place).is_file()] for name, some in places.items()}
-    return {name: paths[0] for name, paths in found.items() if paths}
+    """The loaders in `folder` (/usr/lib/ipxe of Debian's package `ipxe`), by the name that clients ask for.
+
+    Where there are any, GRUB, which boots an idle machine's disk, comes with them from its own Debian package.
+    """
+    found = _found(folder, LOADERS.values())
+    if not found:
+        return {}
+    return found | _found(folder, DISK_LOADERS.values()) | {"grub/grub.cfg": _GRUB_SCRIPT}
+
+
+def _found(folder: Path, names: Iterable[str]) -> dict[str, Path]:
+    places = {name: [folder / place for place in _PLACES.get(name, (name,))] for name in set(names)}
+    there = {name: [path for path in paths if path.is_file()] for name, paths in places.items()}
+    return {name: paths[0] for name, paths in there.items() if paths}
 
 
 class Shelf:

@@ -20,11 +20,13 @@ from bmprov.sim.ramdisk import Installed, Ramdisk
 from bmprov.sim.relay import IPXE_CLASS, NoAnswer, Relay
 from bmprov.sim.script import BadScript, kernel_arguments
 from bmprov.sim.tftp_client import TftpFailed, fetch
+from pxe.dhcp.local_boot import DISK_LOADERS
 from pxe.dhcp.packet import Option
 
 log = structlog.get_logger()
 
 _ARCHES = {BootMode.BIOS: b"\0\0", BootMode.UEFI: b"\0\x07"}
+_DISK_BOOTS = {"", *DISK_LOADERS.values()}
 _BOOT_TRIES = 10
 _BOOT_PAUSE_S = 1.0
 _TOLD = {"bmprov.api", "bmprov.token"}
@@ -139,6 +141,8 @@ class SimulatedMachine:
             raise NoAnswer("its DHCP packets vanish")
         firmware: dict[int, bytes] = {Option.CLIENT_ARCH: _ARCHES[self.boot_mode], Option.VENDOR_CLASS: b"PXEClient"}
         lease = await self.relay.lease(self.mac, firmware)
+        if lease.boot_file in _DISK_BOOTS:
+            raise NoAnswer("it is told to boot its disk")
         if self.faults.tftp_lost:
             raise TftpFailed("its TFTP packets vanish")
         await fetch(lease.boot_file, (lease.server, self.tftp_port), lease.address)

@@ -1,7 +1,8 @@
 """What a request is answered. No I/O: who is wanted and who has which address is asked of what is handed in.
 
 RFC 2131, 4.3; RFC 3527 (a relay that is not on the machine's network); PXE 2.1 for the proxy; UEFI 2.10, 24.7 for HTTP
-boot. Whatever no operation wants booted is not answered, so that another server may share the network.
+boot. Who is not known is never answered. A machine that no operation wants booted is told to boot its disk, or left
+alone too, as it is set.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
 from pxe.dhcp.client import HTTP_CLIENTS, Client, client_of
+from pxe.dhcp.local_boot import USE_BOOT_FILE, Boot, disk_boot
 from pxe.dhcp.packet import ANY, MessageType, Option, Packet
 
 _REQUEST_OP, _REPLY_OP = 1, 2
@@ -22,7 +24,6 @@ _REQUESTS = frozenset(
         MessageType.INFORM,
     }
 )
-_BOOT_SERVER_OFF = bytes([6, 1, 8, 255])  # PXE 2.1: use the boot file of this answer, discover nothing
 _NO_PROXY = bytes([176, 1, 1])  # iPXE's no-pxedhcp: otherwise it waits 3 s for a proxy's offer
 _FILE_LIMIT = 127
 _LINK_SELECTION = 5  # sub-option of the relay's: the machine's network, when giaddr is elsewhere (RFC 3527)
@@ -47,11 +48,19 @@ class Wanted:
     script_url: str = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Idle:
+    """A machine of this site that no operation wants booted from the network."""
+
+    machine: str
+    why: str = "no operation wants it booted from the network"
+
+
 class Directory(Protocol):
     """Knows which machines are to boot."""
 
-    def lookup(self, mac: str) -> Wanted | str:
-        """The machine with this NIC, if it is to boot; else why it is ignored."""
+    def lookup(self, mac: str) -> Wanted | Idle | str:
+        """The machine with this NIC; else why it is none of ours."""
         ...
 
 
@@ -77,7 +86,10 @@ class Leases(Protocol):
 
 @dataclass(frozen=True)
 class Terms:
-    """What the answers say. `proxy` leaves addresses to another DHCP server and only tells what to boot."""
+    """What the answers say. `proxy` leaves addresses to another DHCP server and only tells what to boot.
+
+    `disk_loaders` are the loaders with which an idle UEFI machine boots its disk; None leaves idle machines unanswered.
+    """
 
     server: IPv4Address
     network: IPv4Network
@@ -86,6 +98,7 @@ class Terms:
     dns: tuple[IPv4Address, ...] = ()
     lease_s: int = 600
     proxy: bool = False
+    disk_loaders: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +106,7 @@ class Ignored:
     """No answer, and why."""
 
     why: str
-    wanted: Wanted | None = None
+    wanted: Wanted | Idle | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ class Answer:
     """A reply, and for whom."""
 
     packet: Packet
-    wanted: Wanted
+    wanted: Wanted | Idle
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,10 @@ class Policy:
         wanted = self.directory.lookup(asked.mac)
         if isinstance(wanted, str):
             return Ignored(wanted)
-        told = self._told(asked, wanted, proxy_port=proxy_port)
+        if isinstance(wanted, Idle):
+            told = self._told_to_boot_its_disk(asked, wanted)
+        else:
+            told = self._told(asked, wanted, proxy_port=proxy_port)
         return Ignored(told, wanted) if isinstance(told, str) else Answer(told, wanted)
 
     def _told(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
@@ -134,8 +150,15 @@ class Policy:
         if self.terms.proxy:
             return self._proxied(asked, wanted, proxy_port=proxy_port)
         if asked.kind is MessageType.INFORM:
-            return self._reply(asked, MessageType.ACK, wanted, ANY)
-        return self._addressed(asked, wanted)
+            return self._reply(asked, MessageType.ACK, self._boot(asked, wanted), ANY)
+        return self._addressed(asked, self._boot(asked, wanted), wanted.operation_id)
+
+    def _told_to_boot_its_disk(self, asked: Packet, idle: Idle) -> Packet | str:
+        """No token is bound to the address, which is only there because no firmware takes an answer without one."""
+        if self.terms.disk_loaders is None or self.terms.proxy or asked.kind is MessageType.INFORM:
+            return idle.why
+        boot = disk_boot(asked, str(self.terms.server).encode(), self.terms.disk_loaders)
+        return f"{idle.why}; {boot}" if isinstance(boot, str) else self._addressed(asked, boot)
 
     def _given_back(self, asked: Packet) -> Ignored:
         address = asked.address(Option.REQUESTED_ADDRESS)
@@ -149,22 +172,23 @@ class Policy:
         self.leases.release(asked.mac)
         return Ignored("address given back")
 
-    def _addressed(self, asked: Packet, wanted: Wanted) -> Packet | str:
+    def _addressed(self, asked: Packet, boot: Boot, operation_id: str = "") -> Packet | str:
         chosen = asked.address(Option.SERVER_ID)
         if chosen not in (None, self.terms.server):
             return f"server {chosen} was chosen"
         claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
         if asked.kind is MessageType.REQUEST and claimed == ANY:
             return "a request for no address"
-        address = self.leases.offer(asked.mac, wanted.operation_id)
+        address = self.leases.offer(asked.mac, operation_id)
         if address is None:
             return "no address is left in the range"
         if asked.kind is MessageType.DISCOVER:
-            return self._reply(asked, MessageType.OFFER, wanted, address)
+            return self._reply(asked, MessageType.OFFER, boot, address)
         if claimed != address:
             return self._refusal(asked, f"{claimed} is not this machine's address, {address} is")
-        self.leases.confirm(asked.mac, address, wanted.operation_id)
-        return self._reply(asked, MessageType.ACK, wanted, address)
+        if operation_id:
+            self.leases.confirm(asked.mac, address, operation_id)
+        return self._reply(asked, MessageType.ACK, boot, address)
 
     def _proxied(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
         if asked.kind is MessageType.REQUEST:
@@ -176,19 +200,16 @@ class Policy:
         if client_of(asked) is Client.SYSTEM:
             return "another server gives addresses here, and this client boots nothing"
         if asked.kind is MessageType.DISCOVER:
-            return self._reply(asked, MessageType.OFFER, wanted, ANY)
+            return self._reply(asked, MessageType.OFFER, self._boot(asked, wanted), ANY)
         if asked.kind is MessageType.REQUEST and proxy_port:
-            return self._reply(asked, MessageType.ACK, wanted, ANY)
+            return self._reply(asked, MessageType.ACK, self._boot(asked, wanted), ANY)
         return "another server gives addresses here"
 
-    def _reply(self, asked: Packet, kind: MessageType, wanted: Wanted, address: IPv4Address) -> Packet:
-        client = client_of(asked)
-        file = self._boot_file(client, wanted)
-        options = self._kind(kind) | self._network_options(address) | _boot_options(client, file, self.terms.server)
-        if self.terms.proxy and client is Client.IPXE:
-            options[Option.VENDOR_CLASS] = b"PXEClient"  # iPXE takes no proxy's offer without it
-        elif client is Client.IPXE:
-            options[Option.IPXE] = _NO_PROXY
+    def _reply(self, asked: Packet, kind: MessageType, boot: Boot, address: IPv4Address) -> Packet:
+        options = self._kind(kind) | self._network_options(address) | dict(boot.options)
+        if client_of(asked) is Client.IPXE:
+            # iPXE takes no proxy's offer without the class, and waits for one unless it is told that there is none
+            options |= {Option.VENDOR_CLASS: b"PXEClient"} if self.terms.proxy else {Option.IPXE: _NO_PROXY}
         options |= {code: asked.options[code] for code in _ECHOED if code in asked.options}
         return Packet(
             op=_REPLY_OP,
@@ -200,7 +221,7 @@ class Policy:
             yiaddr=address,
             siaddr=self.terms.server,
             giaddr=asked.giaddr,
-            file=file if len(file) <= _FILE_LIMIT else b"",
+            file=boot.file if len(boot.file) <= _FILE_LIMIT else b"",
         )
 
     def _refusal(self, asked: Packet, why: str) -> Packet:
@@ -223,6 +244,11 @@ class Policy:
             options[Option.DNS] = b"".join(address.packed for address in self.terms.dns)
         return options
 
+    def _boot(self, asked: Packet, wanted: Wanted) -> Boot:
+        client = client_of(asked)
+        file = self._boot_file(client, wanted)
+        return Boot(file, _boot_options(client, file, self.terms.server))
+
     def _boot_file(self, client: Client, wanted: Wanted) -> bytes:
         if client is Client.IPXE:
             return wanted.script_url.encode()
@@ -244,5 +270,5 @@ def _boot_options(client: Client, file: bytes, server: IPv4Address) -> dict[int,
         return options | {Option.VENDOR_CLASS: b"HTTPClient"}  # without it UEFI takes the answer for another client's
     if client is not Client.IPXE:
         options |= {Option.TFTP_SERVER: str(server).encode(), Option.VENDOR_CLASS: b"PXEClient"}
-        options[Option.VENDOR_OPTIONS] = _BOOT_SERVER_OFF
+        options[Option.VENDOR_OPTIONS] = USE_BOOT_FILE
     return options

@@ -9,9 +9,10 @@ from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from pxe import advertiser
-from pxe.dhcp.policy import Policy, Terms, Wanted
+from pxe.dhcp.policy import Policy, Terms
 from pxe.dhcp.server import DhcpServer
 from pxe.directory import StoreDirectory, StoreLeases
+from pxe.loaders import loaders_in
 from pxe.stopping import stop_signals
 
 
@@ -25,24 +26,26 @@ def run(settings: Settings) -> None:
     stopping = stop_signals()
     if not policy.terms.proxy:  # beside another DHCP server the network may have a router of its own
         card = pxe.interface or advertiser.card_of(pxe.address)
-        served = partial(_is_wanted, directory)
+        served = partial(_is_ours, directory)
         Thread(target=advertiser.run, args=(card, served, stopping), name="advertiser", daemon=True).start()
     DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface).run(stopping)
 
 
-def _is_wanted(directory: StoreDirectory, mac: str) -> bool:
-    return isinstance(directory.lookup(mac), Wanted)
+def _is_ours(directory: StoreDirectory, mac: str) -> bool:
+    return not isinstance(directory.lookup(mac), str)
 
 
 def terms_of(settings: Settings) -> Terms:
     """What DHCP answers say.
 
     Raises:
-        Fatal: `pxe.mode` is not a mode.
+        Fatal: `pxe.mode` is not a mode, or `pxe.idle` no behaviour.
     """
     pxe = settings.pxe
     if pxe.mode not in ("server", "proxy"):
         raise Fatal(f"the setting pxe.mode is '{pxe.mode}'", "it is server or proxy")
+    if pxe.idle not in ("disk", "ignore"):
+        raise Fatal(f"the setting pxe.idle is '{pxe.idle}'", "it is disk or ignore")
     return Terms(
         server=IPv4Address(pxe.address),
         network=pxe.network,
@@ -51,4 +54,5 @@ def terms_of(settings: Settings) -> Terms:
         dns=tuple(IPv4Address(address) for address in pxe.dns),
         lease_s=int(pxe.lease_s),
         proxy=pxe.mode == "proxy",
+        disk_loaders=frozenset(loaders_in(pxe.loaders)) if pxe.idle == "disk" else None,
     )

@@ -16,7 +16,7 @@ from bmprov.errors import BmprovError
 from pxe.datagram import Datagram, bind, broadcast, receive
 from pxe.dhcp.client import client_of
 from pxe.dhcp.packet import ANY, BadPacket, MessageType, Packet, parse, serialise
-from pxe.dhcp.policy import Answer, Ignored, Policy
+from pxe.dhcp.policy import Answer, Idle, Ignored, Policy, Wanted
 
 log = structlog.get_logger()
 
@@ -109,9 +109,13 @@ def _log(asked: Packet, answer: Answer | Ignored) -> None:
     wanted = answer.wanted
     about: dict[str, object] = {"mac": asked.mac, "message": asked.kind.name if asked.kind else "none"}
     if wanted is not None:
-        about |= {"machine": wanted.machine, "operation": wanted.operation_id}
+        about["machine"] = wanted.machine
+    if isinstance(wanted, Wanted):
+        about["operation"] = wanted.operation_id
     if isinstance(answer, Ignored):
         log.info("DHCP ignored", **about, why=answer.why)
     else:
         told = answer.packet.kind.name if answer.packet.kind else "none"
+        if isinstance(wanted, Idle):
+            about["why"] = f"{wanted.why}: it is to boot its disk"
         log.info("DHCP", **about, client=client_of(asked), answer=told, address=str(answer.packet.yiaddr))

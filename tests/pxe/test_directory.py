@@ -9,7 +9,7 @@ import pytest
 
 from bmprov.settings import PxeSettings
 from bmprov.store import Store
-from pxe.dhcp.policy import Wanted
+from pxe.dhcp.policy import Idle, Wanted
 from pxe.directory import StoreDirectory, StoreLeases
 from tests.pxe.provisioning import Site
 
@@ -43,18 +43,18 @@ def test_a_machine_is_wanted_while_its_network_boot_is_open(site: Site, director
     assert url not in repr(wanted)
 
 
-def test_every_other_machine_is_ignored_with_a_reason(site: Site, directory: StoreDirectory) -> None:
+def test_no_other_machine_is_wanted(site: Site, directory: StoreDirectory) -> None:
     """A stranger, an idle machine, one past its network boot, one whose operation has ended, one of another site."""
     site.enrol(2)
     site.enrol(3, site="elsewhere")
     operation = site.deploy(1)
     assert directory.lookup("52:54:00:00:09:00") == "no machine has this MAC"
-    assert directory.lookup("52:54:00:00:02:00") == "no operation wants machine rack1-02 booted"
+    assert directory.lookup("52:54:00:00:02:00") == Idle("rack1-02")
     assert directory.lookup("52:54:00:00:03:00") == "machine rack1-03 belongs to site elsewhere"
     site.close_netboot(operation)
-    assert directory.lookup("52:54:00:00:01:00") == "no operation wants machine rack1-01 booted"
+    assert directory.lookup("52:54:00:00:01:00") == Idle("rack1-01")
     site.cancel(operation)
-    assert directory.lookup("52:54:00:00:01:00") == "no operation wants machine rack1-01 booted"
+    assert directory.lookup("52:54:00:00:01:00") == Idle("rack1-01")
 
 
 def test_an_address_is_kept(site: Site, leases: StoreLeases) -> None:

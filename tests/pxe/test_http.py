@@ -74,7 +74,13 @@ def test_script_and_ramdisk_are_served(machine: Machine) -> None:
         answer = machine.get("/boot/v1/TOKEN/script.ipxe")
     assert answer.text == render("rack1-01", machine.operation.id, BASE, machine.token)
     assert logs == [
-        {"event": "iPXE script", "log_level": "info", "machine": "rack1-01", "operation": machine.operation.id}
+        {
+            "event": "iPXE script",
+            "log_level": "info",
+            "machine": "rack1-01",
+            "operation": machine.operation.id,
+            "boot": 1,
+        }
     ]
     assert machine.get("/boot/v1/TOKEN/kernel").data == b"kernel"
     assert machine.get("/boot/v1/TOKEN/initrd").data == b"initrd"

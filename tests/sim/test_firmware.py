@@ -98,8 +98,8 @@ def test_a_machine_is_deployed_and_boots_its_disk(services: Services, mode: Boot
     on_bench(services, test)
 
 
-def test_a_machine_that_nobody_wants_booted_is_ignored(services: Services) -> None:
-    """DHCP says why in its log, and the machine goes on asking."""
+def test_a_machine_that_nobody_wants_booted_is_sent_to_its_disk(services: Services) -> None:
+    """DHCP says why in its log; the machine, which has an empty disk, goes on asking."""
 
     async def test(bench: Bench) -> None:
         bench.site.enrol(bench.number)
