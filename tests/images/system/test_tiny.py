@@ -7,21 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from images.system import tiny
 from tests import debian
 from tests.images.ramdisk.guest import EMULATION
 
 READY = b"tiny: ready"
 BOOT_S = 150
-
-
-@pytest.fixture(scope="session")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    debian.program("apt-get", "apt")
-    debian.program("depmod", "kmod")
-    built = tmp_path_factory.mktemp("tiny") / "tiny.raw"
-    tiny.build(built)
-    return built
 
 
 def firmware(kind: str, folder: Path) -> list[str]:
@@ -44,11 +34,11 @@ def firmware(kind: str, folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["BIOS", "UEFI", "Secure Boot"])
-def test_it_boots(image: Path, tmp_path: Path, kind: str) -> None:
+def test_it_boots(tiny_image: Path, tmp_path: Path, kind: str) -> None:
     """SeaBIOS, OVMF and OVMF with Secure Boot each find its loader, and Linux gets to the end of its start."""
     command = [debian.program("qemu-system-x86_64", "qemu-system-x86"), *EMULATION[:-2], "-display", "none"]
     command += [*firmware(kind, tmp_path), "-serial", f"file:{tmp_path}/serial", "-no-reboot"]
-    command += ["-drive", f"file={image},format=raw,if=virtio,snapshot=on", "-nic", "none"]
+    command += ["-drive", f"file={tiny_image},format=raw,if=virtio,snapshot=on", "-nic", "none"]
     machine = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         end = time.monotonic() + BOOT_S
