@@ -102,7 +102,7 @@ class PowerReading:
 
 @dataclass(frozen=True)
 class Machine:
-    """A physical server."""
+    """A physical server. `secure_boot` says that its firmware only runs loaders that Microsoft has signed."""
 
     id: str
     name: str
@@ -110,6 +110,7 @@ class Machine:
     nics: tuple[Nic, ...]
     arch: Arch = Arch.X86_64
     boot_mode: BootMode = BootMode.UEFI
+    secure_boot: bool = False
     cpus: int = 0
     memory_mib: int = 0
     disk_gib: int = 0

@@ -60,6 +60,7 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
 @click.option("--nic", "nics", metavar="MAC[,TAG][,netboot]", multiple=True, help="A NIC; may be repeated.")
 @click.option("--arch", type=click.Choice([arch.value for arch in Arch]))
 @click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
+@click.option("--secure-boot", is_flag=True, help="Its firmware only runs signed loaders.")
 @click.option("--cpus", type=int)
 @click.option("--memory-mib", type=int)
 @click.option("--disk-gib", type=int)
@@ -88,6 +89,21 @@ def enroll(
         raise click.UsageError("give the NAME of one machine, or --file")
     machines = enrolment.read(file) if file else [_machine(name or "", fields, password_file)]
     Enrolling(api, click.echo).run(machines, wait=wait)
+
+
+@command.command("set")
+@click.argument("name")
+@click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
+@click.option("--secure-boot/--no-secure-boot", default=None, help="Whether its firmware only runs signed loaders.")
+@connected
+def set_firmware(api: Api, *, name: str, **chosen: str | bool | None) -> None:
+    """Tell how a machine's firmware is set up, after it was changed there."""
+    given = {key: value for key, value in chosen.items() if value is not None}
+    if not given:
+        raise click.UsageError("give --boot-mode, --secure-boot or --no-secure-boot")
+    known = api.get(path("machines", name))
+    api.put(path("machines", name, "firmware"), {key: known[key] for key in chosen} | given)
+    click.echo(f"{name} boots by {_firmware(api.get(path('machines', name)))}")
 
 
 @command.command("power")
@@ -189,6 +205,10 @@ def _row(machine: dict[str, Any]) -> Sequence[object]:
     return [machine["name"], state, power(machine), read, *sizes, machine["tags"], machine["instance"], doing]
 
 
+def _firmware(machine: dict[str, Any]) -> str:
+    return f"{machine['boot_mode']}{' with Secure Boot' * machine['secure_boot']}"
+
+
 def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
     reading, operation = machine["power"], machine["operation"]
     nics = (
@@ -204,7 +224,7 @@ def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
         ("BMC", machine["bmc"]["address"]),
         ("NICs", "\n".join(nics)),
         ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
-        ("boots", f"{machine['boot_mode']}, {machine['arch']}, back end {machine['back_end']}"),
+        ("boots", f"{_firmware(machine)}, {machine['arch']}, back end {machine['back_end']}"),
         ("tags", machine["tags"]),
         ("place", place),
         ("instance", machine["instance"]),

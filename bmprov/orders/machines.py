@@ -26,6 +26,7 @@ class NewMachine:
     nics: tuple[Nic, ...] = ()
     arch: Arch = Arch.X86_64
     boot_mode: BootMode = BootMode.UEFI
+    secure_boot: bool = False
     cpus: int = 0
     memory_mib: int = 0
     disk_gib: int = 0
@@ -88,6 +89,15 @@ class MachineOrders(OrderDesk):
             machine = named(transaction, machine_name)
             transaction.machines.set_maintenance(machine, reason, caller.name)
             self._audit(transaction, caller, "maintenance" if reason else "maintenance ended", machine, detail=reason)
+            return named(transaction, machine.id)
+
+    def set_firmware(self, machine_name: str, boot_mode: BootMode, caller: Caller, *, secure_boot: bool) -> Machine:
+        """Note how a machine's firmware is set up now; its next boot goes by it."""
+        with self._store.write() as transaction:
+            machine = named(transaction, machine_name)
+            transaction.machines.set_firmware(machine, boot_mode, secure_boot=secure_boot)
+            detail = f"{boot_mode}, Secure Boot {'on' if secure_boot else 'off'}"
+            self._audit(transaction, caller, "firmware", machine, detail=detail)
             return named(transaction, machine.id)
 
     def remove(self, machine_name: str, caller: Caller) -> None:

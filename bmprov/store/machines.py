@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from bmprov.allocation import Need
 from bmprov.errors import Conflict
 from bmprov.lifecycle import Event, State, advance
-from bmprov.model import Machine, Nic, PowerReading
+from bmprov.model import BootMode, Machine, Nic, PowerReading
 from bmprov.power import Power
 from bmprov.store import schema
 from bmprov.store.rows import from_machine, to_machine, to_nic
@@ -121,6 +121,11 @@ class Machines:
     def set_maintenance(self, machine: Machine, reason: str, who: str) -> None:
         """Set the maintenance flag, or clear it with an empty reason."""
         values = {"maintenance": reason, "maintenance_by": who if reason else ""}
+        self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
+
+    def set_firmware(self, machine: Machine, boot_mode: BootMode, *, secure_boot: bool) -> None:
+        """Note that a machine's firmware was set up anew."""
+        values = {"boot_mode": boot_mode, "secure_boot": secure_boot}
         self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
 
     def remove(self, machine: Machine) -> None:

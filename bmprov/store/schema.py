@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -45,6 +46,7 @@ machines = Table(
     Column("bmc_cipher_suites", JSON, nullable=False),
     Column("arch", Text, nullable=False),
     Column("boot_mode", Text, nullable=False),
+    Column("secure_boot", Boolean, nullable=False, server_default=false()),
     Column("cpus", Integer, nullable=False),
     Column("memory_mib", BigInteger, nullable=False),
     Column("disk_gib", BigInteger, nullable=False),

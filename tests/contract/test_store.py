@@ -455,8 +455,8 @@ def test_an_image_comes_back_as_it_was_entered(store: Store, modes: tuple[BootMo
         assert transaction.images.all() == [transaction.images.named("debian")] == [image]
 
 
-def test_images_of_the_first_tables_stay(request: pytest.FixtureRequest, tmp_path: Path, store: Store) -> None:
-    """A database of 0.1.0's first revision with an image in use: nothing is known of how it boots, but its size."""
+def test_what_is_in_the_first_tables_stays(request: pytest.FixtureRequest, tmp_path: Path, store: Store) -> None:
+    """A database of 0.1.0's first revision with an image in use: of how it boots nothing is known; no Secure Boot."""
     sqlite = store.engine.dialect.name == "sqlite"
     old = Store(f"sqlite:///{tmp_path}/old.db" if sqlite else request.getfixturevalue("postgres_url")())
     with old.engine.connect().execution_options(bmprov_write=True) as connection, connection.begin():
@@ -465,10 +465,15 @@ def test_images_of_the_first_tables_stay(request: pytest.FixtureRequest, tmp_pat
             "INSERT INTO images (id, name, format, sha256, size_bytes, raw_sha256, raw_size_bytes, arch, created_at)"
             " VALUES ('i', 'debian', 'raw', 's', 5, 'r', 7, 'x86_64', 1.0)"
         )
-    enrol(old, machine(1))
+        connection.exec_driver_sql(
+            "INSERT INTO machines (id, name, bmc_address, bmc_sealed_password, bmc_cipher_suites, arch, boot_mode,"
+            " cpus, memory_mib, disk_gib, tags, site, back_end, state, power, created_at) VALUES ('m-1', 'rack1-01',"
+            " 'ipmi://b', '', '[]', 'x86_64', 'uefi', 1, 1, 1, '[]', 'default', 'direct', 'available', 'unknown', 1.0)"
+        )
     with old.write() as transaction:
         transaction.instances.add(Instance("u", "i-1", "c1", "h1", "m-1", b"", image_id="i"))
     old.migrate()
+    assert not load(old).secure_boot
     with old.read() as transaction:
         known = Image("i", "debian", "raw", "s", 5, "r", 7, Arch.X86_64, 1.0, min_disk_bytes=7)
         assert transaction.images.named("debian") == known

@@ -7,6 +7,7 @@ from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.machine import (
     Enrolled,
+    FirmwareOrder,
     MachineFilter,
     MachineIn,
     MachineList,
@@ -64,6 +65,12 @@ class Machines:
         """Set or end a machine's maintenance."""
         machine = self._services.orders.maintenance(name, body.reason, caller)
         return self.one(machine.id)
+
+    @route(HTTPMethod.PUT, f"{_ONE}/firmware", roles=ADMINS, answers={200: MachineOut})
+    def set_firmware(self, name: Key, body: FirmwareOrder, caller: Caller) -> MachineOut:
+        """Note that a machine's firmware was set up anew."""
+        orders = self._services.orders
+        return self.one(orders.set_firmware(name, body.boot_mode, caller, secure_boot=body.secure_boot).id)
 
     @route(HTTPMethod.POST, f"{_ONE}/power", roles=OPERATORS, answers={202: OperationBegun})
     def power(self, name: Key, body: PowerOrder, caller: Caller) -> OperationBegun:

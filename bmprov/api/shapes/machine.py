@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from bmprov.api.shapes.base import Label, Line, Reply, Request, moment, moment_or_none
 from bmprov.api.shapes.operation import OperationOut
@@ -59,14 +59,28 @@ class NicIn(Request):
     netboot: bool = Field(False, description="whether the machine boots from this one; else it boots from the first")
 
 
-class MachineIn(Request):
+class FirmwareOrder(Request):
+    """How a machine's firmware is set up."""
+
+    boot_mode: BootMode = BootMode.UEFI
+    secure_boot: bool = Field(
+        False, description="whether it only runs signed loaders; true does no harm where it is off"
+    )
+
+    @model_validator(mode="after")
+    def _bios_checks_nothing(self) -> Self:
+        if self.secure_boot and self.boot_mode is BootMode.BIOS:
+            raise ValueError("Secure Boot is a thing of UEFI: with boot_mode bios secure_boot is false")
+        return self
+
+
+class MachineIn(FirmwareOrder):
     """A machine to enrol."""
 
     name: Label
     bmc: BmcIn
     nics: list[NicIn] = Field([], max_length=64)
     arch: Arch = Arch.X86_64
-    boot_mode: BootMode = BootMode.UEFI
     cpus: int = Field(0, ge=0, le=65_536)
     memory_mib: int = Field(0, ge=0, le=2**40)
     disk_gib: int = Field(0, ge=0, le=2**40)
@@ -148,6 +162,7 @@ class MachineOut(Reply):
     nics: list[NicOut]
     arch: Arch
     boot_mode: BootMode
+    secure_boot: bool
     cpus: int
     memory_mib: int
     disk_gib: int
@@ -178,6 +193,7 @@ class MachineOut(Reply):
             nics=[NicOut(mac=nic.mac, position=nic.position, tag=nic.tag, netboot=nic.netboot) for nic in machine.nics],
             arch=machine.arch,
             boot_mode=machine.boot_mode,
+            secure_boot=machine.secure_boot,
             cpus=machine.cpus,
             memory_mib=machine.memory_mib,
             disk_gib=machine.disk_gib,

@@ -81,6 +81,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "POST", f"{spare}/release", None),
         (admin, "POST", f"{spare}/power", {"action": "on"}),
         (admin, "PUT", f"{spare}/maintenance", {"reason": "new fan"}),
+        (admin, "PUT", f"{spare}/firmware", {"boot_mode": "uefi", "secure_boot": True}),
         (admin, "GET", spare, None),
         (admin, "DELETE", spare, None),
         (admin, "GET", f"{api}/machines", None),

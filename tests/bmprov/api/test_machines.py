@@ -64,6 +64,7 @@ def test_the_password_goes_in_and_never_comes_out(admin: Api, services: Services
         ({"zone": "a\nb"}, "'zone'"),
         ({"arch": "sparc"}, "'arch'"),
         ({"back_end": "fake"}, "'back_end'"),
+        ({"boot_mode": "bios", "secure_boot": True}, "Secure Boot is a thing of UEFI"),
     ],
 )
 def test_a_wrong_field_is_named(admin: Api, change: dict[str, Any], says: str) -> None:
@@ -164,3 +165,14 @@ def test_a_machine_that_is_not_there(admin: Api, method: str, path: str, body: d
     url = f"{URL}/nope{path}"
     answer = admin(method, url, json=body) if body else admin(method, url)
     assert (answer.status_code, answer.get_json()["detail"]) == (HTTPStatus.NOT_FOUND, "there is no machine 'nope'")
+
+
+def test_a_firmware_that_was_set_up_anew_is_noted(admin: Api, operator: Api, machine: Machine) -> None:
+    """With who said so; what no firmware can be is refused."""
+    url = f"{URL}/{machine.name}/firmware"
+    told = admin.put(url, json={"boot_mode": "uefi", "secure_boot": True}).get_json()
+    assert (told["boot_mode"], told["secure_boot"]) == ("uefi", True)
+    assert admin.get("/api/v1/events").get_json()["events"][0]["detail"] == "uefi, Secure Boot on"
+    wrong = admin.put(url, json={"boot_mode": "bios", "secure_boot": True})
+    assert wrong.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert operator.put(url, json={"boot_mode": "bios"}).status_code == HTTPStatus.FORBIDDEN

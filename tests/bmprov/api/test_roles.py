@@ -16,6 +16,7 @@ ALLOWED = {
     "machines.all": READING,
     "machines.one": READING,
     "machines.remove": {Role.ADMIN},
+    "machines.set_firmware": {Role.ADMIN},
     "machines.maintain": {Role.OPERATOR, Role.ADMIN},
     "machines.power": {Role.OPERATOR, Role.ADMIN},
     "machines.inspect": {Role.OPERATOR, Role.ADMIN},

@@ -122,6 +122,17 @@ def test_maintenance_and_inspection(bmprov: Call, fake: str) -> None:
     assert "cannot take 'release'" in bmprov("machine", "release", "--yes", fake).err
 
 
+def test_a_firmware_is_set_up_anew(bmprov: Call, fake: str) -> None:
+    """What is not said stays as it is; to say nothing is no order."""
+    assert bmprov("machine", "set", fake, "--secure-boot").out.strip() == f"{fake} boots by uefi with Secure Boot"
+    assert "boots uefi with Secure Boot, x86_64" in " ".join(bmprov("machine", "show", fake).out.split())
+    assert "Secure Boot is a thing of UEFI" in bmprov("machine", "set", fake, "--boot-mode", "bios").err
+    changed = bmprov("machine", "set", fake, "--boot-mode", "bios", "--no-secure-boot")
+    assert changed.out.strip() == f"{fake} boots by bios"
+    assert bmprov("machine", "set", fake).code == 2
+    assert bmprov("machine", "set", fake, "--boot-mode", "uefi").out.strip() == f"{fake} boots by uefi"
+
+
 def test_an_image_is_added(bmprov: Call, image: str, raw: Path) -> None:
     """The SHA-256 is computed before sending, the service has checked it, and the same again is no error."""
     digest = hashlib.sha256(raw.read_bytes()).hexdigest()
