@@ -9,6 +9,7 @@ from bmprov.store import Store, Transaction
 from bmprov.store.leases import first_free
 from bmprov.vault import Vault
 from pxe.dhcp.policy import Idle, Wanted
+from pxe.script import kernel_arguments
 
 _KEPT = 1.1
 """A lease is kept a tenth longer than the machine is told, and so need not be written each time that it asks again."""
@@ -37,8 +38,9 @@ class StoreDirectory:
             return f"machine {machine.name} belongs to site {machine.site}"
         if operation is None or not operation.netboot:
             return Idle(machine.name)
-        url = f"{self.settings.http_url}/boot/v1/{self.vault.operation_token(operation.id)}/script.ipxe"
-        return Wanted(machine.name, operation.id, url)
+        token, base = self.vault.operation_token(operation.id), self.settings.http_url
+        url, arguments = f"{base}/boot/v1/{token}/script.ipxe", kernel_arguments(base, token)
+        return Wanted(machine.name, operation.id, url, arguments, secure_boot=machine.secure_boot)
 
 
 @dataclass(frozen=True)

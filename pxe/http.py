@@ -26,6 +26,7 @@ from bmprov.vault import Vault
 from images.blobs import ImageStore
 from images.nocloud import DOCUMENTS, documents
 from pxe.admission import Admission, Admitted, Denied
+from pxe.loaders import RAMDISK_FILES
 from pxe.netboots import LIMIT, Netboots
 from pxe.reports import Failed, Inventory, Progress, Written
 from pxe.script import render
@@ -35,7 +36,6 @@ log = structlog.get_logger()
 
 BODY_LIMIT_BYTES = 2**20
 _GIB_BYTES = 2**30
-_RAMDISK_FILES = {"kernel": "vmlinuz", "initrd": "initrd"}
 _CallT = TypeVar("_CallT", bound=BaseModel)
 
 
@@ -72,7 +72,7 @@ class BootHttp:
     def ramdisk_file(self, token: str, name: str) -> Response:
         """`GET /boot/v1/TOKEN/kernel` and `/initrd`."""
         self._admit(token).booting()
-        return self.transfers.send(self.ramdisk / _RAMDISK_FILES[name])
+        return self.transfers.send(self.ramdisk / RAMDISK_FILES[name])
 
     def loader(self, name: str) -> Response:
         """`GET /loaders/NAME`: UEFI HTTP boot."""

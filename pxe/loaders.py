@@ -1,4 +1,4 @@
-"""The first loaders: the files that a firmware fetches by TFTP or HTTP boot, iPXE's or, to boot its disk, GRUB.
+"""The first loaders: the files that a firmware fetches by TFTP or HTTP boot, iPXE's, or shim and GRUB.
 
 The names are an allow-list. What is asked for is looked up in a dictionary, so no path of a request touches the disk.
 """
@@ -8,26 +8,38 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
-from pxe.dhcp.local_boot import DISK_LOADERS
 from pxe.dhcp.policy import LOADERS
+from pxe.dhcp.secure_boot import GRUBS
+
+RAMDISK_FILES: Mapping[str, str] = {"kernel": "vmlinuz", "initrd": "initrd"}
+"""The names of the ramdisk's files in its folder, by what machines ask for."""
 
 _GRUB_SCRIPT = Path(__file__).with_name("grub.cfg")
 _PLACES = {
     "snponly-arm64.efi": ("arm64-efi/snponly.efi", "snponly-arm64.efi"),
-    "grubnetx64.efi.signed": ("grubnetx64.efi.signed", "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"),
-    "grubnetaa64.efi.signed": ("grubnetaa64.efi.signed", "/usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed"),
+    "shimx64.efi": ("shimx64.efi", "/usr/lib/shim/shimx64.efi.signed"),
+    "grubx64.efi": ("grubx64.efi", "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"),
+    "shimaa64.efi": ("shimaa64.efi", "/usr/lib/shim/shimaa64.efi.signed"),
+    "grubaa64.efi": ("grubaa64.efi", "/usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed"),
 }
+
+
+def files_for_tftp(folder: Path, ramdisk: Path) -> dict[str, Path]:
+    """The loaders, and for GRUB, which has no HTTP, the ramdisk: it may be built while they are served already."""
+    return loaders_in(folder) | {f"ramdisk/{name}": ramdisk / file for name, file in RAMDISK_FILES.items()}
 
 
 def loaders_in(folder: Path) -> dict[str, Path]:
     """The loaders in `folder` (/usr/lib/ipxe of Debian's package `ipxe`), by the name that clients ask for.
 
-    Where there are any, GRUB, which boots an idle machine's disk, comes with them from its own Debian package.
+    Where there are any, shim and GRUB come with them from their own Debian packages.
     """
     found = _found(folder, LOADERS.values())
     if not found:
         return {}
-    return found | _found(folder, DISK_LOADERS.values()) | {"grub/grub.cfg": _GRUB_SCRIPT}
+    grubs = _found(folder, GRUBS.values())
+    shims = _found(folder, (shim for shim, grub in GRUBS.items() if grub in grubs))
+    return found | grubs | shims | {"grub/grub.cfg": _GRUB_SCRIPT}
 
 
 def _found(folder: Path, names: Iterable[str]) -> dict[str, Path]:

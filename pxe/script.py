@@ -10,7 +10,7 @@ echo bmprov: {machine}, operation {operation}
 set base {base}
 set tries:int32 0
 :fetch
-kernel ${{base}}/kernel bmprov.api={api} bmprov.token={token} initrd=initrd BOOTIF=01-${{netX/mac:hexhyp}} || goto again
+kernel ${{base}}/kernel {arguments} initrd=initrd BOOTIF=01-${{netX/mac:hexhyp}} || goto again
 initrd --name initrd ${{base}}/initrd || goto again
 boot || goto again
 :again
@@ -34,6 +34,10 @@ def render(machine: str, operation: str, http_url: str, token: str) -> str:
         machine=machine,
         operation=operation,
         base=f"{http_url}/boot/v1/{token}",
-        api=f"{http_url}/ramdisk/v1",
-        token=token,
+        arguments=kernel_arguments(http_url, token),
     )
+
+
+def kernel_arguments(http_url: str, token: str) -> str:
+    """What the ramdisk is told. The loader adds the NIC that it booted from (BOOTIF)."""
+    return f"bmprov.api={http_url}/ramdisk/v1 bmprov.token={token}"

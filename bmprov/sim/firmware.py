@@ -7,6 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NoReturn
 
 import structlog
@@ -26,7 +27,7 @@ from pxe.dhcp.packet import Option
 log = structlog.get_logger()
 
 _ARCHES = {BootMode.BIOS: b"\0\0", BootMode.UEFI: b"\0\x07"}
-_DISK_BOOTS = {"", *DISK_LOADERS.values()}
+_DISK_BOOTS = {"", *chain(*DISK_LOADERS.values())}
 _BOOT_TRIES = 10
 _BOOT_PAUSE_S = 1.0
 _TOLD = {"bmprov.api", "bmprov.token"}

@@ -34,6 +34,11 @@ def client_of(packet: Packet) -> Client:
     """What has sent this packet."""
     if Option.IPXE in packet.options or b"iPXE" in packet.options.get(Option.USER_CLASS, b""):
         return Client.IPXE  # the user class comes bare, and with a length before it (RFC 3004)
+    return firmware_of(packet)
+
+
+def firmware_of(packet: Packet) -> Client:
+    """What has sent this packet, or started the iPXE that has."""
     arch = packet.options.get(Option.CLIENT_ARCH, b"")
     vendor = packet.options.get(Option.VENDOR_CLASS, b"")
     if len(arch) < 2:  # noqa: PLR2004 - the bytes of one architecture type

@@ -47,6 +47,7 @@ class Option(IntEnum):
     CLIENT_UUID = 97
     VENDOR_OPTIONS = 43
     IPXE = 175
+    KERNEL_ARGUMENTS = 224  # the site's own range (RFC 3942), for grub.cfg
 
 
 class MessageType(IntEnum):

@@ -13,6 +13,7 @@ from typing import Protocol
 from pxe.dhcp.client import HTTP_CLIENTS, Client, client_of
 from pxe.dhcp.local_boot import USE_BOOT_FILE, Boot, disk_boot
 from pxe.dhcp.packet import ANY, MessageType, Option, Packet
+from pxe.dhcp.secure_boot import SHIMS, hindrance
 
 _REQUEST_OP, _REPLY_OP = 1, 2
 _REQUESTS = frozenset(
@@ -41,11 +42,13 @@ LOADERS: Mapping[Client, str] = {
 
 @dataclass(frozen=True)
 class Wanted:
-    """A machine that an operation wants booted. `script_url` carries the operation's token."""
+    """A machine that an operation wants booted. `script_url` and `kernel_arguments` carry the operation's token."""
 
     machine: str
     operation_id: str
     script_url: str = field(repr=False)
+    kernel_arguments: str = field(default="", repr=False)
+    secure_boot: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Leases(Protocol):
 class Terms:
     """What the answers say. `proxy` leaves addresses to another DHCP server and only tells what to boot.
 
-    `disk_loaders` are the loaders with which an idle UEFI machine boots its disk; None leaves idle machines unanswered.
+    `loaders` are the files that TFTP has; `boots_disks` says that idle machines are told to boot their disks.
     """
 
     server: IPv4Address
@@ -98,7 +101,8 @@ class Terms:
     dns: tuple[IPv4Address, ...] = ()
     lease_s: int = 600
     proxy: bool = False
-    disk_loaders: frozenset[str] | None = None
+    loaders: frozenset[str] = frozenset()
+    boots_disks: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,9 +148,12 @@ class Policy:
         return Ignored(told, wanted) if isinstance(told, str) else Answer(told, wanted)
 
     def _told(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
-        if client_of(asked) is Client.OTHER_FIRMWARE:
+        client = client_of(asked)
+        if client is Client.OTHER_FIRMWARE:
             arch = int.from_bytes(asked.options[Option.CLIENT_ARCH][:2])
             return f"there is no loader for firmware of architecture {arch} (option 93)"
+        if wanted.secure_boot and (why := hindrance(client, self.terms.loaders, proxy=self.terms.proxy)):
+            return why
         if self.terms.proxy:
             return self._proxied(asked, wanted, proxy_port=proxy_port)
         if asked.kind is MessageType.INFORM:
@@ -155,9 +162,9 @@ class Policy:
 
     def _told_to_boot_its_disk(self, asked: Packet, idle: Idle) -> Packet | str:
         """No token is bound to the address, which is only there because no firmware takes an answer without one."""
-        if self.terms.disk_loaders is None or self.terms.proxy or asked.kind is MessageType.INFORM:
+        if not self.terms.boots_disks or self.terms.proxy or asked.kind is MessageType.INFORM:
             return idle.why
-        boot = disk_boot(asked, str(self.terms.server).encode(), self.terms.disk_loaders)
+        boot = disk_boot(asked, str(self.terms.server).encode(), self.terms.loaders)
         return f"{idle.why}; {boot}" if isinstance(boot, str) else self._addressed(asked, boot)
 
     def _given_back(self, asked: Packet) -> Ignored:
@@ -175,7 +182,7 @@ class Policy:
     def _addressed(self, asked: Packet, boot: Boot, operation_id: str = "") -> Packet | str:
         chosen = asked.address(Option.SERVER_ID)
         if chosen not in (None, self.terms.server):
-            return f"server {chosen} was chosen"
+            return f"server {chosen} was chosen: another DHCP server is on this network"
         claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
         if asked.kind is MessageType.REQUEST and claimed == ANY:
             return "a request for no address"
@@ -247,12 +254,15 @@ class Policy:
     def _boot(self, asked: Packet, wanted: Wanted) -> Boot:
         client = client_of(asked)
         file = self._boot_file(client, wanted)
-        return Boot(file, _boot_options(client, file, self.terms.server))
+        options = _boot_options(client, file, self.terms.server)
+        if wanted.secure_boot and client in SHIMS:
+            options[Option.KERNEL_ARGUMENTS] = wanted.kernel_arguments.encode()
+        return Boot(file, options)
 
     def _boot_file(self, client: Client, wanted: Wanted) -> bytes:
         if client is Client.IPXE:
             return wanted.script_url.encode()
-        loader = LOADERS.get(client, "")
+        loader = (SHIMS if wanted.secure_boot else LOADERS).get(client, "")
         return (f"{self.terms.http_url}/loaders/{loader}" if client in HTTP_CLIENTS else loader).encode()
 
 

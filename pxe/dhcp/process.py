@@ -54,5 +54,6 @@ def terms_of(settings: Settings) -> Terms:
         dns=tuple(IPv4Address(address) for address in pxe.dns),
         lease_s=int(pxe.lease_s),
         proxy=pxe.mode == "proxy",
-        disk_loaders=frozenset(loaders_in(pxe.loaders)) if pxe.idle == "disk" else None,
+        loaders=frozenset(loaders_in(pxe.loaders)),
+        boots_disks=pxe.idle == "disk",
     )

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
+from bmprov.model import BootMode
 from bmprov.settings import PxeSettings
 from bmprov.store import Store
 from pxe.dhcp.policy import Idle, Wanted
@@ -38,9 +39,23 @@ def test_a_machine_is_wanted_while_its_network_boot_is_open(site: Site, director
     """By any of its NICs; its script's URL carries the operation's token, which no log can show."""
     operation = site.deploy()
     url = f"http://10.1.0.1:8080/boot/v1/{site.vault.operation_token(operation.id)}/script.ipxe"
-    wanted = Wanted("rack1-01", operation.id, url)
+    arguments = f"bmprov.api=http://10.1.0.1:8080/ramdisk/v1 bmprov.token={site.vault.operation_token(operation.id)}"
+    wanted = Wanted("rack1-01", operation.id, url, arguments)
     assert [directory.lookup(f"52:54:00:00:01:0{nic}") for nic in range(2)] == [wanted, wanted]
-    assert url not in repr(wanted)
+    assert site.vault.operation_token(operation.id) not in repr(wanted)
+
+
+def test_the_record_says_who_has_secure_boot(site: Site, directory: StoreDirectory) -> None:
+    """DHCP does not tell; a change there goes for the next boot."""
+    machine = site.enrol(2)
+    site.deploy(1)
+    for number, on in ((2, True), (1, True), (1, False)):
+        with site.store.write() as transaction:
+            transaction.machines.set_firmware(replace(machine, id=f"m{number}"), BootMode.UEFI, secure_boot=on)
+        if number == 1:
+            wanted = directory.lookup("52:54:00:00:01:00")
+            assert isinstance(wanted, Wanted)
+            assert wanted.secure_boot is on
 
 
 def test_no_other_machine_is_wanted(site: Site, directory: StoreDirectory) -> None:

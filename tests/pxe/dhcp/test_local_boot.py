@@ -10,9 +10,10 @@ from pxe.dhcp.policy import Answer, Idle, Ignored, Policy, Terms
 
 MAC = "52:54:00:00:00:01"
 FIRST = IPv4Address("10.1.0.10")
-GRUB = "grubnetx64.efi.signed"
+SHIM, GRUB = "shimx64.efi", "grubx64.efi"
 NETWORK = IPv4Network("10.1.0.0/24")
-TERMS = Terms(IPv4Address("10.1.0.1"), NETWORK, "http://10.1.0.1:8080", disk_loaders=frozenset({GRUB}))
+LOADERS = frozenset({SHIM, GRUB})
+TERMS = Terms(IPv4Address("10.1.0.1"), NETWORK, "http://10.1.0.1:8080", loaders=LOADERS, boots_disks=True)
 
 
 class Site:
@@ -59,8 +60,18 @@ def test_uefi_gets_the_loader_that_starts_its_disk(arch: bytes) -> None:
     """A menu would send OVMF to its next network entry."""
     answer = told(arch)
     assert isinstance(answer, Answer)
-    assert answer.packet.file == answer.packet.options[Option.BOOT_FILE] == GRUB.encode()
+    assert answer.packet.file == answer.packet.options[Option.BOOT_FILE] == SHIM.encode()
     assert answer.packet.options[Option.VENDOR_OPTIONS] == b"\6\1\x08\xff"
+    assert Option.KERNEL_ARGUMENTS not in answer.packet.options
+
+
+def test_grub_comes_alone_where_there_is_no_shim_or_no_secure_boot() -> None:
+    """An iPXE in the NIC's ROM is not signed, so there is no Secure Boot; and shim does not find GRUB through it."""
+    alone = told(b"\0\7", replace(TERMS, loaders=frozenset({GRUB})))
+    ipxe = told(b"", options={Option.MESSAGE_TYPE: b"\1", Option.CLIENT_ARCH: b"\0\7", Option.USER_CLASS: b"iPXE"})
+    assert isinstance(alone, Answer)
+    assert isinstance(ipxe, Answer)
+    assert alone.packet.file == ipxe.packet.file == GRUB.encode()
 
 
 def test_no_token_is_bound_when_it_takes_its_address() -> None:
@@ -74,10 +85,10 @@ def test_no_token_is_bound_when_it_takes_its_address() -> None:
 @pytest.mark.parametrize(
     ("arch", "terms", "why"),
     [
-        (b"\0\7", replace(TERMS, disk_loaders=None), "no operation wants it"),
+        (b"\0\7", replace(TERMS, boots_disks=False), "no operation wants it"),
         (b"\0\7", replace(TERMS, proxy=True), "no operation wants it"),
-        (b"\0\7", replace(TERMS, disk_loaders=frozenset()), "architecture 7"),
-        (b"\0\x06", TERMS, "architecture 6"),
+        (b"\0\7", replace(TERMS, loaders=frozenset()), "no loader for its disk (uefi-x64)"),
+        (b"\0\x06", TERMS, "no loader for its disk (other-firmware)"),
         (b"\0\x10", TERMS, "uefi-http-x64"),
         (b"", TERMS, "system"),
     ],
