@@ -31,8 +31,13 @@ class Terms:
 
     @property
     def tries(self) -> int:
-        """How often a packet is sent again before the client is given up."""
+        """How often a packet is sent again, `resend_s` apart, before the client is given up."""
         return max(_FEWEST_TRIES, min(TRIES, int(_PATIENCE_S / self.resend_s)))
+
+    @property
+    def patience_s(self) -> float:
+        """How long a client may be silent before it is given up."""
+        return (self.tries + 1) * self.resend_s
 
 
 def agree(options: Mapping[str, str], size_bytes: int) -> Terms:

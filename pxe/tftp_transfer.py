@@ -18,9 +18,11 @@ from pxe.tftp_blocks import Blocks
 from pxe.tftp_options import Terms, agree
 from pxe.tftp_packets import Code, Mode, Request
 
+SOONEST_S = 0.2
 _NUMBERS = 0xFFFF
 _GAP_S = 0.01
 _TURNS = 2
+_TURNS_TO_RESEND = 8
 
 Open = Callable[[str], IO[bytes]]
 Cut = Callable[[bytes, int], Blocks]
@@ -67,6 +69,8 @@ class Transfer:
         self._acked_at_first = self._acked = self._sent = 0
         self._heard = self._began_turn = now
         self._turn_s = 0.0
+        self._resend_s = self._terms.resend_s
+        self._learns = True
         self._awaited = b""
         self._unanswered = self._hurried = 0
 
@@ -107,18 +111,21 @@ class Transfer:
         """Send again what is not acknowledged in time, and give up in the end."""
         if now < self.due:
             return None
-        if now >= self._began_turn + self._terms.resend_s:  # else a client has asked again
-            if self._unanswered >= self._terms.tries:
-                return Ended(
-                    Outcome.GIVEN_UP, f"block {self._acked + 1} not acknowledged for {now - self._heard:.3g} s"
-                )
-            self._unanswered += 1
-        return self._again(now)
+        silent_s = now - self._heard
+        if silent_s >= self._terms.patience_s:
+            return Ended(Outcome.GIVEN_UP, f"block {self._acked + 1} not acknowledged for {silent_s:.3g} s")
+        self._unanswered += now >= self._began_turn + self._interval_s  # else a client has asked again
+        self.resent += 1
+        sent = self._next(now)
+        self.due = now + self._interval_s
+        return sent
 
     def _take(self, content: bytes) -> None:
         self.size_bytes = len(content)
         self._terms = agree(self._request.options, self.size_bytes)
         self._blocks = self._cut(content, self._terms.block_bytes)
+        self._resend_s = self._terms.resend_s
+        self._learns = all(name.lower() != "timeout" for name in self._terms.agreed)
         self._acked_at_first = self._acked = self._sent = -1 if self._terms.agreed else 0
 
     def _acknowledge(self, number: int, now: float) -> list[bytes] | Ended | None:
@@ -130,20 +137,17 @@ class Transfer:
             return None
         if ahead == self._sent - self._acked:
             return self._go_on(now)
-        self._acked += ahead  # RFC 7440, 4: the client misses what follows
-        self._unanswered = self._hurried = 0
-        self._heard = now
-        return self._again(now)
+        self._acked += ahead
+        self._learn(now)
+        self.due = now + self._gap_s  # it misses what follows (RFC 7440, 4), or has got a block twice, as `_ask_again`
+        return None
 
     def _go_on(self, now: float) -> list[bytes] | Ended:
         """All that was sent has arrived: most of a server's work."""
         self._acked = self._sent
         if self._acked == self._blocks.last:
             return Ended(Outcome.SENT)
-        if not self._unanswered and not self._hurried:
-            self._turn_s = now - self._began_turn
-        self._unanswered = self._hurried = 0
-        self._heard = now
+        self._learn(now)
         return self._next(now)
 
     def _ask_again(self, now: float) -> None:
@@ -154,16 +158,33 @@ class Transfer:
         """
         if self._sent - self._acked > 1 and self._hurried < self._terms.tries:
             self._hurried += 1
-            self.due = min(self.due, now + max(_GAP_S, _TURNS * self._turn_s))
+            self.due = min(self.due, now + self._gap_s)
 
-    def _again(self, now: float) -> list[bytes]:
-        self.resent += 1
-        return self._next(now)
+    def _learn(self, now: float) -> None:
+        """The client goes on. How long it took says how long to wait for its next answer (RFC 1123, 4.2.3.2)."""
+        if self._unanswered:
+            self._resend_s = self._interval_s  # nobody knows which of the packets this answers (Karn's rule)
+        else:
+            self._turn_s = now - self._began_turn
+            if self._learns:
+                usual_s = _TURNS_TO_RESEND * self._turn_s
+                self._resend_s = SOONEST_S if usual_s < SOONEST_S else min(usual_s, self._terms.resend_s)
+        self._unanswered = self._hurried = 0
+        self._heard = now
+
+    @property
+    def _interval_s(self) -> float:
+        """Until a packet is sent again: twice as long each time."""
+        return min(self._resend_s * 2.0**self._unanswered, self._terms.resend_s)
+
+    @property
+    def _gap_s(self) -> float:
+        return max(_GAP_S, _TURNS * self._turn_s)
 
     def _next(self, now: float) -> list[bytes]:
         """What follows the last block that was acknowledged, as far as the window goes."""
         self._began_turn = now
-        self.due = now + self._terms.resend_s
+        self.due = now + self._resend_s
         if self._acked < 0:
             sent = [packets.options_ack(self._terms.agreed)]
         elif self._terms.window_blocks == 1:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pxe.tftp_options import RESEND_S, TRIES
 from pxe.tftp_packets import Mode, Request
-from pxe.tftp_transfer import Ended, Outcome, Transfer
+from pxe.tftp_transfer import SOONEST_S, Ended, Outcome, Transfer
 
 LOADER = bytes(range(251)) * 24
 
@@ -96,10 +96,56 @@ def test_a_window_is_sent_at_once() -> None:
 
 
 def test_an_earlier_acknowledgement_is_answered_from_there() -> None:
-    """RFC 7440, 4: the client says what it has when it misses a block."""
+    """RFC 7440, 4: the client says what it has when it misses a block, and is answered after a moment."""
     transfer, _ = begun(windowsize=4)
     transfer.receive(ack(0), 0.0)
-    assert numbers(transfer.receive(ack(2), 0.0)) == [3, 4, 5, 6]
+    assert transfer.receive(ack(2), 0.001) is None
+    assert 0.001 < transfer.due < SOONEST_S / 2
+    assert numbers(transfer.tick(transfer.due)) == [3, 4, 5, 6]
+    assert transfer.resent == 1
+
+
+def test_earlier_acknowledgements_of_doubled_blocks_double_nothing() -> None:
+    """The sorcerer's apprentice in a window: atftp acknowledges each block that it has got already."""
+    transfer, _ = begun(windowsize=4)
+    transfer.receive(ack(0), 0.0)
+    assert [transfer.receive(ack(block), 0.001) for block in (1, 2, 3)] == [None] * 3
+    assert transfer.tick(0.001) is None
+    assert numbers(transfer.receive(ack(4), 0.002)) == [5, 6, 7, 8]
+
+
+def test_a_quick_client_is_not_kept_waiting_for_a_lost_packet() -> None:
+    """The server learns from its answers how long they take, and doubles its patience while none comes (RFC 1123)."""
+    transfer, _ = begun()
+    packet = transfer.receive(ack(1), 0.001)
+    sent: list[float] = []
+    while not isinstance(step := transfer.tick(now := transfer.due), Ended):
+        assert step == packet
+        sent.append(round(now, 3))
+        assert now < 60
+    assert sent[:4] == [0.201, 0.601, 1.401, 2.401]
+    assert step.outcome is Outcome.GIVEN_UP
+    assert 11 <= transfer.due < 12
+
+
+def test_a_slow_client_is_given_its_time() -> None:
+    """What it needs is no loss, as long as it is no more than a second."""
+    transfer, _ = begun()
+    transfer.receive(ack(1), 0.1)
+    assert transfer.due == pytest.approx(0.1 + 0.8)
+    transfer.receive(ack(2), 0.7)
+    assert transfer.due == pytest.approx(0.7 + RESEND_S)
+
+
+def test_a_client_that_has_become_slow_is_not_sent_everything_twice() -> None:
+    """An answer to what was sent twice teaches nothing, but the server stays patient until one does (Karn)."""
+    transfer, _ = begun()
+    transfer.receive(ack(1), 0.001)
+    now = 0.001
+    for block in range(2, 9):
+        now += 0.3
+        transfer.tick(now - 0.05)
+        assert numbers(transfer.receive(ack(block), now)) == [block + 1]
     assert transfer.resent == 1
 
 
@@ -154,7 +200,8 @@ def test_block_numbers_roll_over_to_zero() -> None:
     assert numbers(answer) == list(range(65_528, 65_535))
     assert transfer.receive(ack(65_520), 0.0) is None
     assert numbers(transfer.receive(ack(65_534), 0.0)) == [65_535, 0, 1, 2, 3, 4, 5]
-    assert numbers(transfer.receive(ack(0), 0.0)) == [1, 2, 3, 4, 5, 6, 7]
+    assert transfer.receive(ack(0), 0.0) is None
+    assert numbers(transfer.tick(transfer.due)) == [1, 2, 3, 4, 5, 6, 7]
 
 
 class Receiver:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pxe.datagram import bind
 from pxe.loaders import Shelf
 from pxe.tftp import TftpService
-from pxe.tftp_options import RESEND_S
 from pxe.tftp_packets import Malformed, parse_request
+from pxe.tftp_transfer import SOONEST_S
 from tests import debian
 
 LOADER = os.urandom(5000)
@@ -78,7 +78,7 @@ class Client:
 
     def is_left_alone(self) -> bool:
         """Whether nothing comes, for less time than it takes the server to send again."""
-        self.socket.settimeout(RESEND_S / 3)
+        self.socket.settimeout(SOONEST_S / 2)
         try:
             self.hear()
         except TimeoutError:
