@@ -16,6 +16,7 @@ from images.ramdisk.programs import Root
 from images.system import disk
 
 _PACKAGES = ("busybox-static", "kmod")
+_DRIVERS = (*FLAVOURS["virtual"].drivers, "drivers/acpi/button", "drivers/input/evdev")  # and a BMC's soft off
 _SIZE_MIB = 96
 _GRUB_CONFIG = """linux /boot/vmlinuz console=tty0 console=ttyS0 panic=5 quiet
 initrd /boot/initrd
@@ -63,4 +64,4 @@ def _grow(root: Root, tree: Path) -> None:
     for source, place in ((here / "tiny_init", "init"), (here.parent / "ramdisk" / "lease", "bin/lease")):
         shutil.copy2(source, tree / place)
         (tree / place).chmod(0o755)
-    kernel.copy_modules(root.path, FLAVOURS["virtual"].drivers, tree)
+    kernel.copy_modules(root.path, _DRIVERS, tree)

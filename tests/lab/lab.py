@@ -24,15 +24,18 @@ from bmprov.cli.enrolling import Enrolling
 from bmprov.cli.folder import Folder
 from bmprov.cli.login import Login
 from bmprov.cli.readiness import wait_ready
-from bmprov.power import BmcLogin
+from bmprov.deadline import Deadline
+from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import PxeSettings, Settings
-from bmprov.sim.cloudstack import CloudStack, Result, merge_prepare
-from bmprov.sim.virtual_machine import Nic, virtual_machine
+from bmprov.sim.cloudstack import CloudStack, Result
 from tests import debian
 from tests.lab import network
 from tests.lab.bmc import bmc
+from tests.lab.instance import Instance
 from tests.lab.qemu import Firmware, Hardware
-from tests.lab.timeline import Event, printed, since_power_on, timeline
+from tests.lab.timeline import Event, is_start, printed, since_power_on, timeline
+from worker.drivers.ipmi import IpmiDriver
+from worker.drivers.ipmi_lock import LocalBmcLock
 
 _EXTENSION = Path(__file__).parents[2] / "extension" / "bmprov.py"
 _BMPROV = (sys.executable, "-m", "bmprov")
@@ -49,6 +52,7 @@ class Lab:
     settings: Settings
     stack: ExitStack
     machines: dict[str, Hardware] = field(default_factory=dict)
+    logins: dict[str, BmcLogin] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4))
 
     @property
@@ -62,7 +66,7 @@ class Lab:
         folder = self.folder.root / name
         folder.mkdir()
         hardware = Hardware(folder, firmware, f"52:54:00:77:00:{number:02x}", self.net.tap(number), **more)
-        login = self.stack.enter_context(bmc(hardware))
+        login = self.logins[name] = self.stack.enter_context(bmc(hardware))
         enrolling = Enrolling(self.api, lambda _: None)
         enrolling.run([_enrolled(name, hardware, login)], wait=False)
         enrolling.wait_inspected({name})
@@ -74,20 +78,25 @@ class Lab:
         """The API, as the administrator."""
         return self.stack.enter_context(Api(Login.from_file(self.folder.client_ini)))
 
-    def deploy(self, number: int = 1) -> Future[Result]:
-        """CloudStack's call to create an instance with the demo's image, under way."""
+    def instance(self, number: int = 1, image: str = "demo", machine: str = "", **more: Any) -> Instance:  # noqa: ANN401 - virtual_machine's
+        """An instance of CloudStack's, prepared; `more` is what `virtual_machine` takes."""
         login = Login.from_file(self.folder.extension_ini)
         details = {"endpoint": login.endpoint, "token": login.token, "ca": login.ca}
         place = self.folder.root / f"cloudstack-{number}"
         (place / "extension").mkdir(parents=True)
-        (place / "payloads").mkdir()
         extension = Path(shutil.copy(_EXTENSION, place / "extension"))
         cloudstack = CloudStack(extension, place / "payloads", details, host={"host": "metal1"}, timeout_s=300)
-        nic = Nic(f"02:00:4c:9f:00:{number:02x}", "192.0.2.10", "1577")
-        vm = virtual_machine(number, [nic], {"image": "demo"})
-        prepared = cloudstack.prepare(vm)
-        assert prepared.succeeded, prepared.told
-        return self._pool.submit(cloudstack.create, merge_prepare(vm, prepared.answer))
+        chosen = {"image": image} | ({"machine": machine} if machine else {})
+        return Instance.prepared(cloudstack, number, chosen, **more)
+
+    def deploy(self, number: int = 1, **more: Any) -> Future[Result]:  # noqa: ANN401 - as for `instance`
+        """CloudStack's call to create an instance, under way."""
+        return self._pool.submit(self.instance(number, **more).create)
+
+    def add_image(self, name: str, file: Path) -> None:
+        """Put an image into the catalogue."""
+        with file.open("rb") as content:
+            self.api.upload(api_path("images", name), content, file.stat().st_size, {})
 
     def finish(self) -> None:
         """Cancel what is under way, so that CloudStack's calls return."""
@@ -102,9 +111,13 @@ class Lab:
             found: dict[str, Any] = api.get(api_path("machines", machine))["operation"]
         return found
 
+    def started_at(self, machine: str) -> float:
+        """When a machine was switched on first (seconds since the epoch)."""
+        return next(event.at for event in timeline(self.machines[machine], self.folder.logs) if is_start(event))
+
     def events(self, machine: str) -> list[Event]:
         """What happened since the machine was switched on."""
-        return since_power_on(timeline(self.machines[machine].folder, self.folder.logs))
+        return since_power_on(timeline(self.machines[machine], self.folder.logs))
 
     def wait(self, machine: str, words: str, within_s: float) -> float:
         """Return when an event with these words has happened; its seconds since power-on."""
@@ -116,6 +129,18 @@ class Lab:
                 return found[0]
             assert time.monotonic() < until, f"no '{words}' in {within_s:g} s:\n{printed(events)}"
             time.sleep(_LOOK_EVERY_S)  # the logs of other processes
+
+    def wait_console(self, machine: str, words: str, within_s: float) -> float:
+        """Return when a machine has said this on its serial console; the seconds since power-on."""
+        console, until = self.machines[machine].serial, time.monotonic() + within_s
+        while not console.exists() or words.encode() not in console.read_bytes():
+            assert time.monotonic() < until, f"no '{words}' in {within_s:g} s: {console}"
+            time.sleep(_LOOK_EVERY_S)  # QEMU writes it
+        return time.time() - self.started_at(machine)
+
+    def switch(self, machine: str, action: PowerAction) -> None:
+        """Move a machine's power behind the service's back, through its BMC."""
+        IpmiDriver(self.logins[machine], LocalBmcLock()).switch(action, Deadline.after(20))
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Run a process in the lab until the lab ends, its output in a log."""

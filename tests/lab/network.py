@@ -36,9 +36,25 @@ class Network:
         return tap
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
-        """This thread, and the threads and processes that it starts, are in the namespace while the block lasts."""
-        with _OWN.open() as before, Path("/run/netns", self.name).open() as there:
+    def neighbour(self, name: str, address: IPv4Interface) -> Iterator[str]:
+        """Another host on the bridge while the block lasts: the name of its own namespace."""
+        ip, namespace = debian.program("ip", "iproute2"), f"{self.name}-{name}"
+        _run(ip, "netns", "add", namespace)
+        try:
+            self._ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+            self._ip("link", "set", name, "master", BRIDGE, "up")
+            for words in (("link", "set", "lo", "up"), ("address", "add", str(address), "dev", "eth0")):
+                _run(ip, "-netns", namespace, *words)
+            _run(ip, "-netns", namespace, "link", "set", "eth0", "up")
+            yield namespace
+        finally:
+            self._ip("link", "delete", name)  # the namespace itself lives on while a process of it ends
+            _run(ip, "netns", "delete", namespace)
+
+    @contextmanager
+    def inside(self, name: str = "") -> Iterator[None]:
+        """This thread, and what it starts, are in the namespace, or a neighbour's, while the block lasts."""
+        with _OWN.open() as before, Path("/run/netns", name or self.name).open() as there:
             _enter(there.fileno())
             try:
                 yield

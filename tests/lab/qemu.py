@@ -40,7 +40,12 @@ class Hardware:
     mac: str
     tap: str
     network_first: bool = False
-    disk: Path | None = None
+    disk_mib: int = 64
+
+    @property
+    def disk(self) -> Path:
+        """Its disk, which is empty unless something is there when it is installed."""
+        return self.folder / "disk"
 
     @property
     def serial(self) -> Path:
@@ -51,9 +56,9 @@ class Hardware:
         """Put everything that its BMC needs to start it into its folder."""
         if self.firmware is not Firmware.BIOS:
             shutil.copy(debian.file(_VARS, "ovmf"), self.folder / "firmware.vars")
-        if self.disk is None:
-            with (self.folder / "disk").open("wb") as empty:
-                empty.truncate(64 * 2**20)
+        if not self.disk.exists():
+            with self.disk.open("wb") as empty:
+                empty.truncate(self.disk_mib * 2**20)
         orders = {"network": self._command(1, 2), "disk": self._command(2, 1)}
         described = {"commands": orders, "own order": "network" if self.network_first else "disk"}
         (self.folder / "machine.json").write_text(json.dumps(described))
@@ -67,7 +72,7 @@ class Hardware:
             *self._board(),
             *("-netdev", f"tap,id=net,ifname={self.tap},script=no,downscript=no"),
             *("-device", f"virtio-net-pci,netdev=net,mac={self.mac},bootindex={nic_place}{rom}"),
-            *("-drive", f"if=none,id=disk,file={self.disk or self.folder / 'disk'},format=raw,cache=unsafe"),
+            *("-drive", f"if=none,id=disk,file={self.disk},format=raw,cache=unsafe"),
             *("-device", f"virtio-blk-pci,drive=disk,bootindex={disk_place}"),
             *("-chardev", f"file,id=serial,path={self.serial},append=on", "-serial", "chardev:serial"),
             *("-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"),

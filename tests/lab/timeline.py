@@ -7,7 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.lab.qemu import Hardware
+
 _START = "starts"
+_WHOSE = ("mac", "machine", "client")
+"""Keys of a log line that say which machine it is about: a TFTP server knows its address only."""
 
 
 @dataclass(frozen=True, order=True)
@@ -18,14 +22,23 @@ class Event:
     what: str
 
 
-def timeline(machine: Path, logs: Path) -> list[Event]:
-    """All events of the lab, in their order, from the folder of a machine and that of the logs."""
-    return sorted([*_noted(machine / "events"), *(event for log in logs.glob("pxe-*.log") for event in _logged(log))])
+def timeline(machine: Hardware, logs: Path) -> list[Event]:
+    """All events of a machine, in their order: from its BMC and from the logs of the services."""
+    told = [line for log in logs.glob("pxe-*.log") for line in _lines(log)]
+    addresses = {line["address"] for line in told if line.get("mac") == machine.mac and "address" in line}
+    known = {machine.mac, machine.folder.name, *addresses}
+    of_it = [line for line in told if known & {line.get(key) for key in _WHOSE}]
+    return sorted([*_noted(machine.folder / "events"), *map(_event, of_it)])
+
+
+def is_start(event: Event) -> bool:
+    """Whether the machine got power then, or began again."""
+    return event.what.startswith(_START)
 
 
 def since_power_on(events: list[Event]) -> list[Event]:
     """What came after the machine's first start, with times in seconds from there; nothing if it was never started."""
-    began = next((event.at for event in events if event.what.startswith(_START)), float("inf"))
+    began = next((event.at for event in events if is_start(event)), float("inf"))
     return [Event(event.at - began, event.what) for event in events if event.at >= began]
 
 
@@ -47,13 +60,11 @@ def _noted(path: Path) -> Iterator[Event]:
         yield Event(noted["at"], noted["event"])
 
 
-def _logged(path: Path) -> Iterator[Event]:
-    for line in path.read_text().splitlines():
-        if line.startswith("{"):
-            told = json.loads(line)
-            yield Event(datetime.fromisoformat(told["timestamp"]).timestamp(), _words(told))
+def _lines(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
-def _words(told: dict[str, Any]) -> str:
+def _event(told: dict[str, Any]) -> Event:
     dull = {"timestamp", "level", "event", "mac", "machine", "operation"}
-    return " ".join([told["event"], *(f"{key}={value}" for key, value in told.items() if key not in dull)])
+    words = [told["event"], *(f"{key}={value}" for key, value in told.items() if key not in dull)]
+    return Event(datetime.fromisoformat(told["timestamp"]).timestamp(), " ".join(words))

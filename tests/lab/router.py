@@ -1,0 +1,112 @@
+"""CloudStack's virtual router: on the tenant's network it gives each instance the address that CloudStack issued.
+
+A dnsmasq, as CloudStack's own virtual router runs one, and an HTTP server for instances to phone home to, in a network
+namespace of their own on the lab's bridge. Machines under deployment are not to hear it, so it is there when they are
+deployed: what a VLAN does outside the lab.
+"""
+
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Interface
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from tests import debian
+from tests.lab.network import Network
+
+ADDRESS = IPv4Interface("192.0.2.1/24")
+"""The tenants' gateway."""
+
+PHONE_HOME_PORT = 8080
+_DNSMASQ_S = 10
+
+
+@dataclass(frozen=True)
+class Home:
+    """What instances have said when they phoned home, and where they can be reached from."""
+
+    namespace: str
+    _calls: list[dict[str, str]] = field(default_factory=list)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def called(self, call: dict[str, str]) -> None:
+        """An instance has phoned home."""
+        with self._changed:
+            self._calls.append(call)
+            self._changed.notify_all()
+
+    def wait(self, host: str, within_s: float) -> dict[str, str]:
+        """The first call of an instance that was not waited for yet: its words, and `address`, where it came from."""
+        with self._changed:
+            heard = self._changed.wait_for(lambda: [one for one in self._calls if one["host"] == host], within_s)
+            assert heard, f"{host} has not phoned home within {within_s:g} s, only {self._calls}"
+            self._calls.remove(heard[0])
+            return heard[0]
+
+    def run(self, *command: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a program on the tenants' network."""
+        inside = [debian.program("ip", "iproute2"), "netns", "exec", self.namespace, *command]
+        return subprocess.run(inside, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+@contextmanager
+def router(network: Network, place: Path, addresses: Mapping[str, str]) -> Iterator[Home]:
+    """The router while the block lasts; `addresses` are those that CloudStack issued, by MAC."""
+    with network.neighbour("router", ADDRESS) as namespace:
+        home = Home(namespace)
+        with _dnsmasq(home, place, addresses), network.inside(namespace), _phone(home):
+            yield home
+
+
+@contextmanager
+def _dnsmasq(home: Home, place: Path, addresses: Mapping[str, str]) -> Iterator[None]:
+    leases = place / "dnsmasq.leases"
+    leases.unlink(missing_ok=True)
+    command = [
+        *(debian.program("ip", "iproute2"), "netns", "exec", home.namespace),
+        *(debian.program("dnsmasq", "dnsmasq-base"), "--keep-in-foreground", "--conf-file=/dev/null", "--port=0"),
+        *("--user=root", f"--dhcp-leasefile={leases}", f"--dhcp-range={ADDRESS.network.network_address},static"),
+        *(f"--dhcp-host={mac},{address}" for mac, address in addresses.items()),
+        *("--log-dhcp", f"--log-facility={place / 'dnsmasq.log'}", "--pid-file="),
+    ]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        _wait_until_listening(home)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_listening(home: Home) -> None:
+    until = time.monotonic() + _DNSMASQ_S
+    while ":67 " not in home.run("ss", "--udp", "--listening", "--numeric").stdout:
+        assert time.monotonic() < until, "dnsmasq does not listen"
+        time.sleep(0.05)  # nothing tells when it does
+
+
+@contextmanager
+def _phone(home: Home) -> Iterator[None]:
+    class Call(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
+            home.called(told | {"address": self.client_address[0]})
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer((str(ADDRESS.ip), PHONE_HOME_PORT), Call) as server:
+        thread = threading.Thread(target=server.serve_forever, name="phone home")
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
