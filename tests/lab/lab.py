@@ -29,6 +29,7 @@ from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import PxeSettings, Settings
 from bmprov.sim.cloudstack import CloudStack, Result
 from tests import debian
+from tests.lab import lossy as cable
 from tests.lab import network
 from tests.lab.bmc import bmc
 from tests.lab.instance import Instance
@@ -60,18 +61,25 @@ class Lab:
         """Where kernel and initramfs are served from."""
         return self.settings.images / "ramdisk"
 
-    def machine(self, name: str, firmware: Firmware, **more: Any) -> Hardware:  # noqa: ANN401 - Hardware's fields
-        """A machine, enrolled with its BMC and inspected."""
+    def machine(self, name: str, firmware: Firmware, lossy: float = 0, **more: Any) -> Hardware:  # noqa: ANN401 - its fields
+        """A machine, enrolled with its BMC and inspected. Its cable loses a share `lossy` of frames (`lossy.py`)."""
         number = len(self.machines) + 1
         folder = self.folder.root / name
         folder.mkdir()
-        hardware = Hardware(folder, firmware, f"52:54:00:77:00:{number:02x}", self.net.tap(number), **more)
+        hardware = Hardware(folder, firmware, f"52:54:00:77:00:{number:02x}", self._plug(number, lossy), **more)
         login = self.logins[name] = self.stack.enter_context(bmc(hardware))
         enrolling = Enrolling(self.api, lambda _: None)
         enrolling.run([_enrolled(name, hardware, login)], wait=False)
         enrolling.wait_inspected({name})
         self.machines[name] = hardware
         return hardware
+
+    def _plug(self, number: int, lossy: float) -> str:
+        if not lossy:
+            return self.net.tap(number)
+        tap, plug = self.net.cable(number)
+        self.start(f"cable-{number}", sys.executable, "-I", "-S", cable.__file__, tap, plug, str(lossy))
+        return tap
 
     @property
     def api(self) -> Api:

@@ -35,6 +35,21 @@ class Network:
         self._ip("link", "set", tap, "master", BRIDGE, "up")
         return tap
 
+    def cable(self, number: int) -> tuple[str, str]:
+        """A machine's tap that is not plugged in, and the plug that is: `lossy.py` carries the frames between them.
+
+        Both belong to a bridge that is down, so that the kernel itself takes nothing from them. What the bridge sends
+        to the plug is cut into Ethernet frames.
+        """
+        tap, plug, port, own = (f"{what}{number}" for what in ("tap", "plug", "port", "cable"))
+        self._ip("link", "add", own, "type", "bridge")
+        self._ip("tuntap", "add", "dev", tap, "mode", "tap")
+        self._ip("link", "add", port, "type", "veth", "peer", "name", plug)
+        for end, bridge in ((tap, own), (plug, own), (port, BRIDGE)):
+            self._ip("link", "set", end, "master", bridge, "up")
+        self._ip("link", "set", port, "gso_max_segs", "1")
+        return tap, plug
+
     @contextmanager
     def neighbour(self, name: str, address: IPv4Interface) -> Iterator[str]:
         """Another host on the bridge while the block lasts: the name of its own namespace."""
