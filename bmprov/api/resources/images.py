@@ -11,16 +11,18 @@ from bmprov.api.routing import ADMINS, API, READERS, route
 from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key, Label
 from bmprov.api.shapes.image import ImageList, ImageOut, ImageUpload
-from bmprov.errors import Conflict, Invalid, NotFound
+from bmprov.errors import BmprovError, Conflict, Invalid, NotFound
 from bmprov.model import Image
 from bmprov.orders import Caller
 from bmprov.store import Transaction
 from images.blobs import Blob
 from images.layout import Layout
+from images.ramdisk.agent.settling import SEED_BYTES
 
 _ALL = f"{API}/images"
 _ONE = f"{_ALL}/{{name}}"
 _LOCK = "images"
+_SEED_ROOM_BYTES = SEED_BYTES + 2 * 2**20  # it begins at a whole MiB, and leaves the last one to GPT's backup
 
 
 class Images:
@@ -40,12 +42,16 @@ class Images:
         if known is not None:
             return ImageOut.of(_same(known, hashlib.file_digest(upload, "sha256").hexdigest()))
         blob = self._services.images.add(BufferedReader(upload), expected_sha256=query.sha256, format=query.format)
-        described = self._described(name, query, blob)
-        with self._services.store.write() as transaction:
-            transaction.one_at_a_time(_LOCK)
-            image = self._enter(transaction, described)
-            detail = f"{name}, sha256 {blob.sha256}"
-            transaction.events.add("image added", actor=caller.name, origin=caller.origin, detail=detail)
+        try:
+            described = self._described(name, query, blob)
+            with self._services.store.write() as transaction:
+                transaction.one_at_a_time(_LOCK)
+                image = self._enter(transaction, described)
+                detail = f"{name}, sha256 {blob.sha256}"
+                transaction.events.add("image added", actor=caller.name, origin=caller.origin, detail=detail)
+        except BmprovError:
+            self._drop(blob)
+            raise
         return ImageOut.of(image)
 
     @route(HTTPMethod.GET, _ALL, roles=READERS, answers={200: ImageList})
@@ -74,6 +80,13 @@ class Images:
             transaction.events.add("image removed", actor=caller.name, origin=caller.origin, detail=detail)
             if transaction.images.remove(image):
                 self._services.images.remove(image.sha256)
+
+    def _drop(self, blob: Blob) -> None:
+        """Remove bytes that came and were not entered, unless another name has them."""
+        with self._services.store.write() as transaction:
+            transaction.one_at_a_time(_LOCK)
+            if all(image.sha256 != blob.sha256 for image in transaction.images.all()):
+                self._services.images.remove(blob.sha256)
 
     def _described(self, name: str, query: ImageUpload, blob: Blob) -> Image:
         """The image as it will be entered. A layout that cannot be read is no reason to refuse it."""
@@ -122,7 +135,7 @@ def _with_layout(image: Image, found: Layout) -> Image:
         arch=image.arch or found.arch,
         layout=found.table.value,
         boot_modes=found.boot_modes,
-        min_disk_bytes=found.min_disk_bytes,
+        min_disk_bytes=found.min_disk_bytes + _SEED_ROOM_BYTES,
         remarks=(*found.remarks, *remark),
     )
 

@@ -33,7 +33,7 @@ class ImageOut(Reply):
     raw_size_bytes: int
     layout: str = Field(description="the kind of its partition table: `gpt` or `mbr`; empty when it is unknown")
     boot_modes: list[BootMode] | None = Field(description="the firmwares that can boot it; null when that is unknown")
-    min_disk_bytes: int = Field(description="the smallest disk that holds it")
+    min_disk_bytes: int = Field(description="the smallest disk that holds it and the instance's data")
     remarks: list[str] = Field(description="what is odd about it, in sentences")
     created_at: datetime
 
