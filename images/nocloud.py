@@ -16,13 +16,14 @@ from bmprov.payload import InstanceRequest, NicRequest
 
 DOCUMENTS = ("meta-data", "user-data", "vendor-data", "network-config")
 _CLOUD_CONFIG = "#cloud-config\n"
+_NO_USER_DATA = b"#cloud-config\n{}\n"  # cloud-init 22.4 warns of one with nothing in it
 
 
 def documents(request: InstanceRequest, nics: tuple[Nic, ...]) -> dict[str, bytes]:
     """The four documents for an instance on a machine with these NICs, by their file names."""
     return {
         "meta-data": _yaml(_meta_data(request)),
-        "user-data": request.seed.user_data or _CLOUD_CONFIG.encode(),
+        "user-data": request.seed.user_data or _NO_USER_DATA,
         "vendor-data": _CLOUD_CONFIG.encode() + _yaml(_vendor_data(request)),
         "network-config": _yaml(_network(request, adopt(request.nics, nics))),
     }

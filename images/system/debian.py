@@ -22,13 +22,23 @@ RELEASES = {"debian-12": "bookworm"}
 _PACKAGES = (
     *("linux-image-amd64", "grub-cloud-amd64", "systemd-sysv", "systemd-resolved", "dbus", "ca-certificates"),
     *("cloud-init", "cloud-guest-utils", "netplan.io", "openssh-server", "sudo", "iproute2", "iputils-ping", "less"),
+    "systemd-timesyncd",
 )
 _SIZE_MIB = 2048
 _CLOUD = """# bmprov puts the instance's data on a file system of this machine's disk.
 datasource_list: [NoCloud, None]
-# The image has no other locale than C.UTF-8, and cloud-init's default is another.
-locale: false
+# The image has no other locale, and cloud-init's default is another.
+locale: C.UTF-8
+manage_etc_hosts: localhost
+system_info:
+  network:
+    renderers: [netplan]
 """
+_HOOKS = (
+    # cloud-init prefers ifupdown where it is, which changes no MAC and needs net-tools for a default route
+    'chroot "$1" dpkg --purge ifupdown',
+    'chroot "$1" systemctl enable systemd-networkd',
+)
 _FSTAB = """UUID={uuid} / ext4 errors=remount-ro 0 1
 LABEL=EFI /boot/efi vfat umask=0077,nofail 0 1
 """
@@ -41,6 +51,7 @@ _GRUB_DEFAULTS = """GRUB_TIMEOUT=2
 GRUB_DISTRIBUTOR=Debian
 GRUB_CMDLINE_LINUX="console=tty0 console=ttyS0,115200"
 GRUB_TERMINAL="console serial"
+GRUB_SERIAL_COMMAND="serial --speed=115200"
 GRUB_DISABLE_OS_PROBER=true
 """
 _LEFT_OUT = ("etc/hostname", "var/lib/dbus/machine-id", "etc/resolv.conf", "etc/machine-id")
@@ -73,7 +84,8 @@ def _install(suite: str, tree: Path, log: Path) -> None:
     if mmdebstrap is None:
         raise Fatal("mmdebstrap is missing", "install the Debian package `mmdebstrap`")
     command = [mmdebstrap, "--mode=root", "--variant=important", "--format=directory", "--skip=output/mknod"]
-    command += ["--aptopt=Apt::Install-Recommends false", f"--include={','.join(_PACKAGES)}", suite, str(tree)]
+    command += ["--aptopt=Apt::Install-Recommends false", f"--include={','.join(_PACKAGES)}"]
+    command += [*(f"--customize-hook={hook}" for hook in _HOOKS), suite, str(tree)]
     with log.open("wb") as file:
         done = subprocess.run(command, stdout=file, stderr=file, timeout=_DEADLINE_S, check=False)
     if done.returncode:

@@ -48,7 +48,7 @@ def test_the_documents_word_by_word() -> None:
         "public-keys:\n"
         "- ssh-ed25519 AAAA eve\n"
     )
-    assert made["user-data"] == "#cloud-config\n"
+    assert made["user-data"] == "#cloud-config\n{}\n"
     assert made["vendor-data"] == (
         "#cloud-config\n"
         "growpart:\n  mode: auto\n  devices:\n  - /\n"
