@@ -52,6 +52,22 @@ class Blob:
     path: Path
 
 
+def recognised(head: bytes, format: str | None) -> str:  # noqa: A002 - the catalogue's word
+    """The format of an image, as it was said or else as its first bytes tell it.
+
+    Raises:
+        Invalid: it is in another one, which cannot be written to a disk.
+    """
+    packed = head.startswith(_ZST_MAGIC)
+    found = format or (RAW_ZST if packed else RAW)
+    other = next((name for magic, name in _MAGICS.items() if head.startswith(magic)), None)
+    if found == RAW and other is not None:
+        raise Invalid(f"this is a {other} file and not a raw disk image", _REMEDY.get(other, "unpack it first"))
+    if found == RAW_ZST and not packed:
+        raise Invalid("this is not a zstd file", "say `raw` when it is a raw disk image")
+    return found
+
+
 class ImageStore:
     """The folder of blobs. Processes may share it. `max_raw_bytes` bounds what a compressed image may unpack to."""
 
@@ -163,11 +179,12 @@ class _Intake:
         self._unpacker: zstandard.ZstdDecompressionObj | None = None
         self.size_bytes = 0
         self._raw_size_bytes = 0
+        self._raw_head = b""
 
     def take(self, data: bytes) -> None:
         """The next bytes; the first of them tell the format when nobody else has."""
         if self.size_bytes == 0:
-            self._recognise(data)
+            self._format = recognised(data, self._format)
         self.size_bytes += len(data)
         self._stored.update(data)
         if self._format == RAW_ZST:
@@ -180,18 +197,10 @@ class _Intake:
         if self._unpacker is not None and not self._unpacker.eof:
             raise Invalid("the compressed image ends in its middle", "download it again, or try it with `zstd --test`")
         stored = self._stored.hexdigest()
+        recognised(self._raw_head, RAW)
         if self._format != RAW_ZST:
             return Blob(stored, self.size_bytes, stored, self.size_bytes, RAW, folder / stored)
         return Blob(stored, self.size_bytes, self._raw.hexdigest(), self._raw_size_bytes, RAW_ZST, folder / stored)
-
-    def _recognise(self, data: bytes) -> None:
-        if self._format is None:
-            self._format = RAW_ZST if data.startswith(_ZST_MAGIC) else RAW
-        other = next((name for magic, name in _MAGICS.items() if data.startswith(magic)), None)
-        if self._format == RAW and other is not None:
-            raise Invalid(f"this is a {other} file and not a raw disk image", _REMEDY.get(other, "unpack it first"))
-        if self._format == RAW_ZST and not data.startswith(_ZST_MAGIC):
-            raise Invalid("this is not a zstd file", "say `raw` when it is a raw disk image")
 
     def _unpack(self, data: bytes) -> None:
         for place in range(0, len(data), _PIECE_BYTES):
@@ -211,6 +220,7 @@ class _Intake:
     def _count(self, raw: bytes) -> None:
         self._raw.update(raw)
         self._raw_size_bytes += len(raw)
+        self._raw_head += raw[: _LONGEST_MAGIC - len(self._raw_head)]
         if self._raw_size_bytes > self._max_raw_bytes:
             raise Invalid(f"the image unpacks to more than {self._max_raw_bytes} bytes", "no disk of ours is so large")
 

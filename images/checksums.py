@@ -18,6 +18,10 @@ _SHA256_DIGITS = 64
 _PIECE_BYTES = 2**20
 
 
+class Mismatch(Invalid):
+    """The bytes are not what was promised: they are no use to anybody, also not to the next attempt."""
+
+
 @dataclass(frozen=True)
 class Digests:
     """Both hashes of some bytes, in hexadecimal."""
@@ -29,11 +33,11 @@ class Digests:
         """Hold them against one that was promised.
 
         Raises:
-            Invalid: the bytes are not those.
+            Mismatch: the bytes are not those.
         """
         name, found = ("SHA-256", self.sha256) if len(expected) == _SHA256_DIGITS else ("SHA-512", self.sha512)
         if found != expected.lower():
-            raise Invalid(f"the image has {name} {found} and not {expected}", "download it again, or look who says so")
+            raise Mismatch(f"the image has {name} {found} and not {expected}", "download it again, or look who says so")
 
 
 class Hasher:

@@ -70,11 +70,24 @@ def convert(
     try:
         bounds = Bounds(file_bytes=raw_size_bytes + _SLACK_BYTES)
         _sound(run("qemu-img", "qemu-utils", ["convert", "-q", "-O", "raw", named, str(raw)], bounds), source)
-        return _pack(raw, folder / "converted.raw.zst", progress)
+        return pack(raw, folder / "converted.raw.zst", progress)
     except OSError as error:
         raise Fatal(f"there is no room in {folder} ({error.strerror})", "set TMPDIR to a larger folder") from error
     finally:
         raw.unlink(missing_ok=True)
+
+
+def pack(raw: Path, target: Path, progress: Callable[[int, int], object] = lambda _done, _total: None) -> Packed:
+    """A raw disk as raw.zst; `progress` is called with bytes done and in all."""
+    total, done, digest = raw.stat().st_size, 0, hashlib.sha256()
+    packer = zstandard.ZstdCompressor(level=_LEVEL, threads=-1, write_checksum=True).compressobj(size=total)
+    with raw.open("rb") as source, target.open("wb") as file:
+        while data := source.read(_PIECE_BYTES):
+            _put(file.write, digest.update, packer.compress(data))
+            done += len(data)
+            progress(done, total)
+        _put(file.write, digest.update, packer.flush())
+    return Packed(target, digest.hexdigest(), target.stat().st_size, total)
 
 
 def _only_this_file(source: Path, format: str) -> str:  # noqa: A002 - the catalogue's word
@@ -104,18 +117,6 @@ def _inspect(named: str, source: Path, max_raw_bytes: int) -> int:
 def _sound(told: Told, source: Path) -> None:
     if told.code:
         raise Invalid(f"qemu-img cannot read {source.name} ({told.complaint})", "look with `qemu-img check`")
-
-
-def _pack(raw: Path, target: Path, progress: Callable[[int, int], object]) -> Packed:
-    total, done, digest = raw.stat().st_size, 0, hashlib.sha256()
-    packer = zstandard.ZstdCompressor(level=_LEVEL, threads=-1, write_checksum=True).compressobj(size=total)
-    with raw.open("rb") as source, target.open("wb") as file:
-        while data := source.read(_PIECE_BYTES):
-            _put(file.write, digest.update, packer.compress(data))
-            done += len(data)
-            progress(done, total)
-        _put(file.write, digest.update, packer.flush())
-    return Packed(target, digest.hexdigest(), target.stat().st_size, total)
 
 
 def _put(write: Callable[[bytes], object], update: Callable[[bytes], object], data: bytes) -> None:

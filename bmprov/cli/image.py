@@ -1,20 +1,19 @@
 """`bmprov image`: the catalogue of disk images."""
 
-import hashlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from bmprov.cli import adding
 from bmprov.cli.api import Api, path
+from bmprov.cli.building import build_ramdisk, build_system
 from bmprov.cli.options import as_json, connected
-from bmprov.cli.output import clock, print_json, print_record, print_table, progress_console, size
-from bmprov.errors import Invalid
+from bmprov.cli.output import clock, print_json, print_record, print_table, size
 from bmprov.model import Arch
-from images.blobs import FORMATS
+from images.provenance import Evidence
 
-_PIECE_BYTES = 2**20
+_SHORT_HASH = 12
 
 
 @click.group()
@@ -22,27 +21,50 @@ def command() -> None:
     """Disk images that machines can be deployed with."""
 
 
+command.add_command(build_system)
+command.add_command(build_ramdisk)
+
+
 @command.command()
 @click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sha256", help="What the file must have; else it is computed before it is sent.")
-@click.option("--format", "image_format", type=click.Choice(FORMATS), help="Else told by the file's content.")
-@click.option("--arch", type=click.Choice([arch.value for arch in Arch]), default=Arch.X86_64.value, show_default=True)
+@click.argument("source", metavar="FILE|URL")
+@click.option("--sha256", metavar="HEX", help="What the file must have.")
+@click.option("--checksums", metavar="FILE|URL", help="A checksum file that names it, such as SHA256SUMS.")
+@click.option("--signature", metavar="FILE|URL", help="An OpenPGP signature of it, or of the checksum file.")
+@click.option("--gpg-key", metavar="FILE", type=click.Path(path_type=Path), help="The maker's public key.")
+@click.option("--format", "image_format", type=click.Choice(adding.FORMATS), help="Else told by the content.")
+@click.option("--arch", type=click.Choice([arch.value for arch in Arch]), help="Else told by the image's loader.")
 @as_json
 @connected
 def add(
-    api: Api, *, name: str, file: Path, sha256: str | None, image_format: str | None, arch: str, as_json: bool
+    api: Api,
+    *,
+    name: str,
+    source: str,
+    image_format: str | None,
+    arch: str | None,
+    as_json: bool,
+    **given: Any,  # noqa: ANN401 - what the evidence is made of
 ) -> None:
-    """Add FILE to the catalogue as NAME. The service checks the SHA-256 of what arrives."""
-    with _opened(file) as content, _progress() as progress:
-        size_bytes = file.stat().st_size
-        digest = sha256 or _digest(content, size_bytes, progress)
-        query = {"sha256": digest, "arch": arch} | ({"format": image_format} if image_format else {})
-        with progress.wrap_file(content, size_bytes, description="sending") as counted:
+    """Add a disk image to the catalogue as NAME, from a file or over HTTP.
+
+    raw and raw.zst are sent as they are; qcow2, vmdk, vhdx and vpc (VHD) are converted first, with qemu-img. A download
+    that breaks off goes on when the command is run again. With --gpg-key, a signature is looked for beside the
+    checksum file or the image unless --signature names it.
+    """
+    with (
+        adding.Steps() as steps,
+        adding.found(source, Evidence(**given), steps) as image,
+        adding.sendable(image, image_format, steps) as (ready, kind),
+        ready.path.open("rb") as content,
+    ):
+        size_bytes = ready.path.stat().st_size
+        query = {"sha256": ready.sha256, "format": kind} | ({"arch": arch} if arch else {})
+        with steps.wrap_file(content, size_bytes, description="sending") as counted:
             added = api.upload(path("images", name), counted, size_bytes, query)
     if as_json:
         return print_json(added)
-    return click.echo(f"image {added['name']} is in the catalogue: {size(added['size_bytes'])}, {added['sha256']}")
+    return _tell(added, image.proofs)
 
 
 @command.command("list")
@@ -54,10 +76,13 @@ def list_all(api: Api, *, as_json: bool) -> None:
     if as_json:
         return print_json(found)
     rows = (
-        [one["name"], one["format"], one["arch"], size(one["size_bytes"]), size(one["raw_size_bytes"]), one["sha256"]]
+        [
+            *(one["name"], one["arch"] or "?", _boots(one), one["layout"] or "?", size(one["min_disk_bytes"])),
+            *(one["format"], size(one["size_bytes"]), one["sha256"][:_SHORT_HASH], "; ".join(one["remarks"])),
+        ]
         for one in found
     )
-    columns = ["NAME", "FORMAT", "ARCH", "SIZE", "ON DISK", "SHA-256"]
+    columns = ["NAME", "ARCH", "BOOTS BY", "LAYOUT", "DISK FROM", "FORMAT", "SIZE", "SHA-256", "REMARKS"]
     return print_table(columns, rows, empty="the catalogue is empty: `bmprov image add NAME FILE`")
 
 
@@ -72,9 +97,14 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
         return print_json(found)
     return print_record(
         [
-            *((key, found[key]) for key in ("name", "id", "format", "arch", "sha256")),
+            *((key, found[key]) for key in ("name", "id", "format", "sha256")),
             ("size", f"{size(found['size_bytes'])} ({found['size_bytes']} bytes)"),
             ("on the machine's disk", f"{size(found['raw_size_bytes'])}, sha256 {found['raw_sha256']}"),
+            ("architecture", found["arch"] or "not known"),
+            ("layout", found["layout"] or "not known"),
+            ("boots by", _boots(found).replace("?", "not known")),
+            ("smallest disk", f"{size(found['min_disk_bytes'])} ({found['min_disk_bytes']} bytes)"),
+            *(("remark", remark) for remark in found["remarks"]),
             ("added", clock(found["created_at"])),
         ]
     )
@@ -89,37 +119,18 @@ def remove(api: Api, *, name: str) -> None:
     click.echo(f"image {name} is removed")
 
 
-def _opened(file: Path) -> BinaryIO:
-    """The file, open.
-
-    Raises:
-        Invalid: it cannot be an image, which is told before anything is sent.
-    """
-    try:
-        if not file.stat().st_size:
-            raise Invalid(f"{file} is empty", "look at the file")
-        return file.open("rb")
-    except OSError as error:
-        raise Invalid(f"{file} cannot be read ({error.strerror})", "look at its name and its owner") from error
+def _boots(image: dict[str, Any]) -> str:
+    """The firmwares that boot an image; a question mark when that is not known."""
+    modes = image["boot_modes"]
+    return "?" if modes is None else ", ".join(modes) or "none"
 
 
-def _digest(content: BinaryIO, size_bytes: int, progress: Progress) -> str:
-    task = progress.add_task("SHA-256", total=size_bytes)
-    digest = hashlib.sha256()
-    while piece := content.read(_PIECE_BYTES):
-        digest.update(piece)
-        progress.advance(task, len(piece))
-    content.seek(0)
-    return digest.hexdigest()
-
-
-def _progress() -> Progress:
-    columns = (
-        TextColumn("{task.description:8}"),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    shown = progress_console()
-    return Progress(*columns, console=shown, disable=not shown.is_terminal)
+def _tell(added: dict[str, Any], proofs: tuple[str, ...]) -> None:
+    for proof in proofs:
+        click.echo(proof)
+    click.echo(f"image {added['name']} is in the catalogue: {size(added['size_bytes'])}, {added['sha256']}")
+    if added["layout"]:
+        what = f"{added['arch'] or 'an architecture that is not known'}, {added['layout']}"
+        click.echo(f"it boots by {_boots(added)} ({what}) on disks from {size(added['min_disk_bytes'])}")
+    for remark in added["remarks"]:
+        click.echo(f"remark: {remark}")

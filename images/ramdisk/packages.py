@@ -61,7 +61,7 @@ def _told(*command: str, folder: Path | None = None) -> str:
             command, cwd=folder, capture_output=True, text=True, timeout=_DEADLINE_S, check=True, env=_environment()
         )
     except FileNotFoundError:
-        raise Fatal(f"{command[0]} is missing", "build the ramdisk on Debian or Ubuntu") from None
+        raise Fatal(f"{command[0]} is missing", "build on Debian or Ubuntu") from None
     except subprocess.TimeoutExpired:
         raise Fatal(f"{command[0]} took more than {_DEADLINE_S} s", "look at the way to this host's archives") from None
     except subprocess.CalledProcessError as error:

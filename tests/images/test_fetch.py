@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from bmprov.errors import Fatal, Invalid, Retryable
 from images.checksums import Digests, checksum_of, digests
 from images.fetch import Fetcher, shown
+from images.partial import Partial
 from images.provenance import Evidence, prove, require
 from tests import debian
+from tests.images.signer import Signer
 from tests.images.web import Web, web
 
 IMAGE = hashlib.shake_256(b"an image").digest(3_000_000)  # the same in every process of pytest-xdist
@@ -40,10 +42,14 @@ def fetcher(naps: list[float]) -> Iterator[Fetcher]:
     made.close()
 
 
+def nobody(_done: int, _total: int | None) -> None:
+    """Who does not want to know how far it is."""
+
+
 def fetch(fetcher: Fetcher, site: Web) -> bytes:
     """The image, after its hashes have been held against it."""
     file = io.BytesIO()
-    found = fetcher.fetch(f"{site.url}/a/disk.raw", file, lambda _done, _total: None)
+    found = fetcher.fetch(f"{site.url}/a/disk.raw", Partial(file), nobody)
     assert found == digests(io.BytesIO(file.getvalue()))
     return file.getvalue()
 
@@ -112,7 +118,7 @@ def test_bounds(site: Web) -> None:
     with pytest.raises(Fatal, match="has 3000000 bytes: at most 1000"):
         fetch(Fetcher(lambda _: None, max_bytes=1000), site)
     with pytest.raises(Retryable, match="cannot be fetched"):
-        Fetcher(lambda _: None).fetch("http://127.0.0.1:1/x", io.BytesIO(), lambda _done, _total: None)
+        Fetcher(lambda _: None).fetch("http://127.0.0.1:1/x", Partial(io.BytesIO()), nobody)
     with pytest.raises(Fatal, match="larger than 1048576 bytes"):
         Fetcher().small(f"{site.url}/a/disk.raw")
     site.leads_to = "/a/disk.raw"
@@ -174,27 +180,6 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert len(checksum_of("disk.raw", text)) in (64, 128)
     except Invalid as error:
         assert error.check  # noqa: PT017 - the refusal is one of two good outcomes
-
-
-class Signer:
-    """A real GnuPG home with one key."""
-
-    def __init__(self, home: Path, *options: str) -> None:
-        self._gpg = debian.program("gpg", "gnupg")
-        self._home = home
-        home.mkdir(mode=0o700)
-        self("--quick-generate-key", "--passphrase", "", "The Maker <maker@example.org>", "ed25519", "sign", *options)
-        self.key = home / "key.gpg"
-        self.key.write_bytes(self("--export"))
-        self.armoured = home / "key.asc"
-        self.armoured.write_bytes(self("--export", "--armor"))
-
-    def __call__(self, *arguments: str, feed: bytes = b"") -> bytes:
-        command = [self._gpg, "--homedir", str(self._home), "--batch", "--pinentry-mode", "loopback", *arguments]
-        return subprocess.run(command, input=feed, capture_output=True, check=True).stdout
-
-    def close(self) -> None:
-        subprocess.run(["gpgconf", "--homedir", str(self._home), "--kill", "all"], check=False)
 
 
 @pytest.fixture(scope="module")

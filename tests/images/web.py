@@ -18,6 +18,7 @@ class Web:
     lies_about_ranges: bool = False
     leads_to: str = ""
     asked: list[tuple[str, str]] = field(default_factory=list)
+    statuses_sent: list[int] = field(default_factory=list)
     url: str = ""
 
 
@@ -36,12 +37,16 @@ def web() -> Iterator[Web]:
             if status != 200 or content is None:
                 self.answer(status, b"", {"Location": site.leads_to} if site.leads_to else {})
                 return
+            if site.etag and self.headers.get("If-None-Match") == site.etag:
+                self.answer(304, b"", {"ETag": site.etag})
+                return
             begin = int(self.headers["Range"][6:-1]) if self.headers.get("If-Range") == site.etag else 0
             told = begin + 1 if site.lies_about_ranges else begin
             ranged = {"Content-Range": f"bytes {told}-{len(content) - 1}/{len(content)}"} if begin else {}
             self.answer(206 if begin else 200, content[begin:], ranged | ({"ETag": site.etag} if site.etag else {}))
 
         def answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+            site.statuses_sent.append(status)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
