@@ -1,7 +1,7 @@
 """A disk that says so on the serial port when it is booted, from BIOS and from UEFI.
 
-Its MBR has a few instructions; its one partition is an EFI system partition with Debian's GRUB as the loader that
-firmware finds by itself (UEFI 2.10, 3.5.1.1).
+Its MBR has a few instructions; its one partition is an EFI system partition with Debian's shim as the loader that
+firmware finds by itself (UEFI 2.10, 3.5.1.1), and GRUB beside it: as a Debian that was installed for Secure Boot.
 """
 
 import struct
@@ -14,7 +14,10 @@ SAYS = "the disk was booted"
 _MIB = 2**20
 _SIZE_MIB, _START_MIB = 64, 1
 _ESP = 0xEF
-_GRUB = "/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"
+_LOADERS = {
+    "BOOTX64.EFI": ("/usr/lib/shim/shimx64.efi.signed", "shim-signed"),
+    "grubx64.efi": ("/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed", "grub-efi-amd64-signed"),
+}
 _SCRIPT = f"""serial --unit=0
 terminal_output serial
 echo "{SAYS}"
@@ -41,8 +44,8 @@ def make(path: Path) -> None:
     script = path.with_name("grub.cfg")
     script.write_text(_SCRIPT)
     _run("mmd", "mtools", "-i", partition, "::/EFI", "::/EFI/BOOT", "::/EFI/debian")
-    loader = str(debian.file(_GRUB, "grub-efi-amd64-signed"))
-    _run("mcopy", "mtools", "-i", partition, loader, "::/EFI/BOOT/BOOTX64.EFI")
+    for name, (loader, package) in _LOADERS.items():
+        _run("mcopy", "mtools", "-i", partition, str(debian.file(loader, package)), f"::/EFI/BOOT/{name}")
     _run("mcopy", "mtools", "-i", partition, str(script), "::/EFI/debian/grub.cfg")
 
 

@@ -227,6 +227,7 @@ def _enrolled(name: str, hardware: Hardware, login: BmcLogin) -> MachineIn:
             "bmc": {"address": login.address, "user": login.user, "password": login.password},
             "nics": [{"mac": hardware.mac, "netboot": True}],
             "boot_mode": hardware.firmware.boot_mode,
+            "secure_boot": hardware.firmware is Firmware.SECURE_BOOT,
             "cpus": 2,
             "memory_mib": 4096,
             "disk_gib": 1,

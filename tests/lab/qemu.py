@@ -14,7 +14,6 @@ from bmprov.model import BootMode
 from tests import debian
 
 _OVMF = "/usr/share/OVMF"
-_CODE, _VARS = f"{_OVMF}/OVMF_CODE_4M.fd", f"{_OVMF}/OVMF_VARS_4M.fd"
 _MEMORY_MIB = 512
 
 
@@ -24,6 +23,7 @@ class Firmware(StrEnum):
     BIOS = "bios"  # SeaBIOS with iPXE in the NIC's ROM
     UEFI_IPXE = "uefi-ipxe"  # OVMF with iPXE in the NIC's ROM
     UEFI = "uefi"  # OVMF with its own PXE client
+    SECURE_BOOT = "secure-boot"  # the same with Secure Boot and Microsoft's keys
 
     @property
     def boot_mode(self) -> BootMode:
@@ -55,7 +55,7 @@ class Hardware:
     def install(self) -> None:
         """Put everything that its BMC needs to start it into its folder."""
         if self.firmware is not Firmware.BIOS:
-            shutil.copy(debian.file(_VARS, "ovmf"), self.folder / "firmware.vars")
+            shutil.copy(self._flash("VARS"), self.folder / "firmware.vars")
         if not self.disk.exists():
             with self.disk.open("wb") as empty:
                 empty.truncate(self.disk_mib * 2**20)
@@ -64,7 +64,7 @@ class Hardware:
         (self.folder / "machine.json").write_text(json.dumps(described))
 
     def _command(self, nic_place: int, disk_place: int) -> list[str]:
-        rom = ",romfile=" if self.firmware is Firmware.UEFI else ""
+        rom = ",romfile=" if self.firmware in (Firmware.UEFI, Firmware.SECURE_BOOT) else ""
         debian.file("/usr/lib/ipxe/qemu", "ipxe-qemu")
         return [
             debian.program("qemu-system-x86_64", "qemu-system-x86"),
@@ -83,5 +83,12 @@ class Hardware:
         if self.firmware is Firmware.BIOS:
             return ["-machine", "pc,graphics=off"]  # then SeaBIOS and its ROMs talk on the serial port
         flash = "if=pflash,format=raw,unit="
-        code = f"{flash}0,readonly=on,file={debian.file(_CODE, 'ovmf')}"
-        return ["-machine", "q35", "-drive", code, "-drive", f"{flash}1,file={self.folder}/firmware.vars"]
+        code = f"{flash}0,readonly=on,file={self._flash('CODE')}"
+        drives = ["-drive", code, "-drive", f"{flash}1,file={self.folder}/firmware.vars"]
+        if self.firmware is not Firmware.SECURE_BOOT:
+            return ["-machine", "q35", *drives]
+        return ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on", *drives]
+
+    def _flash(self, part: str) -> Path:
+        suffix = ".ms.fd" if self.firmware is Firmware.SECURE_BOOT else ".fd"
+        return debian.file(f"{_OVMF}/OVMF_{part}_4M{suffix}", "ovmf")
