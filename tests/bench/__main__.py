@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tests.bench.deployments import change_power, deploy, enrol_fakes
 from tests.bench.extension import measure_extension
+from tests.bench.http import bench_http
 from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
 from tests.bench.measure import Deployments, Load, http_load
 from tests.bench.service import Service, payload, running
@@ -14,6 +15,7 @@ from tests.bench.tftp import bench_tftp
 
 WORKERS = "4"
 DEMO_IMAGE = "demo"
+NAMES = ("extension", "simulated", "control", "tftp", "http")
 
 
 def main() -> None:
@@ -23,17 +25,16 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="install and measure OpenStack Ironic in the same run")
     parser.add_argument("--machines", type=int, default=1000, help="machines deployed at once")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each HTTP load")
-    parser.add_argument(
-        "only", nargs="*", choices=["extension", "simulated", "control", "tftp", []], help="some of the benches"
-    )
+    parser.add_argument("only", nargs="*", choices=[*NAMES, []], help="some of the benches")
     asked = parser.parse_args()
-    chosen = asked.only or ["extension", "simulated", "control", "tftp"]
+    chosen = asked.only or NAMES
     peer = measure_ironic(nodes=min(asked.machines, 1000), read_s=asked.seconds) if asked.peers else None
     benches = {
         "extension": bench_extension,
         "simulated": lambda: bench_simulated(asked.machines),
         "control": lambda: bench_control(asked.machines, asked.seconds, peer),
         "tftp": bench_tftp,
+        "http": bench_http,
     }
     for name in chosen:
         for line in benches[name]():
