@@ -155,11 +155,12 @@ class Instance:
 
 @dataclass(frozen=True)
 class Report:
-    """What the ramdisk has told us during one operation."""
+    """What the ramdisk has told us during one operation. `hardware` says that its failure is the machine's fault."""
 
     booted: bool = False
     written: bool = False
     failure: str = ""
+    hardware: bool = False
     log: str = field(default="", repr=False)
     inventory: Mapping[str, Any] = field(default_factory=dict)
 

@@ -116,7 +116,7 @@ class BootHttp:
                 "raw_size_bytes": image.raw_size_bytes,
             },
             "seed_url": f"{self.http_url}/seed/v1/{admitted.token}/",
-            "disk": self._disk(admitted, image.raw_size_bytes),
+            "disk": self._disk(admitted, max(image.raw_size_bytes, image.min_disk_bytes)),
         }
         return Response(json.dumps(told), content_type="application/json")
 

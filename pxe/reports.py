@@ -107,7 +107,11 @@ class Failed(Told):
 
     why: Readable = Field(min_length=1, max_length=500)
     log: Readable = ""
+    hardware: bool = False
 
     def change(self, report: Report) -> Report:
         """The ramdisk has given up; the first reason stands."""
-        return report if report.failure else replace(report, booted=True, failure=self.why, log=self.log[-_LOG_LIMIT:])
+        if report.failure:
+            return report
+        log = self.log[-_LOG_LIMIT:]
+        return replace(report, booted=True, failure=self.why, hardware=self.hardware, log=log)

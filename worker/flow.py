@@ -52,10 +52,14 @@ class Retry:
 
 @dataclass(frozen=True)
 class Fail:
-    """The operation ends here: why, and what an operator should look at."""
+    """The operation ends here: why, and what an operator should look at.
+
+    `quarantine` keeps the machine from being reserved again until somebody has looked at it.
+    """
 
     why: str
     check: str = ""
+    quarantine: bool = False
 
 
 Outcome = Done | Wait | Retry | Fail

@@ -158,6 +158,11 @@ class _Settlement:
     def _fail(self, fail: Fail, current: Operation, machine: Machine) -> None:
         self.transaction.operations.record(current, self._ran("fail", fail.why))
         self.transaction.operations.finish(current, machine, OperationState.FAILED, error=fail.why, check=fail.check)
+        if fail.quarantine and not machine.maintenance:
+            self.transaction.machines.set_maintenance(machine, f"quarantined: {fail.why}", "bmprov")
+            self.transaction.events.add(
+                "quarantined", actor="bmprov", machine=machine.name, instance_id=machine.instance_id, detail=fail.why
+            )
 
     def _ran(self, outcome: str, detail: str, attempt: int | None = None) -> StepRun:
         tried = self.operation.attempt + 1 if attempt is None else attempt

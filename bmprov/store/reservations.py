@@ -38,7 +38,7 @@ def reserve(
     Raises:
         NoCapacity: none fits; the text says what was asked for and what the nearest lacks.
         Invalid: the image cannot run on the machine that the claimant has, or must get.
-        Conflict: the instance belongs to another cloud, or its machine is being released.
+        Conflict: the instance belongs to another cloud, or its machine is being released or in maintenance.
     """
     transaction.one_at_a_time("reservation")
     known = transaction.instances.get(claimant.id)
@@ -82,6 +82,11 @@ def _again(
     if machine.state in (State.RELEASING, State.CLEANING):
         raise Conflict(f"machine '{machine.name}' of this instance is being released", "ask again", retry_after_s=1.0)
     if machine.state in (State.RESERVED, State.ERROR):  # what is on the disk already, or on its way, is not held up
+        if machine.maintenance:
+            raise Conflict(
+                f"machine '{machine.name}' of this instance is in maintenance ({machine.maintenance})",
+                "end its maintenance, or delete the instance and deploy another one",
+            )
         _takes_image(machine, unfit)
     transaction.instances.change(
         known.id,

@@ -16,7 +16,7 @@ KERNEL, INITRD = "vmlinuz", "initrd"
 """The names of what is built, in the folder that `bmprov pxe http` serves them from."""
 
 _HERE = Path(__file__).parent
-_PROGRAMS = ("modprobe", "sfdisk", "resize2fs", "e2fsck", "mkfs.fat")
+_PROGRAMS = ("modprobe", "sfdisk", "resize2fs", "e2fsck", "mkfs.fat", "efibootmgr")
 _FOLDERS = ("proc", "sys", "dev", "run", "tmp", "etc")
 
 

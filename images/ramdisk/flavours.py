@@ -11,6 +11,7 @@ COMMON_PACKAGES = (
     "fdisk",
     "e2fsprogs",
     "dosfstools",
+    "efibootmgr",
 )
 """Package names of Debian and Ubuntu; what they depend on comes along."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from bmprov.allocation import Need
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcAuthFailed, BmcRefused, BmcUnreachable, BmprovError
+from bmprov.errors import BmcAuthFailed, BmcRefused, BmcUnreachable, BmprovError, Conflict, NoCapacity
 from bmprov.lifecycle import Kind, State
 from bmprov.model import BackEnd, Bmc, Machine, Nic, Operation, OperationState, Report, StepRun
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
@@ -37,6 +37,12 @@ class Chassis(FakeDriver):
         self.did: list[str] = []
         self.fails: list[BmprovError | ValueError] = []
         self.after: Callable[[], None] = lambda: None
+        self.silent = False
+
+    def read(self, by: Deadline) -> Power:
+        if self.silent:
+            raise BmcUnreachable("10.0.0.7", 5)
+        return super().read(by)
 
     def switch(self, action: PowerAction, by: Deadline) -> Power:
         if self.fails:
@@ -99,6 +105,11 @@ class House:
         with self.store.read() as transaction:
             return transaction.operations.steps_of(operation_id)
 
+    @property
+    def quarantines(self) -> list[tuple[str, str]]:
+        with self.store.read() as transaction:
+            return [(one.actor, one.detail) for one in transaction.events.newest() if one.what == "quarantined"]
+
     def signal(self, operation_id: str, **told: object) -> None:
         with self.store.write() as transaction:
             transaction.operations.signal(operation_id, lambda report: replace(report, **told))  # type: ignore[arg-type] # any field
@@ -127,7 +138,7 @@ def test_a_deployment_goes_on_until_it_must_wait(house: House) -> None:
     assert operation.waiting_for == "the ramdisk"
     assert operation.lease_owner is None
     assert operation.netboot
-    assert operation.due_at == house.clock.now + house.limits.ramdisk_s
+    assert operation.wait_until == house.clock.now + house.limits.ramdisk_s
     assert house.chassis.did == ["boot network", "cycle"]
     assert house.machine.state is State.DEPLOYING
 
@@ -167,17 +178,21 @@ def test_a_call_that_comes_during_the_power_cycle_is_not_lost(house: House) -> N
 
 
 @pytest.mark.parametrize(
-    ("told", "wait_s", "error", "check"),
+    ("told", "wait_s", "error", "check", "quarantined"),
     [
-        ({}, 900.0, "the ramdisk did not call within 900 s", "52:54:00:00:00:01"),
-        ({"booted": True}, 3600.0, "the image was not written within 3600 s", "disk"),
-        ({"booted": True, "failure": "no disk"}, 0.0, "the ramdisk gave up: no disk", "log"),
+        ({}, 900.0, "the ramdisk did not call within 900 s", "52:54:00:00:00:01", True),
+        ({"booted": True}, 3600.0, "the image was not written within 3600 s", "disk", True),
+        ({"booted": True, "failure": "wrong SHA-256"}, 0.0, "the ramdisk gave up: wrong SHA-256", "log", False),
+        ({"booted": True, "failure": "EIO", "hardware": True}, 0.0, "the ramdisk gave up: EIO", "log", True),
     ],
 )
 def test_a_wait_that_ends_badly_says_what_to_check(
-    house: House, told: dict[str, object], wait_s: float, error: str, check: str
+    house: House, told: dict[str, object], wait_s: float, error: str, check: str, *, quarantined: bool
 ) -> None:
-    """Every deadline has an outcome with words that an operator can act on, and the machine is in a named state."""
+    """Every deadline has an outcome with words that an operator can act on, and the machine is in a named state.
+
+    Off, and kept from the next instance when it looks as if it were at fault.
+    """
     operation_id = house.begin(Kind.DEPLOY)
     house.advance(operation_id)
     if told:
@@ -190,6 +205,58 @@ def test_a_wait_that_ends_badly_says_what_to_check(
     assert check in operation.check
     assert house.machine.state is State.ERROR
     assert error in house.machine.fault
+    assert house.machine.reading.power is Power.OFF
+    assert house.chassis.did[-1] == "off"
+    assert house.machine.maintenance == (f"quarantined: {error}" if quarantined else "")
+    assert house.quarantines == ([("bmprov", error)] if quarantined else [])
+
+
+def test_a_quarantined_machine_is_not_deployed_again(house: House) -> None:
+    """Neither for the instance that had it nor, when that has given it back, for another one."""
+    operation_id = house.begin(Kind.DEPLOY)
+    house.advance(operation_id)
+    house.clock.now += 900
+    house.advance(operation_id)
+    with house.store.write() as transaction, pytest.raises(Conflict, match=r"is in maintenance \(quarantined: the"):
+        reserve(transaction, Claimant("i-1", "vm", "c", "h", (), b"", None), Need(), 1800)
+    house.advance(house.begin(Kind.RELEASE))
+    assert house.machine.state is State.AVAILABLE
+    with house.store.write() as transaction, pytest.raises(NoCapacity):
+        reserve(transaction, Claimant("i-2", "vm", "c", "h", (), b"", None), Need(), 1800)
+
+
+@pytest.mark.parametrize("told", [{}, {"booted": True}])
+def test_a_power_cut_ends_a_deployment(house: House, told: dict[str, object]) -> None:
+    """Within a minute, and not at the deadline; a BMC that does not answer then is not taken for a power cut."""
+    operation_id = house.begin(Kind.DEPLOY)
+    house.advance(operation_id)
+    house.signal(operation_id, **told)
+    house.advance(operation_id)
+    house.chassis.silent = True
+    house.clock.now += 60
+    assert house.advance(operation_id).state is OperationState.WAITING
+    house.chassis.silent = False
+    house.clock.now += 60
+    assert house.advance(operation_id).state is OperationState.WAITING
+    house.chassis.switch(PowerAction.OFF, Deadline.after(1))
+    house.clock.now += 60
+    operation = house.advance(operation_id)
+    assert operation.state is OperationState.FAILED
+    assert operation.error.startswith("the machine lost its power while bmprov waited for the ")
+    assert "power supply" in operation.check
+    assert house.machine.state is State.ERROR
+    assert house.machine.reading.power is Power.OFF
+
+
+def test_a_failed_deployment_whose_machine_cannot_be_switched_off(house: House) -> None:
+    """The reason stays the deployment's own; that the machine may still be on stands beside what to check."""
+    operation_id = house.begin(Kind.DEPLOY)
+    house.advance(operation_id)
+    house.signal(operation_id, booted=True, failure="no disk")
+    house.chassis.fails = [BmcUnreachable("10.0.0.7", 5)]
+    operation = house.advance(operation_id)
+    assert operation.error == "the ramdisk gave up: no disk"
+    assert operation.check.endswith("could not be switched off: BMC 10.0.0.7 did not answer for 5 s")
 
 
 def test_a_retryable_error_is_tried_again_with_backoff(house: House) -> None:

@@ -1,14 +1,19 @@
 """Deploying: network-boot the ramdisk, let it write the image, boot the disk.
 
 The network services watch `Operation.netboot`: it is opened before the machine is switched on and closed when the image
-is on the disk, so that a machine never network-boots by accident.
+is on the disk, so that a machine never network-boots by accident. A machine whose deployment fails is switched off: it
+runs a ramdisk that nobody listens to, or half a system.
 """
 
+from dataclasses import replace
+
+from bmprov.errors import BmprovError, Retryable
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
 
 _NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
 _DISK_ALWAYS = BootOverride(BootDevice.DISK, once=False)
+_POWER_LOOK_S = 60.0
 
 
 def allocate(context: Context) -> Outcome:
@@ -52,29 +57,55 @@ def wait_for_ramdisk(context: Context) -> Outcome:
         return Done()
     if context.overdue:
         nic = context.machine.netboot_nic
-        return Fail(
-            f"the ramdisk did not call within {context.limits.ramdisk_s:g} s",
-            f"look at the machine's console, and in the log of `bmprov pxe` for MAC {nic.mac if nic else 'unknown'}",
-        )
-    return Wait("the ramdisk", context.limits.ramdisk_s)
+        why = f"the ramdisk did not call within {context.limits.ramdisk_s:g} s"
+        check = f"look at the machine's console, and in the log of `bmprov pxe` for MAC {nic.mac if nic else 'unknown'}"
+        return _switched_off(context, Fail(why, check, quarantine=True))
+    return _wait_while_on(context, Wait("the ramdisk", context.limits.ramdisk_s, _POWER_LOOK_S))
 
 
 def wait_for_image(context: Context) -> Outcome:
     """Until the ramdisk has written and verified the image."""
     report = context.operation.report
     if report.failure:
-        return Fail(
-            f"the ramdisk gave up: {report.failure}",
-            f"the end of its log stands in `bmprov operation show {context.operation.id}`",
-        )
+        return _switched_off(context, _gave_up(context))
     if report.written:
         return Done(netboot=False)
     if context.overdue:
-        return Fail(
-            f"the image was not written within {context.limits.image_s:g} s",
-            "look at the machine's console and its disk",
-        )
-    return Wait("the image to be written", context.limits.image_s)
+        why = f"the image was not written within {context.limits.image_s:g} s"
+        return _switched_off(context, Fail(why, "look at the machine's console and its disk", quarantine=True))
+    return _wait_while_on(context, Wait("the image to be written", context.limits.image_s, _POWER_LOOK_S))
+
+
+def _gave_up(context: Context) -> Fail:
+    return Fail(
+        f"the ramdisk gave up: {context.operation.report.failure}",
+        f"the end of its log stands in `bmprov operation show {context.operation.id}`",
+        quarantine=context.operation.report.hardware,
+    )
+
+
+def _wait_while_on(context: Context, wait: Wait) -> Outcome:
+    """Go on waiting, unless the BMC says that nothing runs any more. A BMC that is silent says nothing of the kind."""
+    is_first_look = context.operation.wait_until is None
+    try:
+        if is_first_look or context.observe(context.driver.read(context.by)) is not Power.OFF:
+            return wait
+    except Retryable:
+        return wait
+    return Fail(
+        f"the machine lost its power while bmprov waited for {wait.for_what}",
+        "look at its power supply, at the BMC's event log, and who else switches it",
+        quarantine=True,
+    )
+
+
+def _switched_off(context: Context, fail: Fail) -> Fail:
+    """The same failure, of a machine that is off."""
+    try:
+        context.observe(context.driver.switch(PowerAction.OFF, context.by))
+    except BmprovError as error:
+        return replace(fail, check=f"{fail.check}; the machine could not be switched off: {error.why}")
+    return fail
 
 
 def boot_disk(context: Context) -> Outcome:

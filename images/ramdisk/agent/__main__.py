@@ -10,11 +10,12 @@ import time
 import traceback
 from pathlib import Path
 
+from .firmware import boot_from
 from .lldp import Neighbours
 from .machine import choose_disk, disks, inventory, text
 from .service import Service
 from .settling import settle
-from .words import GivesUp, say
+from .words import Broken, GivesUp, say
 from .writing import Target, Writing
 
 DOCUMENTS = ("meta-data", "user-data", "vendor-data", "network-config")
@@ -28,7 +29,7 @@ def deploy(service: Service) -> None:
     service.tell("inventory", inventory(neighbours.found))
     todo = service.deployment()
     image = todo["image"]
-    disk = choose_disk(disks(), todo["disk"] | {"min_size_bytes": image["raw_size_bytes"]})
+    disk = choose_disk(disks(), todo["disk"])
     path = f"/dev/{disk['name']}"
     say(f"writing {image['raw_size_bytes']} bytes to {path}, {disk['model'] or 'no model'}, {disk['size_bytes']} bytes")
     began, target = time.monotonic(), Target(path)
@@ -37,6 +38,7 @@ def deploy(service: Service) -> None:
     target.finish()
     say(f"written and verified in {time.monotonic() - began:.1f} s, {target.zeroed_bytes} bytes of it zeros")
     settle(path, {name: service.fetch(todo["seed_url"] + name) for name in DOCUMENTS})
+    boot_from(path)
     os.sync()
     if neighbours.found:
         service.tell("inventory", inventory(neighbours.found))
@@ -72,7 +74,8 @@ def main() -> int:
         why = str(error) if isinstance(error, GivesUp) else f"{type(error).__name__}: {error}"
         say(f"gives up: {why}")
         try:
-            service.tell("failed", {"why": why[:500] or "unknown", "log": kernel_log(told["token"])})
+            log, hardware = kernel_log(told["token"]), isinstance(error, Broken)
+            service.tell("failed", {"why": why[:500] or "unknown", "log": log, "hardware": hardware})
         except GivesUp as refused:
             say(f"and nobody wants to hear of it: {refused}")
         return 1

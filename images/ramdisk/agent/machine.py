@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .words import GivesUp
+from .words import Broken, GivesUp
 
+_NAMED = ("serial", "wwn", "rotational")
 SECTOR_BYTES = 512  # the unit of /sys/block/*/size, whatever the disk's own is
 BLOCKS, CARDS, DMI = Path("/sys/block"), Path("/sys/class/net"), Path("/sys/class/dmi/id")
 
@@ -70,22 +71,38 @@ def _bare(name: str) -> str:
 def choose_disk(found: Sequence[Mapping[str, Any]], rule: Mapping[str, Any]) -> Mapping[str, Any]:
     """The disk that the image goes to: the smallest that fits, of those that the rule allows.
 
-    `rule` may have `serial`, `wwn`, `rotational`, and bounds `min_size_bytes`, `max_size_bytes`.
+    `rule` has `min_size_bytes`, and `serial`, `wwn`, `rotational`, `max_size_bytes` if the instance asks for them. Who
+    asks must be given what he means: two disks that are the same to the rule are one too many. Who does not is given
+    the same disk each time: kernels name disks in another order from boot to boot, serial numbers stay.
 
     Raises:
-        GivesUp: there is none; the text says what is there.
+        Broken: the machine has no disk.
+        GivesUp: there is none that is so, or there are several; the text says what is there.
     """
-    least, most = int(rule.get("min_size_bytes") or 0), int(rule.get("max_size_bytes") or 1 << 62)
-    told = {key: rule[key] for key in ("serial", "wwn", "rotational") if rule.get(key) is not None}
+    if not found:
+        raise Broken("the machine has no disk that can be written: look at its controller and its cables")
+    bounds, asked = _bounds(rule), {key: rule[key] for key in _NAMED if rule.get(key) is not None}
     fitting = [
         disk
         for disk in found
-        if least <= int(disk["size_bytes"]) <= most and all(_same(disk[key], value) for key, value in told.items())
+        if int(disk["size_bytes"]) in bounds and all(_same(disk[key], value) for key, value in asked.items())
     ]
+    wanted = "".join(f", {key} {value}" for key, value in asked.items())
     if not fitting:
-        there = ", ".join(
-            f"{disk['name']} of {disk['size_bytes']} bytes, serial {disk['serial'] or '-'}" for disk in found
-        )
-        wanted = "".join(f", {key} {value}" for key, value in told.items())
-        raise GivesUp(f"no disk takes the image of {least} bytes{wanted}; there is {there or 'no disk at all'}")
-    return min(fitting, key=lambda disk: (int(disk["size_bytes"]), str(disk["name"])))
+        raise GivesUp(f"no disk takes the image, which needs {bounds.start} bytes{wanted}; there is {_listed(found)}")
+    smallest = min(int(disk["size_bytes"]) for disk in fitting)
+    alike = sorted((disk for disk in fitting if disk["size_bytes"] == smallest), key=lambda disk: str(disk["serial"]))
+    if len(alike) > 1 and (asked or rule.get("max_size_bytes")):
+        raise GivesUp(f"several disks are what root_disk asks for: {_listed(alike)}; name one by its serial or WWN")
+    return alike[0]
+
+
+def _bounds(rule: Mapping[str, Any]) -> range:
+    return range(int(rule.get("min_size_bytes") or 0), int(rule.get("max_size_bytes") or 1 << 62) + 1)
+
+
+def _listed(found: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(
+        f"{disk['name']} of {disk['size_bytes']} bytes, serial {disk['serial'] or '-'}, WWN {disk['wwn'] or '-'}"
+        for disk in found
+    )

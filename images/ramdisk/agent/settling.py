@@ -13,6 +13,7 @@ from .words import GivesUp, say
 
 SEED_BYTES = 16 << 20
 SEED_PLACE = Path("/run/seed")
+ESP_KIND = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"  # the EFI system partition's type in a GPT
 SEED_NAME = "CIDATA"  # cloud-init's NoCloud looks for a file system of this label
 EXT_MAGIC_AT, EXT_MAGIC = 1080, b"\x53\xef"
 BLKRRPART = 0x125F  # linux/fs.h

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .service import Service
-from .words import GivesUp
+from .words import Broken, GivesUp
 
 PIECE_BYTES = 4 << 20
 PIECES = 8  # of memory, for what is fetched and not yet written
@@ -177,7 +177,7 @@ class Writing:
         for worker in workers:
             worker.join()
         if self._error:
-            raise GivesUp(f"writing to {self._target.path} failed after {self.written_bytes} bytes: {self._error}")
+            raise Broken(f"writing to {self._target.path} failed after {self.written_bytes} bytes: {self._error}")
         return self._verified()
 
     def _verified(self) -> str:

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from images.ramdisk.agent import writing
+from images.ramdisk.agent import firmware, writing
 from images.ramdisk.agent.lldp import read_lldp
 from images.ramdisk.agent.machine import choose_disk
 from images.ramdisk.agent.settling import partition_number
@@ -48,9 +48,9 @@ def test_the_smallest_disk_that_the_rule_allows(rule: dict[str, Any], chosen: st
 @pytest.mark.parametrize(
     ("found", "rule", "words"),
     [
-        (DISKS, {"min_size_bytes": 5000}, "no disk takes the image of 5000 bytes; there is sda of 4000 bytes, serial"),
-        (DISKS, {"serial": "gone"}, "no disk takes the image of 0 bytes, serial gone; there is sda"),
-        ([], {}, "no disk takes the image of 0 bytes; there is no disk at all"),
+        (DISKS, {"min_size_bytes": 5000}, "no disk takes the image, which needs 5000 bytes; there is sda of 4000"),
+        (DISKS, {"serial": "gone"}, "no disk takes the image, which needs 0 bytes, serial gone; there is sda"),
+        ([], {}, "the machine has no disk that can be written"),
     ],
 )  # fmt: skip
 def test_no_disk_is_told_with_what_is_there(found: list[dict[str, Any]], rule: dict[str, Any], words: str) -> None:
@@ -132,3 +132,61 @@ def test_what_is_no_zstd_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Garbage ends the deployment with libzstd's word for it."""
     with pytest.raises(GivesUp, match="does not unpack: Unknown frame descriptor"):
         Unpacker().unpack(memoryview(bytearray(b"no zstd at all")), Cut(monkeypatch, 4096).filling)
+
+
+TOLD = """BootCurrent: 0003
+Timeout: 0 seconds
+BootOrder: 0003,0001,0005,0000
+Boot0000* UiApp
+Boot0001* UEFI Misc Device
+Boot0003* UEFI PXEv4 (MAC:525400770001)
+Boot0005* bmprov
+Boot0006  bmprov	HD(2,GPT,0)
+Boot0007* bmprov rescue
+"""
+
+
+def test_our_boot_entries_are_known_by_their_name() -> None:
+    """With and without a device path behind it, active or not; what only begins so is another's."""
+    assert firmware.entries(TOLD) == ["0005", "0006"]
+    assert firmware.field(TOLD, "BootCurrent") == "0003"
+    assert firmware.field(TOLD, "BootNext") == ""
+
+
+@pytest.mark.parametrize(
+    ("order", "current", "expected"),
+    [
+        (["0001", "0003"], "0003", ["0009", "0001", "0003"]),
+        (["0003", "0001"], "0003", ["0003", "0009", "0001"]),
+        (["0009", "0001"], "0003", ["0009", "0001"]),
+        ([""], "", ["0009"]),
+    ],
+)
+def test_the_disk_is_first_where_the_network_is_not(order: list[str], current: str, expected: list[str]) -> None:
+    """Who has put the network first keeps it there: an idle machine is sent on to its disk."""
+    assert firmware.ordered(["0009"], order, current) == expected
+
+
+@pytest.mark.parametrize(
+    ("files", "processor", "expected"),
+    [
+        (["EFI/BOOT/BOOTIA32.EFI", "EFI/BOOT/BOOTX64.EFI", "EFI/debian/shimx64.efi"], "x86_64", "EFI/BOOT/BOOTX64.EFI"),
+        (["efi/boot/bootaa64.efi", "efi/boot/bootx64.efi"], "aarch64", "efi/boot/bootaa64.efi"),
+        (["EFI/rocky/grubx64.efi", "EFI/rocky/shimx64.efi"], "x86_64", "EFI/rocky/shimx64.efi"),
+        (["EFI/Microsoft/Boot/bootmgfw.efi"], "x86_64", "EFI/Microsoft/Boot/bootmgfw.efi"),
+        (["EFI/BOOT/BOOTX64.EFI"], "riscv64", ""),
+    ],
+)
+def test_the_loader_that_firmware_would_take(files: list[str], processor: str, expected: str) -> None:
+    """The one for this processor at the standard place, else a distribution's shim, else its GRUB, else Windows'."""
+    assert firmware.best_loader(files, processor) == expected
+
+
+def test_two_disks_that_are_the_same_to_the_rule() -> None:
+    """Who asks for one by a rule is told of both; who asks for none gets the same one in each order of names."""
+    pair = [disk("sda", 1000, "two"), disk("sdb", 1000, "one"), disk("sdc", 5000, "big", rotational=True)]
+    with pytest.raises(GivesUp, match="several disks are what root_disk asks for: sdb of 1000 bytes, serial one"):
+        choose_disk(pair, {"rotational": False})
+    assert choose_disk(pair, {})["serial"] == "one"
+    swapped = [pair[1] | {"name": "sda"}, pair[0] | {"name": "sdb"}]
+    assert choose_disk(swapped, {})["serial"] == "one"

@@ -116,7 +116,7 @@ def test_a_disk_that_is_too_small_is_told(deployment: Deployment) -> None:
     before = disk.read_bytes()
     with deployment.service():
         report = deployment.run([disk], ended).report
-    assert "no disk takes the image of 50331648 bytes; there is vda of 41943040 bytes" in report.failure
+    assert "no disk takes the image, which needs 50331648 bytes; there is vda of 41943040 bytes" in report.failure
     assert disk.read_bytes() == before
     assert "bmprov agent: gives up" in report.log
     assert deployment.token not in report.log
