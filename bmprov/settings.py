@@ -4,6 +4,7 @@ The file is the one named by `--config` or `BMPROV_CONFIG`, else `/etc/bmprov/bm
 an error, because a misspelt setting that is silently ignored costs a night.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -16,6 +17,8 @@ from bmprov.errors import Fatal
 DEFAULT_PATH = Path("/etc/bmprov/bmprov.toml")
 
 _T = TypeVar("_T")
+
+_KERNEL_ARGUMENTS = re.compile(r"[A-Za-z0-9=,.:_/ -]{0,80}")  # what iPXE and GRUB take as it is; DHCP has room for 80
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class PxeSettings:
     `address` is what machines are told to fetch from; `listen` is what the sockets bind. `range_first` to `range_last`
     are given to machines by DHCP inside `network`. `idle` is for a machine that tries the network while no operation
     wants it to: with `disk` it is told to boot its disk at once, with `ignore` it waits for its firmware's timeouts.
+    `kernel_arguments` are more words for the ramdisk's kernel: `console=ttyS0,115200n8` shows it on a serial console.
     """
 
     listen: str = "0.0.0.0"
@@ -81,8 +85,13 @@ class PxeSettings:
     dns: tuple[str, ...] = ()
     lease_s: float = 600.0
     loaders: Path = Path("/usr/lib/ipxe")
+    kernel_arguments: str = ""
     processes: int = 2
     threads: int = 64
+
+    def __post_init__(self) -> None:
+        if not _KERNEL_ARGUMENTS.fullmatch(self.kernel_arguments):
+            raise ValueError("pxe.kernel_arguments has more than 80 characters, or some that the loaders would act on")
 
     @property
     def http_url(self) -> str:

@@ -39,7 +39,8 @@ class StoreDirectory:
         if operation is None or not operation.netboot:
             return Idle(machine.name)
         token, base = self.vault.operation_token(operation.id), self.settings.http_url
-        url, arguments = f"{base}/boot/v1/{token}/script.ipxe", kernel_arguments(base, token)
+        url = f"{base}/boot/v1/{token}/script.ipxe"
+        arguments = kernel_arguments(base, token, self.settings.kernel_arguments)
         return Wanted(machine.name, operation.id, url, arguments, secure_boot=machine.secure_boot)
 
 

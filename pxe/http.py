@@ -51,6 +51,7 @@ class BootHttp:
     ramdisk: Path
     http_url: str
     transfers: Transfers
+    kernel_arguments: str = ""
 
     @property
     def admission(self) -> Admission:
@@ -66,7 +67,7 @@ class BootHttp:
             self._signal(admitted.operation, Failed(why=why).change)
             raise Denied(410, why)
         log.info("iPXE script", machine=admitted.machine.name, operation=admitted.operation.id, boot=booted)
-        text = render(admitted.machine.name, admitted.operation.id, self.http_url, token)
+        text = render(admitted.machine.name, admitted.operation.id, self.http_url, token, self.kernel_arguments)
         return Response(text, content_type="text/plain; charset=utf-8")
 
     def ramdisk_file(self, token: str, name: str) -> Response:

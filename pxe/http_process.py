@@ -35,4 +35,5 @@ def build(settings: Settings) -> BootHttp:
         ramdisk=settings.images / "ramdisk",
         http_url=settings.pxe.http_url,
         transfers=Transfers(settings.pxe.threads),
+        kernel_arguments=settings.pxe.kernel_arguments,
     )

@@ -28,16 +28,16 @@ reboot
 """
 
 
-def render(machine: str, operation: str, http_url: str, token: str) -> str:
-    """The script. `http_url` is the base of this service as the machine reaches it."""
+def render(machine: str, operation: str, http_url: str, token: str, more: str = "") -> str:
+    """The script. `http_url` is the base of this service as the machine reaches it, `more` an operator's arguments."""
     return _TEMPLATE.format(
         machine=machine,
         operation=operation,
         base=f"{http_url}/boot/v1/{token}",
-        arguments=kernel_arguments(http_url, token),
+        arguments=kernel_arguments(http_url, token, more),
     )
 
 
-def kernel_arguments(http_url: str, token: str) -> str:
+def kernel_arguments(http_url: str, token: str, more: str = "") -> str:
     """What the ramdisk is told. The loader adds the NIC that it booted from (BOOTIF)."""
-    return f"bmprov.api={http_url}/ramdisk/v1 bmprov.token={token}"
+    return " ".join(filter(None, (more, f"bmprov.api={http_url}/ramdisk/v1", f"bmprov.token={token}")))

@@ -207,6 +207,7 @@ def _settings(folder: Folder, pxe: dict[str, Any]) -> Settings:
         range_first=network.address(100),
         range_last=network.address(200),
         processes=1,
+        kernel_arguments="console=ttyS0",
     )
     chosen = replace(
         settings_file.load(folder.settings),

@@ -39,3 +39,9 @@ def test_the_simulated_ipxe_follows_it() -> None:
         "initrd": "initrd",
         "BOOTIF": "01-52-54-00-00-00-01",
     }
+
+
+def test_the_operator_s_arguments_come_first() -> None:
+    """Nothing that an operator adds can stand in the place of the token or of our address."""
+    told = render("rack1-07", "8f0c", "http://10.1.0.1:8080", "TOKEN", "console=ttyS0,115200n8")
+    assert "/kernel console=ttyS0,115200n8 bmprov.api=http://10.1.0.1:8080/ramdisk/v1 bmprov.token=TOKEN" in told

@@ -1,0 +1,42 @@
+"""The settings file: what is written is read back, and what makes no sense is told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bmprov.errors import Fatal
+from bmprov.settings import PxeSettings, Settings, dump, load
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    """All tables, with a tuple and an argument list in them."""
+    pxe = PxeSettings(dns=("10.1.0.2", "10.1.0.3"), kernel_arguments="console=tty0 console=ttyS0,115200n8")
+    chosen = replace(Settings(), site="hall-2", pxe=pxe)
+    path = tmp_path / "bmprov.toml"
+    path.write_text(dump(chosen))
+    assert load(path) == chosen
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("site = 1", "site"),
+        ("[pxe]\nlistne = '0.0.0.0'", "listne"),
+        ("[pxe]\nnetwork = '10.1.0.1/16'", "10.1.0.1/16"),
+        ("[pxe]\nkernel_arguments = 'quiet; reboot'", "pxe.kernel_arguments"),
+        ("[pxe]\nkernel_arguments = 'a=${b}'", "pxe.kernel_arguments"),
+        ('[pxe]\nkernel_arguments = """a\nboot"""', "pxe.kernel_arguments"),
+        (f"[pxe]\nkernel_arguments = '{'x' * 81}'", "pxe.kernel_arguments"),
+        ("= 1", "line 1"),
+    ],
+)
+def test_what_makes_no_sense_is_told(tmp_path: Path, text: str, words: str) -> None:
+    """One sentence with the file, the key and where every key is documented."""
+    path = tmp_path / "bmprov.toml"
+    path.write_text(text)
+    with pytest.raises(Fatal) as caught:
+        load(path)
+    assert words in caught.value.why
+    assert str(path) in caught.value.why
+    assert "docs/settings.md" in caught.value.check
