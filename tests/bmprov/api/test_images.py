@@ -1,6 +1,7 @@
 """The image catalogue over the API."""
 
 import hashlib
+import struct
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -10,6 +11,9 @@ import zstandard
 from werkzeug.test import TestResponse
 
 from bmprov.api.services import Services
+from bmprov.errors import Fatal
+from images.blobs import Blob
+from images.layout import Layout
 from tests.bmprov.api.caller import Api
 from tests.images import disks
 
@@ -127,6 +131,93 @@ def test_the_word_of_whoever_adds_it_wins(admin: Api, disk: bytes) -> None:
     told = put(admin, data=disk, arch="aarch64").get_json()
     assert told["arch"] == "aarch64"
     assert told["remarks"] == ["it was added as aarch64, and its loader is for x86_64"]
+
+
+def stored(services: Services) -> list[str]:
+    """The names of all files in the store."""
+    root = services.images.path("0" * 64).parent
+    return sorted(path.name for path in root.iterdir()) if root.exists() else []
+
+
+PACKED = zstandard.compress(BYTES)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "the image is empty"),
+        (PACKED[:-10], "ends in its middle"),
+        (PACKED[:4] + b"\xff" * 100, "does not unpack"),
+        (zstandard.compress(b"\0" * 2**25), "unpacks to more than 16777216 bytes"),
+        (zstandard.compress(b"QFI\xfb" + BYTES), "this is a qcow2 file and not a raw disk image: convert it first"),
+        (b"KDMV" + BYTES, "this is a vmdk file"),
+        (b"# Disk DescriptorFile\nRW 1 FLAT /etc/shadow", "this is a vmdk file"),
+        (b"vhdxfile" + BYTES, "this is a vhdx file"),
+        (b"conectix" + BYTES, "this is a vhd file"),
+        (b"\x1f\x8b" + BYTES, "this is a gzip file and not a raw disk image: unpack it first"),
+    ],
+)
+def test_a_hostile_or_broken_image_is_refused(
+    admin: Api, services: Services, monkeypatch: pytest.MonkeyPatch, data: bytes, says: str
+) -> None:
+    """422 with a sentence; nothing is entered and nothing is left in the store."""
+    monkeypatch.setattr(services.images, "_max_raw_bytes", 2**24)
+    answer = admin.put(f"{URL}/hostile", data=data)
+    told = answer.get_json()
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY, answer.text
+    assert says in f"{told['detail']}: {told.get('check')}"
+    assert admin.get(URL).get_json() == {"images": []}
+    assert stored(services) == []
+
+
+def test_an_operator_adds_no_image(operator: Api, services: Services) -> None:
+    """403, whatever it is: what a machine runs is for administrators to say."""
+    assert put(operator).status_code == HTTPStatus.FORBIDDEN
+    assert stored(services) == []
+
+
+def test_a_layout_that_leads_in_circles(admin: Api) -> None:
+    """Is unknown, and no more."""
+    link = bytes(446) + bytes([0, 0, 0, 0, 5, 0, 0, 0]) + struct.pack("<II", 1, 9) + bytes(48) + b"\x55\xaa"
+    circle = bytes(462) + bytes([0, 0, 0, 0, 5, 0, 0, 0]) + struct.pack("<II", 0, 9) + bytes(32) + b"\x55\xaa"
+    told = put(admin, data=link + circle + bytes(10_000)).get_json()
+    assert told["boot_modes"] is None
+    assert "more than 128 links" in told["remarks"][0]
+
+
+def test_bytes_that_are_not_entered_do_not_stay(
+    admin: Api, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is taken while they come: 409, and only the other's are kept."""
+    add = services.images.add
+
+    def late(*arguments: object, **more: object) -> Blob:
+        blob = add(*arguments, **more)  # type: ignore[arg-type]
+        monkeypatch.setattr(services.images, "add", add)
+        assert put(admin, data=b"other" * 1000).status_code == HTTPStatus.OK
+        return blob
+
+    monkeypatch.setattr(services.images, "add", late)
+    assert put(admin).status_code == HTTPStatus.CONFLICT
+    assert stored(services) == [hashlib.sha256(b"other" * 1000).hexdigest()]
+
+
+def test_bytes_that_cannot_be_looked_into_do_not_stay(
+    admin: Api, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full; another image of the same bytes keeps them."""
+
+    def fails(_blob: Blob) -> Layout:
+        raise Fatal("the image cannot be looked into", "look at the disk's free space")
+
+    monkeypatch.setattr(services.images, "layout", fails)
+    assert put(admin).status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    assert stored(services) == []
+    monkeypatch.undo()
+    assert put(admin, "kept").status_code == HTTPStatus.OK
+    monkeypatch.setattr(services.images, "layout", fails)
+    assert put(admin, "again").status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    assert stored(services) == [SHA256]
 
 
 def test_a_virtual_machines_disk_is_refused(admin: Api) -> None:
