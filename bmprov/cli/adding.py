@@ -47,6 +47,10 @@ class Steps(Progress):
         console = progress_console()
         super().__init__(*columns, console=console, disable=not console.is_terminal)
 
+    def stop(self) -> None:
+        """Without the empty line that rich's own prints where there is no terminal."""
+        self.live.stop()
+
     def step(self, name: str, total_bytes: int | None = None) -> Callable[[int, int | None], None]:
         """A new bar, and what moves it: a function of bytes done and in all."""
         task = self.add_task(name, total=total_bytes)

@@ -1,5 +1,6 @@
 """`bmprov image`: the catalogue of disk images."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def list_all(api: Api, *, as_json: bool) -> None:
         return print_json(found)
     rows = (
         [
-            *(one["name"], one["arch"] or "?", _boots(one), one["layout"] or "?", size(one["min_disk_bytes"])),
+            *(one["name"], one["arch"] or "?", _boots(one), one["layout"] or "?", _disk(one["min_disk_bytes"])),
             *(one["format"], size(one["size_bytes"]), one["sha256"][:_SHORT_HASH], "; ".join(one["remarks"])),
         ]
         for one in found
@@ -103,7 +104,7 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
             ("architecture", found["arch"] or "not known"),
             ("layout", found["layout"] or "not known"),
             ("boots by", _boots(found).replace("?", "not known")),
-            ("smallest disk", f"{size(found['min_disk_bytes'])} ({found['min_disk_bytes']} bytes)"),
+            ("smallest disk", f"{_disk(found['min_disk_bytes'])} ({found['min_disk_bytes']} bytes)"),
             *(("remark", remark) for remark in found["remarks"]),
             ("added", clock(found["created_at"])),
         ]
@@ -125,12 +126,17 @@ def _boots(image: dict[str, Any]) -> str:
     return "?" if modes is None else ", ".join(modes) or "none"
 
 
+def _disk(size_bytes: int) -> str:
+    """The size of a disk that is large enough: rounded up."""
+    return f"{math.ceil(size_bytes / 2**30 * 10) / 10:.1f} GiB"
+
+
 def _tell(added: dict[str, Any], proofs: tuple[str, ...]) -> None:
     for proof in proofs:
         click.echo(proof)
     click.echo(f"image {added['name']} is in the catalogue: {size(added['size_bytes'])}, {added['sha256']}")
     if added["layout"]:
         what = f"{added['arch'] or 'an architecture that is not known'}, {added['layout']}"
-        click.echo(f"it boots by {_boots(added)} ({what}) on disks from {size(added['min_disk_bytes'])}")
+        click.echo(f"it boots by {_boots(added)} ({what}) on disks from {_disk(added['min_disk_bytes'])}")
     for remark in added["remarks"]:
         click.echo(f"remark: {remark}")
