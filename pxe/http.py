@@ -26,8 +26,9 @@ from bmprov.vault import Vault
 from images.blobs import ImageStore
 from images.nocloud import DOCUMENTS, documents
 from pxe.admission import Admission, Admitted, Denied
+from pxe.boot_loop import LIMIT, too_many
 from pxe.loaders import RAMDISK_FILES
-from pxe.netboots import LIMIT, Netboots
+from pxe.netboots import Netboots
 from pxe.reports import Failed, Inventory, Progress, Written
 from pxe.script import render
 from pxe.transfer import Transfers
@@ -63,7 +64,7 @@ class BootHttp:
         admitted = self._admit(token).booting()
         booted = Netboots(self.queue.redis).count(admitted.operation.id)
         if booted > LIMIT:
-            why = f"the machine began {booted} network boots and finished none: look at its console and its boot order"
+            why = too_many(booted)
             self._signal(admitted.operation, Failed(why=why).change)
             raise Denied(410, why)
         log.info("iPXE script", machine=admitted.machine.name, operation=admitted.operation.id, boot=booted)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LIMIT = 5
-"""A step that is tried again power-cycles the machine, so that more than one boot is normal."""
-
 _KEPT_S = 86400
 
 

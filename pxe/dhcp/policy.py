@@ -107,10 +107,11 @@ class Terms:
 
 @dataclass(frozen=True)
 class Ignored:
-    """No answer, and why."""
+    """No answer, and why. `costs_a_boot` says that an operation will not get its machine unless somebody acts."""
 
     why: str
     wanted: Wanted | Idle | None = None
+    costs_a_boot: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,9 @@ class Policy:
             told = self._told_to_boot_its_disk(asked, wanted)
         else:
             told = self._told(asked, wanted, proxy_port=proxy_port)
-        return Ignored(told, wanted) if isinstance(told, str) else Answer(told, wanted)
+        if isinstance(told, str):
+            return Ignored(told, wanted, costs_a_boot=isinstance(wanted, Wanted) and not self.terms.proxy)
+        return Answer(told, wanted)
 
     def _told(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
         client = client_of(asked)
@@ -182,7 +185,7 @@ class Policy:
     def _addressed(self, asked: Packet, boot: Boot, operation_id: str = "") -> Packet | str:
         chosen = asked.address(Option.SERVER_ID)
         if chosen not in (None, self.terms.server):
-            return f"server {chosen} was chosen: another DHCP server is on this network"
+            return f"server {chosen} was chosen, another DHCP server on this network: only one can give addresses here"
         claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
         if asked.kind is MessageType.REQUEST and claimed == ANY:
             return "a request for no address"

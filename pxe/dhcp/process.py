@@ -1,14 +1,17 @@
 """`bmprov pxe dhcp`: builds the DHCP server from the settings and runs it."""
 
+from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 from threading import Thread
 
 from bmprov.errors import Fatal
+from bmprov.model import Report
 from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from pxe import advertiser
+from pxe.dhcp.boots import Boots
 from pxe.dhcp.policy import Policy, Terms
 from pxe.dhcp.server import DhcpServer
 from pxe.directory import StoreDirectory, StoreLeases
@@ -28,7 +31,18 @@ def run(settings: Settings) -> None:
         card = pxe.interface or advertiser.card_of(pxe.address)
         served = partial(_is_ours, directory)
         Thread(target=advertiser.run, args=(card, served, stopping), name="advertiser", daemon=True).start()
-    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface).run(stopping)
+    boots = Boots(partial(end, store))
+    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, boots.watch).run(stopping)
+
+
+def end(store: Store, operation_id: str, why: str) -> None:
+    """Let a worker find that the operation has failed: it is due now, and `watch` nudges whatever is due."""
+
+    def change(report: Report) -> Report:
+        return report if report.failure else replace(report, booted=True, failure=why)
+
+    with store.write() as transaction:
+        transaction.operations.signal(operation_id, change)
 
 
 def _is_ours(directory: StoreDirectory, mac: str) -> bool:

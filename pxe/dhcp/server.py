@@ -7,6 +7,7 @@ socket or a forged entry in the ARP table, and RFC 2131, 4.1 allows a broadcast 
 import selectors
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -28,13 +29,17 @@ _LOOK_UP_S = 0.2
 
 @dataclass(frozen=True)
 class DhcpServer:
-    """Answers on `port`, and for the proxy on `proxy_port` too. `interface` binds the sockets to one network card."""
+    """Answers on `port`, and for the proxy on `proxy_port` too. `interface` binds the sockets to one network card.
+
+    `watch` is told each request and its answer, when that was sent.
+    """
 
     policy: Policy
     listen: str
     port: int = _SERVER_PORT
     proxy_port: int | None = None
     interface: str = ""
+    watch: Callable[[Packet, Answer], None] = lambda _asked, _answer: None
 
     def run(self, stopping: threading.Event) -> None:
         """Serve until `stopping` is set.
@@ -88,6 +93,8 @@ class DhcpServer:
             else:
                 bound.sendto(reply, (to, port))
         _log(asked, answer)
+        if isinstance(answer, Answer):
+            self.watch(asked, answer)
 
 
 def destination(asked: Packet, answer: Packet, sender: tuple[str, int], *, proxy_port: bool = False) -> tuple[str, int]:
@@ -113,7 +120,8 @@ def _log(asked: Packet, answer: Answer | Ignored) -> None:
     if isinstance(wanted, Wanted):
         about["operation"] = wanted.operation_id
     if isinstance(answer, Ignored):
-        log.info("DHCP ignored", **about, why=answer.why)
+        tell = log.warning if answer.costs_a_boot else log.info
+        tell("DHCP ignored", **about, why=answer.why)
     else:
         told = answer.packet.kind.name if answer.packet.kind else "none"
         if isinstance(wanted, Idle):

@@ -1,13 +1,31 @@
 """A machine that boots from the network over and over."""
 
+from dataclasses import replace
+from functools import partial
+
+import pytest
 from structlog.testing import capture_logs
 
+from bmprov.deadline import Deadline
+from bmprov.lifecycle import State
+from bmprov.model import OperationState
+from bmprov.power import Power
 from bmprov.queue import JobQueue
+from bmprov.settings import WorkerSettings
+from pxe.boot_loop import LIMIT, too_many
+from pxe.dhcp.boots import Boots
+from pxe.dhcp.packet import Option, Packet
+from pxe.dhcp.policy import Answer, Idle, Wanted
+from pxe.dhcp.process import end
+from pxe.directory import StoreDirectory
 from pxe.http import create_boot_app
-from pxe.netboots import LIMIT, Netboots
+from pxe.netboots import Netboots
 from tests.pxe.provisioning import Site
+from worker.drivers.fake import FakeDriver
+from worker.runner import Runner
 
 ADDRESS = "10.1.0.50"
+MAC = "52:54:00:00:01:00"
 
 
 def test_a_loop_of_network_boots_fails_the_operation_in_words(site: Site) -> None:
@@ -35,3 +53,34 @@ def test_without_redis_machines_boot_all_the_same() -> None:
     with capture_logs() as logs:
         assert Netboots(JobQueue("redis://127.0.0.1:1").redis).count("one") == 0
     assert logs[0]["event"] == "a network boot is not counted"
+
+
+@pytest.mark.parametrize("secure_boot", [False, True])
+def test_what_becomes_of_a_machine_that_loops(site: Site, *, secure_boot: bool) -> None:
+    """A worker fails the operation and switches the machine off; if it comes back, it is told to boot its disk."""
+    operation = site.deploy()
+    directory = StoreDirectory(site.store, site.vault, site.settings.pxe, "default")
+    wanted = directory.lookup(MAC)
+    assert isinstance(wanted, Wanted)
+    if secure_boot:
+        boots = Boots(partial(end, site.store))
+        answer = Answer(Packet(2, 0, MAC, {Option.MESSAGE_TYPE: b"\5"}), replace(wanted, secure_boot=True))
+        for xid in range(LIMIT + 1):
+            boots.watch(Packet(1, xid, MAC, {Option.CLIENT_ARCH: b"\0\7"}), answer)
+    else:
+        token = site.booted_at(operation, ADDRESS)
+        client = create_boot_app(site.boot()).test_client()
+        for _ in range(LIMIT + 1):
+            client.get(f"/boot/v1/{token}/script.ipxe", environ_base={"REMOTE_ADDR": ADDRESS})
+    bmc = FakeDriver(Power.ON)
+    Runner(site.store, lambda _: bmc, WorkerSettings(), "w2", lambda: 1.0).advance(operation.id)
+    ended = site.operation(operation)
+    assert ended.state is OperationState.FAILED
+    assert too_many(LIMIT + 1) in ended.error
+    with site.store.read() as transaction:
+        machine = transaction.machines.with_mac(MAC)
+    assert machine is not None
+    assert machine.state is State.ERROR
+    assert machine.fault.startswith(ended.error)
+    assert bmc.read(Deadline.after(1)) is Power.OFF
+    assert directory.lookup(MAC) == Idle("rack1-01")
