@@ -23,7 +23,7 @@ _PACKED = ".zst"
 _ARCH = "x86_64"
 
 
-@click.command("build")
+@click.command("build", short_help="Build a system's image from packages.")
 @click.argument("system", type=click.Choice([_TINY, *debian.RELEASES]))
 @click.argument("file", type=click.Path(path_type=Path))
 def build_system(*, system: str, file: Path) -> None:
@@ -46,7 +46,7 @@ def build_system(*, system: str, file: Path) -> None:
     click.echo(f"{file}: {size(out.stat().st_size)}")
 
 
-@click.command("build-ramdisk")
+@click.command("build-ramdisk", short_help="Build the deploy ramdisk.")
 @click.option("--flavour", type=click.Choice(tuple(FLAVOURS)), default="server", show_default=True)
 @click.option(
     "--into",

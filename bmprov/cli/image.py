@@ -26,7 +26,7 @@ command.add_command(build_system)
 command.add_command(build_ramdisk)
 
 
-@command.command()
+@command.command(short_help="Add a disk image, from a file or a URL.")
 @click.argument("name")
 @click.argument("source", metavar="FILE|URL")
 @click.option("--sha256", metavar="HEX", help="What the file must have.")
