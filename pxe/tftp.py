@@ -23,7 +23,6 @@ from pxe.tftp_transfer import Ended, Outcome, Transfer
 log = structlog.get_logger()
 
 _POLL_S = 0.2
-_EVENTS = 64
 _LIMIT = 900  # each takes a file descriptor, of which a process has 1,024; a client that is passed over asks again
 
 
@@ -53,12 +52,13 @@ class TftpService:
             poll.register(bound, select.EPOLLIN)
             door = bound.fileno()
             while not stopping.is_set():
-                for descriptor, _ in poll.poll(transfers.idle_s, _EVENTS):
+                now = time.monotonic()
+                for descriptor, _ in poll.poll(transfers.idle_s(now)):
                     if descriptor == door:
                         transfers.admit(bound)
                     else:
                         transfers.go_on(descriptor)
-                transfers.tick()
+                transfers.tick(now)  # what had arrived by then has been taken: else a busy host would send all twice
             transfers.close()
 
 
@@ -73,7 +73,6 @@ class _Transfers:
         self._by_client: dict[tuple[str, int], Session] = {}
         self._by_descriptor: dict[int, Session] = {}
         self._next_tick = 0.0
-        self.idle_s = 0.0
 
     def admit(self, bound: socket.socket) -> None:
         """A packet for the well-known port: begin a transfer, if it asks for one."""
@@ -91,14 +90,16 @@ class _Transfers:
         if session is not None:
             self._step(session, session.receive, self._clock())
 
-    def tick(self) -> None:
+    def idle_s(self, now: float) -> float:
+        """How long nothing is to be done unless a packet comes."""
+        return max(0.0, self._next_tick - now)
+
+    def tick(self, now: float) -> None:
         """Look after what is overdue, a few times a second, and when a transfer is due."""
-        now = self._clock()
         if now >= self._next_tick:
             self._next_tick = now + _POLL_S
             for session in list(self._by_client.values()):
                 self._step(session, session.tick, now)
-        self.idle_s = max(0.0, self._next_tick - now)
 
     def close(self) -> None:
         """End all transfers."""

@@ -19,10 +19,10 @@ from pxe.tftp_options import Terms, agree
 from pxe.tftp_packets import Code, Mode, Request
 
 SOONEST_S = 0.2
+_USUAL_TURN_S = SOONEST_S / 8
 _NUMBERS = 0xFFFF
 _GAP_S = 0.01
 _TURNS = 2
-_TURNS_TO_RESEND = 8
 
 Open = Callable[[str], IO[bytes]]
 Cut = Callable[[bytes, int], Blocks]
@@ -138,7 +138,10 @@ class Transfer:
         if ahead == self._sent - self._acked:
             return self._go_on(now)
         self._acked += ahead
-        self._learn(now)
+        self._turn_s = now - self._began_turn
+        self._learn()
+        self._unanswered = self._hurried = 0
+        self._heard = now
         self.due = now + self._gap_s  # it misses what follows (RFC 7440, 4), or has got a block twice, as `_ask_again`
         return None
 
@@ -147,7 +150,11 @@ class Transfer:
         self._acked = self._sent
         if self._acked == self._blocks.last:
             return Ended(Outcome.SENT)
-        self._learn(now)
+        self._turn_s = now - self._began_turn
+        if self._turn_s > _USUAL_TURN_S or self._unanswered or self._resend_s != SOONEST_S:
+            self._learn()
+        self._unanswered = self._hurried = 0
+        self._heard = now
         return self._next(now)
 
     def _ask_again(self, now: float) -> None:
@@ -160,17 +167,13 @@ class Transfer:
             self._hurried += 1
             self.due = min(self.due, now + self._gap_s)
 
-    def _learn(self, now: float) -> None:
-        """The client goes on. How long it took says how long to wait for its next answer (RFC 1123, 4.2.3.2)."""
+    def _learn(self) -> None:
+        """How long a client's answer took says how long to wait for its next one (RFC 1123, 4.2.3.2)."""
         if self._unanswered:
             self._resend_s = self._interval_s  # nobody knows which of the packets this answers (Karn's rule)
-        else:
-            self._turn_s = now - self._began_turn
-            if self._learns:
-                usual_s = _TURNS_TO_RESEND * self._turn_s
-                self._resend_s = SOONEST_S if usual_s < SOONEST_S else min(usual_s, self._terms.resend_s)
-        self._unanswered = self._hurried = 0
-        self._heard = now
+        elif self._learns:
+            usual_s = SOONEST_S * self._turn_s / _USUAL_TURN_S
+            self._resend_s = max(SOONEST_S, min(usual_s, self._terms.resend_s))
 
     @property
     def _interval_s(self) -> float:
