@@ -18,6 +18,6 @@ def test_an_idle_machine_boots_its_disk_at_once(tmp_path: Path, firmware: Firmwa
         machine = running.machine("m1", firmware, network_first=True)
         disk.make(machine.disk)
         running.switch("m1", PowerAction.ON)
-        seconds = running.wait_console("m1", disk.SAYS, 60)
+        seconds = running.wait_console("m1", disk.SAYS, 100)
         print(f"{firmware}: the disk was booted after {seconds:.1f} s")
         print(printed(running.events("m1")))
