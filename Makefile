@@ -1,4 +1,4 @@
-# make demo | test | lint | bench: each sets up .venv by itself and needs no root.
+# make demo | test | lint | bench: each sets up .venv by itself and needs no root. make lab needs root and QEMU.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 PYTHON_DIRS := bmprov worker pxe images tests extension
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format bench lab lock clean
 
 help:
 	@echo "make demo          the main job on simulated machines, played as CloudStack plays it"
@@ -14,6 +14,7 @@ help:
 	@echo "make test          every test (ARGS='-k power' chooses)"
 	@echo "make lint          ruff, mypy --strict, import-linter, vermin"
 	@echo "make bench         measures, prints ratios (PEERS=1 installs and measures OpenStack Ironic too)"
+	@echo "make lab           four machines with real firmware in QEMU, deployed with Debian 12; needs root"
 
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -41,9 +42,12 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(if $(PEERS),--peers) $(ARGS)
 
+lab: $(STAMP)
+	$(BIN)/python -m tests.lab $(ARGS)
+
 lock: $(STAMP)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --no-header --group dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) demo-data
+	rm -rf $(VENV) demo-data lab-data

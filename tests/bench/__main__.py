@@ -10,12 +10,14 @@ from tests.bench.extension import measure_extension
 from tests.bench.http import bench_http
 from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
 from tests.bench.measure import Deployments, Load, http_load
+from tests.bench.netboot import bench_netboot
 from tests.bench.service import Service, payload, running
 from tests.bench.tftp import bench_tftp
+from tests.bench.writing import bench_ramdisk
 
 WORKERS = "4"
 DEMO_IMAGE = "demo"
-NAMES = ("extension", "simulated", "control", "tftp", "http")
+NAMES = ("extension", "simulated", "control", "tftp", "http", "ramdisk", "netboot")
 
 
 def main() -> None:
@@ -35,6 +37,8 @@ def main() -> None:
         "control": lambda: bench_control(asked.machines, asked.seconds, peer),
         "tftp": bench_tftp,
         "http": bench_http,
+        "ramdisk": bench_ramdisk,
+        "netboot": bench_netboot,
     }
     for name in chosen:
         for line in benches[name]():

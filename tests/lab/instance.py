@@ -1,11 +1,22 @@
 """An instance of CloudStack's in the lab, by the calls that CloudStack makes for it."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bmprov.sim.cloudstack import CloudStack, Result, merge_prepare
 from bmprov.sim.virtual_machine import Nic, VirtualMachine, virtual_machine
+from tests.lab.router import ADDRESS, PHONE_HOME_PORT
+
+_PHONE_HOME = f"""#!/bin/sh
+mode=bios
+[ -d /sys/firmware/efi ] && mode=uefi
+url="http://{ADDRESS.ip}:{PHONE_HOME_PORT}/?host=$(hostname)&mode=$mode"
+wget -q -O /dev/null "$url" || python3 -c 'import sys, urllib.request; urllib.request.urlopen(sys.argv[1])' "$url"
+"""
+USER_DATA = base64.b64encode(_PHONE_HOME.encode()).decode()
+"""A tenant's script, as CloudStack hands it on: it says who the instance is and how it was booted."""
 
 
 @dataclass(frozen=True)
@@ -16,23 +27,31 @@ class Instance:
     vm: VirtualMachine
 
     @classmethod
-    def prepared(cls, cloudstack: CloudStack, number: int, external: Mapping[str, str], **more: Any) -> "Instance":  # noqa: ANN401
+    def prepared(
+        cls,
+        cloudstack: CloudStack,
+        number: int,
+        nics: int,
+        external: Mapping[str, str],
+        **more: Any,  # noqa: ANN401 - virtual_machine's
+    ) -> "Instance":
         """The instance after `prepare`: a machine is reserved for it, whose MAC is its own now."""
-        nic = Nic(f"02:00:4c:9f:00:{number:02x}", f"192.0.2.{number + 10}", "1577")
-        vm = virtual_machine(number, [nic], external, **more)
+        macs = [f"02:00:4c:9f:{nic:02x}:{number:02x}" for nic in range(nics)]
+        issued = [Nic(mac, f"192.0.2.{10 + number + 50 * nic}", "1577") for nic, mac in enumerate(macs)]
+        vm = virtual_machine(number, issued, external, **more)
         answered = cloudstack.prepare(vm)
         assert answered.succeeded, answered.told
         return cls(cloudstack, merge_prepare(vm, answered.answer))
 
     @property
-    def mac(self) -> str:
-        """The MAC of its NIC."""
-        return str(self.vm.details["nics"][0]["mac"])
+    def addresses(self) -> dict[str, str]:
+        """The addresses that CloudStack has issued, by the MAC of the NIC."""
+        return {nic["mac"]: nic["ip"] for nic in self.vm.details["nics"]}
 
     @property
     def address(self) -> str:
-        """The address that CloudStack has issued."""
-        return str(self.vm.details["nics"][0]["ip"])
+        """That of its first NIC."""
+        return next(iter(self.addresses.values()))
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,8 +32,9 @@ from tests import debian
 from tests.lab import lossy as cable
 from tests.lab import network
 from tests.lab.bmc import bmc
-from tests.lab.instance import Instance
+from tests.lab.instance import USER_DATA, Instance
 from tests.lab.qemu import Firmware, Hardware
+from tests.lab.router import Home, router
 from tests.lab.timeline import Event, is_start, printed, since_power_on, timeline
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.ipmi_lock import LocalBmcLock
@@ -61,12 +62,21 @@ class Lab:
         """Where kernel and initramfs are served from."""
         return self.settings.images / "ramdisk"
 
-    def machine(self, name: str, firmware: Firmware, lossy: float = 0, **more: Any) -> Hardware:  # noqa: ANN401 - its fields
-        """A machine, enrolled with its BMC and inspected. Its cable loses a share `lossy` of frames (`lossy.py`)."""
+    def machine(
+        self,
+        name: str,
+        firmware: Firmware,
+        *,
+        nics: int = 1,
+        lossy: float = 0,
+        **more: Any,  # noqa: ANN401 - its fields
+    ) -> Hardware:
+        """A machine, enrolled with its BMC and inspected. Its cables lose a share `lossy` of frames (`lossy.py`)."""
         number = len(self.machines) + 1
         folder = self.folder.root / name
         folder.mkdir()
-        hardware = Hardware(folder, firmware, f"52:54:00:77:00:{number:02x}", self._plug(number, lossy), **more)
+        cables = {self._plug(number + 50 * nic, lossy): f"52:54:00:77:{nic:02x}:{number:02x}" for nic in range(nics)}
+        hardware = Hardware(folder, firmware, cables, **more)
         login = self.logins[name] = self.stack.enter_context(bmc(hardware))
         enrolling = Enrolling(self.api, lambda _: None)
         enrolling.run([_enrolled(name, hardware, login)], wait=False)
@@ -86,7 +96,16 @@ class Lab:
         """The API, as the administrator."""
         return self.stack.enter_context(Api(Login.from_file(self.folder.client_ini)))
 
-    def instance(self, number: int = 1, image: str = "demo", machine: str = "", **more: Any) -> Instance:  # noqa: ANN401 - virtual_machine's
+    def instance(
+        self,
+        number: int = 1,
+        image: str = "demo",
+        machine: str = "",
+        *,
+        nics: int = 1,
+        root_disk: str = "",
+        **more: Any,  # noqa: ANN401 - virtual_machine's
+    ) -> Instance:
         """An instance of CloudStack's, prepared; `more` is what `virtual_machine` takes."""
         login = Login.from_file(self.folder.extension_ini)
         details = {"endpoint": login.endpoint, "token": login.token, "ca": login.ca}
@@ -94,12 +113,19 @@ class Lab:
         (place / "extension").mkdir(parents=True)
         extension = Path(shutil.copy(_EXTENSION, place / "extension"))
         cloudstack = CloudStack(extension, place / "payloads", details, host={"host": "metal1"}, timeout_s=300)
-        chosen = {"image": image} | ({"machine": machine} if machine else {})
-        return Instance.prepared(cloudstack, number, chosen, **more)
+        chosen = {"image": image, "machine": machine, "root_disk": root_disk}
+        external = {name: value for name, value in chosen.items() if value}
+        return Instance.prepared(cloudstack, number, nics, external, **{"user_data": USER_DATA} | more)
 
     def deploy(self, number: int = 1, **more: Any) -> Future[Result]:  # noqa: ANN401 - as for `instance`
         """CloudStack's call to create an instance, under way."""
         return self._pool.submit(self.instance(number, **more).create)
+
+    @contextmanager
+    def router(self, addresses: Mapping[str, str]) -> Iterator[Home]:
+        """The tenants' network while the block lasts, with the addresses that CloudStack issued, by MAC."""
+        with router(self.net, self.folder.root, addresses) as home:
+            yield home
 
     def add_image(self, name: str, file: Path) -> None:
         """Put an image into the catalogue."""
@@ -226,12 +252,12 @@ def _enrolled(name: str, hardware: Hardware, login: BmcLogin) -> MachineIn:
         {
             "name": name,
             "bmc": {"address": login.address, "user": login.user, "password": login.password},
-            "nics": [{"mac": hardware.mac, "netboot": True}],
+            "nics": [{"mac": mac, "netboot": mac == hardware.macs[0]} for mac in hardware.macs],
             "boot_mode": hardware.firmware.boot_mode,
             "secure_boot": hardware.firmware is Firmware.SECURE_BOOT,
             "cpus": 2,
             "memory_mib": 4096,
-            "disk_gib": 1,
+            "disk_gib": max(1, max(hardware.disks_mib) >> 10),
         }
     )
 

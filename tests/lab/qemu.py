@@ -5,7 +5,7 @@ What is here only describes it. Its BMC starts and stops it (`chassis.py`).
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -33,19 +33,32 @@ class Firmware(StrEnum):
 
 @dataclass(frozen=True)
 class Hardware:
-    """A machine's folder, its NIC and firmware. `network_first` is the order of its firmware without an override."""
+    """A machine's folder, firmware, NICs and disks.
+
+    `cables` are NICs by the tap that they are plugged into, the one that network-boots first; `disks_mib` are sizes.
+    `network_first` is the order of its firmware without an override.
+    """
 
     folder: Path
     firmware: Firmware
-    mac: str
-    tap: str
+    cables: Mapping[str, str]
     network_first: bool = False
-    disk_mib: int = 64
+    disks_mib: Sequence[int] = (64,)
+
+    @property
+    def macs(self) -> list[str]:
+        """Its NICs."""
+        return list(self.cables.values())
 
     @property
     def disk(self) -> Path:
-        """Its disk, which is empty unless something is there when it is installed."""
-        return self.folder / "disk"
+        """Its first disk, which is empty unless something is there when it is installed."""
+        return self.disks[0]
+
+    @property
+    def disks(self) -> list[Path]:
+        """Its disks; the file's name is the serial number."""
+        return [self.folder / f"disk{number}" for number in range(1, len(self.disks_mib) + 1)]
 
     @property
     def serial(self) -> Path:
@@ -56,28 +69,30 @@ class Hardware:
         """Put everything that its BMC needs to start it into its folder."""
         if self.firmware is not Firmware.BIOS:
             shutil.copy(self._flash("VARS"), self.folder / "firmware.vars")
-        if not self.disk.exists():
-            with self.disk.open("wb") as empty:
-                empty.truncate(self.disk_mib * 2**20)
+        for disk, mib in zip(self.disks, self.disks_mib, strict=True):
+            with disk.open("ab") as empty:
+                empty.truncate(max(mib * 2**20, disk.stat().st_size))
         orders = {"network": self._command(1, 2), "disk": self._command(2, 1)}
         described = {"commands": orders, "own order": "network" if self.network_first else "disk"}
         (self.folder / "machine.json").write_text(json.dumps(described))
 
     def _command(self, nic_place: int, disk_place: int) -> list[str]:
-        rom = ",romfile=" if self.firmware in (Firmware.UEFI, Firmware.SECURE_BOOT) else ""
         debian.file("/usr/lib/ipxe/qemu", "ipxe-qemu")
         return [
             debian.program("qemu-system-x86_64", "qemu-system-x86"),
             *("-accel", "tcg,thread=multi", "-m", str(_MEMORY_MIB), "-nodefaults", "-display", "none", "-no-reboot"),
             *self._board(),
-            *("-netdev", f"tap,id=net,ifname={self.tap},script=no,downscript=no"),
-            *("-device", f"virtio-net-pci,netdev=net,mac={self.mac},bootindex={nic_place}{rom}"),
-            *("-drive", f"if=none,id=disk,file={self.disk},format=raw,cache=unsafe"),
-            *("-device", f"virtio-blk-pci,drive=disk,bootindex={disk_place}"),
+            *(word for place, tap in enumerate(self.cables) for word in self._nic(tap, nic_place + 10 * place)),
+            *(word for place, disk in enumerate(self.disks) for word in _disk(disk, disk_place + 10 * place)),
             *("-chardev", f"file,id=serial,path={self.serial},append=on", "-serial", "chardev:serial"),
             *("-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"),
             *("-qmp", f"unix:{self.folder}/button,server=on,wait=off"),
         ]
+
+    def _nic(self, tap: str, place: int) -> Sequence[str]:
+        rom = ",romfile=" if self.firmware in (Firmware.UEFI, Firmware.SECURE_BOOT) else ""
+        card = f"virtio-net-pci,netdev={tap},mac={self.cables[tap]},bootindex={place}{rom}"
+        return ["-netdev", f"tap,id={tap},ifname={tap},script=no,downscript=no", "-device", card]
 
     def _board(self) -> Sequence[str]:
         if self.firmware is Firmware.BIOS:
@@ -92,3 +107,8 @@ class Hardware:
     def _flash(self, part: str) -> Path:
         suffix = ".ms.fd" if self.firmware is Firmware.SECURE_BOOT else ".fd"
         return debian.file(f"{_OVMF}/OVMF_{part}_4M{suffix}", "ovmf")
+
+
+def _disk(disk: Path, place: int) -> Sequence[str]:
+    drive = f"if=none,id={disk.name},file={disk},format=raw,cache=unsafe"
+    return ["-drive", drive, "-device", f"virtio-blk-pci,drive={disk.name},serial={disk.name},bootindex={place}"]

@@ -48,10 +48,10 @@ class Home:
             self._calls.remove(heard[0])
             return heard[0]
 
-    def run(self, *command: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-        """Run a program on the tenants' network."""
+    def run(self, *command: str, told: str = "", timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a program on the tenants' network, with `told` as its input."""
         inside = [debian.program("ip", "iproute2"), "netns", "exec", self.namespace, *command]
-        return subprocess.run(inside, capture_output=True, text=True, timeout=timeout_s, check=False)
+        return subprocess.run(inside, input=told, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def router(network: Network, place: Path, addresses: Mapping[str, str]) -> Itera
     """The router while the block lasts; `addresses` are those that CloudStack issued, by MAC."""
     with network.neighbour("router", ADDRESS) as namespace:
         home = Home(namespace)
-        with _dnsmasq(home, place, addresses), network.inside(namespace), _phone(home):
+        with _dnsmasq(home, place, addresses), _phone(home, network):
             yield home
 
 
@@ -91,7 +91,7 @@ def _wait_until_listening(home: Home) -> None:
 
 
 @contextmanager
-def _phone(home: Home) -> Iterator[None]:
+def _phone(home: Home, network: Network) -> Iterator[None]:
     class Call(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             told = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
@@ -102,7 +102,9 @@ def _phone(home: Home) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer((str(ADDRESS.ip), PHONE_HOME_PORT), Call) as server:
+    with network.inside(home.namespace):  # a socket stays where it was made
+        server = ThreadingHTTPServer((str(ADDRESS.ip), PHONE_HOME_PORT), Call)
+    with server:
         thread = threading.Thread(target=server.serve_forever, name="phone home")
         thread.start()
         try:

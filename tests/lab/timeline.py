@@ -25,8 +25,8 @@ class Event:
 def timeline(machine: Hardware, logs: Path) -> list[Event]:
     """All events of a machine, in their order: from its BMC and from the logs of the services."""
     told = [line for log in logs.glob("pxe-*.log") for line in _lines(log)]
-    addresses = {line["address"] for line in told if line.get("mac") == machine.mac and "address" in line}
-    known = {machine.mac, machine.folder.name, *addresses}
+    addresses = {line["address"] for line in told if line.get("mac") in machine.macs and "address" in line}
+    known = {*machine.macs, machine.folder.name, *addresses}
     of_it = [line for line in told if known & {line.get(key) for key in _WHOSE}]
     return sorted([*_noted(machine.folder / "events"), *map(_event, of_it)])
 

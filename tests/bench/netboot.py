@@ -1,0 +1,114 @@
+"""From power-on to a disk that is written: bmprov beside what an administrator puts together in an afternoon.
+
+The peer is dnsmasq (DHCP, TFTP, router advertisements), a web server, and a ramdisk of busybox that runs
+`wget -O - IMAGE | dd of=DISK`: the same kernel, the same drivers, the same QEMU machines, and nothing verified. They
+take turns; a figure is the median.
+"""
+
+import shutil
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import zstandard
+
+from images.ramdisk.build import build
+from images.ramdisk.flavours import FLAVOURS
+from tests import debian
+from tests.bench.handmade import handmade
+from tests.lab.lab import Lab, lab
+from tests.lab.qemu import Firmware
+from tests.lab.timeline import is_start, timeline
+
+IMAGE_MIB = 512
+DISK_MIB = 640
+ROUNDS = 3
+FIRMWARES = (Firmware.BIOS, Firmware.UEFI)
+_MIB = 2**20
+_DONE = "call=/ramdisk/v1/done"
+
+
+def bench_netboot() -> Iterator[str]:
+    """Both firmwares, a raw and a compressed image, and the peer with the raw one."""
+    with tempfile.TemporaryDirectory(prefix="bmprov-bench-") as name:
+        folder = Path(name)
+        images = system(folder)
+        ramdisk = folder / "ramdisk"
+        build(FLAVOURS["virtual"], ramdisk)
+        seconds: dict[tuple[Firmware, str], list[float]] = {}
+        for number in range(ROUNDS):
+            for way, took in _ours(folder / f"ours-{number}", ramdisk, images):
+                seconds.setdefault(way, []).append(took)
+            for way, took in _peers(folder, ramdisk, images["raw"]):
+                seconds.setdefault(way, []).append(took)
+    yield f"## Power-on to {IMAGE_MIB} MiB of a system's files on the disk, in QEMU, median of {ROUNDS}"
+    for firmware in FIRMWARES:
+        peer = statistics.median(seconds[firmware, "peer"])
+        yield f"{firmware:12} dnsmasq, wget, dd          {peer:6.1f} s"
+        for kind in images:
+            ours = statistics.median(seconds[firmware, kind])
+            yield f"{firmware:12} bmprov, {kind:7}            {ours:6.1f} s  ratio {ours / peer:.2f}"
+
+
+def _ours(place: Path, ramdisk: Path, images: dict[str, Path]) -> Iterator[tuple[tuple[Firmware, str], float]]:
+    with lab(place) as running:
+        shutil.copytree(ramdisk, running.ramdisk)
+        for name, file in images.items():
+            running.add_image(name, file)
+        number = 0
+        for firmware in FIRMWARES:
+            running.machine(firmware.value, firmware, disks_mib=[DISK_MIB])
+            for kind in images:
+                number += 1
+                yield (firmware, kind), _deploy(running, number, kind, firmware.value)
+    shutil.rmtree(place)
+
+
+def _deploy(running: Lab, number: int, kind: str, machine: str) -> float:
+    """Seconds from the machine's start into the network to the ramdisk's last call."""
+    instance = running.instance(number, kind, machine)
+    created = instance.create()
+    assert created.succeeded, created.told
+    events = timeline(running.machines[machine], running.folder.logs)
+    done = [event.at for event in events if _DONE in event.what][-1]
+    began = [event.at for event in events if is_start(event) and event.at < done][-1]
+    instance.do("delete")
+    return done - began
+
+
+def _peers(folder: Path, ramdisk: Path, image: Path) -> Iterator[tuple[tuple[Firmware, str], float]]:
+    with handmade(folder / "peer", ramdisk, image) as peer:
+        for firmware in FIRMWARES:
+            yield (firmware, "peer"), peer.write(firmware, DISK_MIB)
+    shutil.rmtree(folder / "peer")
+
+
+def system(folder: Path) -> dict[str, Path]:
+    """A disk image with this host's own programs on it, as it is and compressed, by kind."""
+    content, raw = folder / "content", folder / "raw"
+    _gather(Path("/usr"), content, (IMAGE_MIB - 80) * _MIB)
+    with raw.open("wb") as file:
+        file.truncate(IMAGE_MIB * _MIB)
+    sfdisk = [debian.program("sfdisk", "fdisk"), "--quiet", str(raw)]
+    subprocess.run(sfdisk, input="label: gpt\nstart=2048, type=L\n", text=True, check=True)
+    mke2fs = [debian.program("mke2fs", "e2fsprogs"), "-q", "-F", "-t", "ext4", "-d", str(content)]
+    subprocess.run([*mke2fs, "-E", f"offset={2048 * 512}", str(raw), f"{(IMAGE_MIB - 2) << 10}k"], check=True)
+    shutil.rmtree(content)
+    packed = folder / "raw.zst"
+    with raw.open("rb") as source, packed.open("wb") as target:
+        zstandard.ZstdCompressor(threads=-1).copy_stream(source, target, size=raw.stat().st_size)
+    return {"raw": raw, "raw.zst": packed}
+
+
+def _gather(source: Path, target: Path, size_bytes: int) -> None:
+    """Copy regular files until there are so many bytes."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+            size_bytes -= path.stat().st_size
+            if size_bytes <= 0:
+                return

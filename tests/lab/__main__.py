@@ -1,0 +1,147 @@
+"""`make lab`: four machines with real firmware, deployed by CloudStack's calls with a real Debian, and logged in to.
+
+A machine with BIOS, one with UEFI, one with UEFI and Secure Boot, one with two disks and two NICs. Each is deployed,
+phones home, is logged in to, rebooted, stopped, started, given back, and deployed again with another image. All that
+was said stays in a folder: the services' logs, the serial consoles, the packets, the timelines.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.lab.instance import Instance
+from tests.lab.lab import Lab, lab
+from tests.lab.qemu import Firmware
+from tests.lab.router import Home
+from tests.lab.story import deployed, phones_home
+from tests.lab.tenant import Tenant
+from tests.lab.timeline import printed
+
+_BMPROV = (sys.executable, "-m", "bmprov")
+_BOOT_S = 400  # a whole Debian, emulated, beside another one
+_DISK_MIB = 3072
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A machine of the lab, and what its instance asks for."""
+
+    name: str
+    firmware: Firmware
+    disks_mib: tuple[int, ...] = (_DISK_MIB,)
+    nics: int = 1
+    root_disk: str = ""
+
+
+PAIRS = (
+    (Kind("bios", Firmware.BIOS), Kind("uefi", Firmware.UEFI)),
+    (
+        Kind("secure-boot", Firmware.SECURE_BOOT),
+        Kind("two-of-all", Firmware.UEFI_IPXE, (_DISK_MIB, _DISK_MIB + 1024), 2, "serial=disk2"),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Story:
+    """One run: its lab and its tenant."""
+
+    lab: Lab
+    tenant: Tenant
+
+    def run(self) -> None:
+        """Tell all of it, two machines at a time: more would only share the same processors."""
+        for number, pair in enumerate(PAIRS):
+            for kind in pair:
+                self.lab.machine(kind.name, kind.firmware, nics=kind.nics, disks_mib=kind.disks_mib)
+            with ThreadPoolExecutor(len(pair)) as pool:
+                first = [self._instance(10 * number + place, "debian-12", kind) for place, kind in enumerate(pair)]
+                with deployed(self.lab, first) as home:
+                    list(pool.map(self._lives, [home] * len(pair), first, pair))
+                second = [self._instance(10 * number + place + 5, "tiny", kind) for place, kind in enumerate(pair)]
+                with deployed(self.lab, second) as home:
+                    list(pool.map(self._is_another, [home] * len(pair), second, pair))
+            for kind in pair:
+                print(f"\n{kind.name}\n{printed(self.lab.events(kind.name))}\n")
+
+    def _instance(self, number: int, image: str, kind: Kind) -> Instance:
+        key = self.tenant.public_key
+        return self.lab.instance(
+            number + 1, image, kind.name, nics=kind.nics, root_disk=kind.root_disk, ssh_key=key, memory_mib=512
+        )
+
+    def _lives(self, home: Home, one: Instance, kind: Kind) -> None:
+        with took(f"{kind.name}: boots Debian and phones home"):
+            phones_home(home, one, kind.firmware, _BOOT_S)
+        with took(f"{kind.name}: lets its tenant in"):
+            seen = self._logs_in(home, one, kind)
+        for actions in (["reboot"], ["stop", "start"]):
+            for action in actions:
+                with took(f"{kind.name}: {action}"):
+                    one.do(action)
+                assert one.power == ("poweroff" if action == "stop" else "poweron")
+            with took(f"{kind.name}: lets its tenant in again"):
+                seen = self._logs_in(home, one, kind, seen["boot"])
+
+    def _logs_in(self, home: Home, one: Instance, kind: Kind, after_boot: str = "") -> dict[str, Any]:
+        """What the tenant sees is what CloudStack was asked for."""
+        seen = self.tenant.logs_in(home, one.address, _BOOT_S, after_boot)
+        assert seen["host"] == one.name
+        assert seen["efi"] == (kind.firmware is not Firmware.BIOS)
+        assert seen["addresses"] == {mac: [address] for mac, address in one.addresses.items()}
+        disk = kind.root_disk.partition("=")[2] or "disk1"
+        assert [serial for serial, mounts in seen["disks"].items() if "/" in mounts] == [disk]
+        assert seen["root_bytes"] > 0.9 * (max(kind.disks_mib) - 100) * 2**20, "its file system has not grown"
+        return seen
+
+    def _is_another(self, home: Home, one: Instance, kind: Kind) -> None:
+        with took(f"{kind.name}: boots another image and phones home"):
+            phones_home(home, one, kind.firmware, _BOOT_S)
+
+
+@contextmanager
+def took(what: str) -> Iterator[None]:
+    """Say what was done and how long it took."""
+    began = time.monotonic()
+    yield
+    print(f"{time.monotonic() - began:7.1f} s  {what}", flush=True)
+
+
+def built(folder: Path, name: str, *command: str) -> Path:
+    """What `bmprov image` builds, unless an earlier run has built it."""
+    path = folder / name
+    if not path.exists():
+        with took(f"bmprov image {' '.join(command)}"):
+            subprocess.run([*_BMPROV, "image", *command, str(path)], check=True, stdout=subprocess.DEVNULL)
+    return path
+
+
+def main() -> None:
+    """Build what is missing, run the story, say where everything is."""
+    parser = argparse.ArgumentParser(prog="make lab", description="Deploy four machines with real firmware, in QEMU.")
+    parser.add_argument("--data", type=Path, default=Path("lab-data"), help="images and the last run's logs")
+    data = parser.parse_args().data.absolute()
+    data.mkdir(exist_ok=True)
+    ramdisk = built(data, "ramdisk", "build-ramdisk", "--flavour", "virtual", "--into")
+    images = {name: built(data, f"{name}.raw", "build", name) for name in ("debian-12", "tiny")}
+    run = data / "run"
+    shutil.rmtree(run, ignore_errors=True)
+    with lab(run) as running:
+        shutil.copytree(ramdisk, running.ramdisk)
+        for name, file in images.items():
+            with took(f"bmprov image add {name}"):
+                running.add_image(name, file)
+        Story(running, Tenant.with_key(run)).run()
+    print(f"logs, consoles, packets and disks are in {run}")
+
+
+if __name__ == "__main__":
+    main()
