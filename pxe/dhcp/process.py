@@ -32,7 +32,7 @@ def run(settings: Settings) -> None:
         served = partial(_is_ours, directory)
         Thread(target=advertiser.run, args=(card, served, stopping), name="advertiser", daemon=True).start()
     boots = Boots(partial(end, store))
-    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, boots.watch).run(stopping)
+    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, boots).run(stopping)
 
 
 def end(store: Store, operation_id: str, why: str) -> None:

@@ -7,7 +7,6 @@ socket or a forged entry in the ARP table, and RFC 2131, 4.1 allows a broadcast 
 import selectors
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import structlog
 
 from bmprov.errors import BmprovError
 from pxe.datagram import Datagram, bind, broadcast, receive
+from pxe.dhcp.boots import Boots
 from pxe.dhcp.client import client_of
 from pxe.dhcp.packet import ANY, BadPacket, MessageType, Packet, parse, serialise
 from pxe.dhcp.policy import Answer, Idle, Ignored, Policy, Wanted
@@ -31,7 +31,7 @@ _LOOK_UP_S = 0.2
 class DhcpServer:
     """Answers on `port`, and for the proxy on `proxy_port` too. `interface` binds the sockets to one network card.
 
-    `watch` is told each request and its answer, when that was sent.
+    `boots` is told each answer that was sent.
     """
 
     policy: Policy
@@ -39,7 +39,7 @@ class DhcpServer:
     port: int = _SERVER_PORT
     proxy_port: int | None = None
     interface: str = ""
-    watch: Callable[[Packet, Answer], None] = lambda _asked, _answer: None
+    boots: Boots | None = None
 
     def run(self, stopping: threading.Event) -> None:
         """Serve until `stopping` is set.
@@ -65,6 +65,8 @@ class DhcpServer:
                 for key, _ in selector.select(_LOOK_UP_S):
                     if isinstance(key.fileobj, socket.socket):
                         self._serve(key.fileobj, proxy_port=key.fileobj is proxy)
+                if self.boots is not None:
+                    self.boots.tick()
 
     def _serve(self, bound: socket.socket, *, proxy_port: bool) -> None:
         try:
@@ -93,8 +95,8 @@ class DhcpServer:
             else:
                 bound.sendto(reply, (to, port))
         _log(asked, answer)
-        if isinstance(answer, Answer):
-            self.watch(asked, answer)
+        if self.boots is not None and isinstance(answer, Answer):
+            self.boots.watch(asked, answer)
 
 
 def destination(asked: Packet, answer: Packet, sender: tuple[str, int], *, proxy_port: bool = False) -> tuple[str, int]:

@@ -20,7 +20,8 @@ class Watched:
     def __init__(self, *, secure_boot: bool) -> None:
         self.wanted = Wanted("rack1-07", "op", "http://10.1.0.1/TOKEN", secure_boot=secure_boot)
         self.ended: list[tuple[str, str]] = []
-        self.boots = Boots(lambda operation_id, why: self.ended.append((operation_id, why)))
+        self.now = 0.0
+        self.boots = Boots(lambda operation_id, why: self.ended.append((operation_id, why)), lambda: self.now)
 
     def ask(self, xid: int, options: dict[int, bytes], kind: MessageType = MessageType.ACK) -> None:
         reply = Packet(2, xid, MAC, {Option.MESSAGE_TYPE: bytes([kind])})
@@ -39,6 +40,21 @@ def test_a_firmware_that_comes_back_is_warned_of(*, secure_boot: bool, check: st
     assert [(one["log_level"], check in one["check"]) for one in logs] == [("warning", True)]
 
 
+@pytest.mark.parametrize(("secure_boot", "patience_s"), [(False, 30), (True, 300)])
+def test_a_firmware_that_is_silent_is_warned_of(*, secure_boot: bool, patience_s: float) -> None:
+    """Once: OVMF drops iPXE under Secure Boot, and tries its other boot entries for minutes."""
+    watched = Watched(secure_boot=secure_boot)
+    watched.ask(1, UEFI)
+    with capture_logs() as logs:
+        watched.now = patience_s
+        watched.boots.tick()
+        assert logs == []
+        for _ in range(2):
+            watched.now += 1
+            watched.boots.tick()
+    assert [one["why"] for one in logs] == [f"nothing was heard of it for {patience_s} s"]
+
+
 @pytest.mark.parametrize("next_client", [IPXE, RAMDISK])
 def test_a_boot_that_went_on_is_no_cause(next_client: dict[int, bytes]) -> None:
     """A step that is tried again boots the machine anew."""
@@ -47,6 +63,8 @@ def test_a_boot_that_went_on_is_no_cause(next_client: dict[int, bytes]) -> None:
         for xid in range(0, 2 * LIMIT, 2):
             watched.ask(xid, UEFI)
             watched.ask(xid + 1, next_client)
+            watched.now += 1000
+            watched.boots.tick()
     assert (logs, watched.ended) == ([], [])
 
 
