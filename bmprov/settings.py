@@ -42,6 +42,7 @@ class WorkerSettings:
     lease_s: float = 20.0
     ramdisk_s: float = 900.0
     image_s: float = 3600.0
+    power_look_s: float = 60.0
     shutdown_s: float = 60.0
     retry_first_s: float = 1.0
     retry_cap_s: float = 30.0

@@ -4,7 +4,9 @@ Everything that was said is kept in the lab's folder: a log for each process, ea
 BMC did, and all packets of the provisioning network.
 """
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -26,7 +28,7 @@ from bmprov.cli.login import Login
 from bmprov.cli.readiness import wait_ready
 from bmprov.deadline import Deadline
 from bmprov.power import BmcLogin, PowerAction
-from bmprov.settings import PxeSettings, Settings
+from bmprov.settings import PxeSettings, Settings, WorkerSettings
 from bmprov.sim.cloudstack import CloudStack, Result
 from tests import debian
 from tests.lab import lossy as cable
@@ -176,6 +178,10 @@ class Lab:
         """Move a machine's power behind the service's back, through its BMC."""
         IpmiDriver(self.logins[machine], LocalBmcLock()).switch(action, Deadline.after(20))
 
+    def freeze(self, machine: str) -> None:
+        """Let a machine hang, with its power on."""
+        os.killpg(int((self.machines[machine].folder / "pid").read_text()), signal.SIGSTOP)
+
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Run a process in the lab until the lab ends, its output in a log."""
         self.folder.logs.mkdir(exist_ok=True)
@@ -208,13 +214,13 @@ class Lab:
 
 
 @contextmanager
-def lab(place: Path, **pxe: object) -> Iterator[Lab]:
+def lab(place: Path, worker: WorkerSettings | None = None, **pxe: object) -> Iterator[Lab]:
     """A lab in a folder, with these settings of `[pxe]`; this thread is in its network while the block lasts."""
     folder = Folder.make(place)
     with ExitStack() as stack:
         net = stack.enter_context(network.network())
         stack.enter_context(net.inside())
-        built = Lab(folder, net, _settings(folder, pxe), stack)
+        built = Lab(folder, net, _settings(folder, worker or WorkerSettings(), pxe), stack)
         built.capture()
         built.serve()
         furnish.add_demo_image(built.api)
@@ -222,7 +228,7 @@ def lab(place: Path, **pxe: object) -> Iterator[Lab]:
         yield built
 
 
-def _settings(folder: Folder, pxe: dict[str, Any]) -> Settings:
+def _settings(folder: Folder, worker: WorkerSettings, pxe: dict[str, Any]) -> Settings:
     """What an operator has after `bmprov init` and a look through the file."""
     subprocess.run([*_BMPROV, "init", "--config", str(folder.settings)], check=True, capture_output=True)
     own = PxeSettings(
@@ -240,6 +246,7 @@ def _settings(folder: Folder, pxe: dict[str, Any]) -> Settings:
         database=f"sqlite:///{folder.root / 'bmprov.db'}",
         redis="redis://:secret@127.0.0.1:6379/0",
         images=folder.root / "images",
+        worker=worker,
         pxe=replace(own, **pxe),
     )
     folder.settings.write_text(settings_file.dump(chosen))

@@ -13,7 +13,6 @@ from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
 
 _NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
 _DISK_ALWAYS = BootOverride(BootDevice.DISK, once=False)
-_POWER_LOOK_S = 60.0
 
 
 def allocate(context: Context) -> Outcome:
@@ -60,7 +59,7 @@ def wait_for_ramdisk(context: Context) -> Outcome:
         why = f"the ramdisk did not call within {context.limits.ramdisk_s:g} s"
         check = f"look at the machine's console, and in the log of `bmprov pxe` for MAC {nic.mac if nic else 'unknown'}"
         return _switched_off(context, Fail(why, check, quarantine=True))
-    return _wait_while_on(context, Wait("the ramdisk", context.limits.ramdisk_s, _POWER_LOOK_S))
+    return _wait_while_on(context, Wait("the ramdisk", context.limits.ramdisk_s, context.limits.power_look_s))
 
 
 def wait_for_image(context: Context) -> Outcome:
@@ -73,7 +72,7 @@ def wait_for_image(context: Context) -> Outcome:
     if context.overdue:
         why = f"the image was not written within {context.limits.image_s:g} s"
         return _switched_off(context, Fail(why, "look at the machine's console and its disk", quarantine=True))
-    return _wait_while_on(context, Wait("the image to be written", context.limits.image_s, _POWER_LOOK_S))
+    return _wait_while_on(context, Wait("the image to be written", context.limits.image_s, context.limits.power_look_s))
 
 
 def _gave_up(context: Context) -> Fail:
