@@ -60,7 +60,7 @@ class StoreLeases:
                 return IPv4Address(held)
         with self.store.write() as transaction:
             transaction.one_at_a_time(f"leases of {self.site}")
-            address = self._choose(transaction, mac)
+            address = self._choose(transaction, mac, operation_id)
             if address is None:
                 return None
             transaction.leases.give(mac, address, self.site, operation_id, self.settings.lease_s * _KEPT)
@@ -92,8 +92,8 @@ class StoreLeases:
             if transaction.leases.of(mac, self.site) == str(address):
                 transaction.leases.decline(str(address), self.site)
 
-    def _choose(self, transaction: Transaction, mac: str) -> str | None:
-        held, taken = self._held(transaction, mac), transaction.leases.taken(self.site)
+    def _choose(self, transaction: Transaction, mac: str, operation_id: str) -> str | None:
+        held, taken = self._held(transaction, mac), transaction.leases.taken(self.site, operation_id)
         if held and (held not in taken or transaction.leases.lasts(mac, 0)):
             return held
         first, last = int(self.settings.range_first), int(self.settings.range_last)

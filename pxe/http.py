@@ -65,7 +65,7 @@ class BootHttp:
         booted = Netboots(self.queue.redis).count(admitted.operation.id)
         if booted > LIMIT:
             why = too_many(booted)
-            self._signal(admitted.operation, Failed(why=why).change)
+            self._signal(admitted.operation, Failed(why=why, hardware=True).change)
             raise Denied(410, why)
         log.info("iPXE script", machine=admitted.machine.name, operation=admitted.operation.id, boot=booted)
         text = render(admitted.machine.name, admitted.operation.id, self.http_url, token, self.kernel_arguments)

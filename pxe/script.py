@@ -8,9 +8,10 @@ iPXE's `exit` does not reach the disk under OVMF.
 _TEMPLATE = """#!ipxe
 echo bmprov: {machine}, operation {operation}
 set base {base}
+set card BOOTIF=01-${{netX/mac:hexhyp}} bmprov.net=${{netX/ip}}/${{netX/netmask}}/${{netX/gateway}}
 set tries:int32 0
 :fetch
-kernel ${{base}}/kernel {arguments} initrd=initrd BOOTIF=01-${{netX/mac:hexhyp}} || goto again
+kernel ${{base}}/kernel {arguments} initrd=initrd ${{card}} || goto again
 initrd --name initrd ${{base}}/initrd || goto again
 boot || goto again
 :again
@@ -39,5 +40,5 @@ def render(machine: str, operation: str, http_url: str, token: str, more: str = 
 
 
 def kernel_arguments(http_url: str, token: str, more: str = "") -> str:
-    """What the ramdisk is told. The loader adds the NIC that it booted from (BOOTIF)."""
+    """What the ramdisk is told. The loader adds the NIC that it booted from (BOOTIF), and iPXE its address there."""
     return " ".join(filter(None, (more, f"bmprov.api={http_url}/ramdisk/v1", f"bmprov.token={token}")))

@@ -151,7 +151,7 @@ class SimulatedMachine:
         if self.faults.script_unread:
             raise HttpFailed("the script cannot be fetched")
         script = await Http(again.address).get(again.boot_file)
-        arguments = kernel_arguments(script.decode(errors="replace"), self.mac)
+        arguments = kernel_arguments(script.decode(errors="replace"), self.mac, again.address)
         if _TOLD - arguments.keys():
             raise BadScript(f"the kernel is not told {' and '.join(sorted(_TOLD))}")
         return arguments, again.address

@@ -10,7 +10,7 @@ class BadScript(Exception):
     """iPXE would not run this."""
 
 
-def kernel_arguments(script: str, mac: str) -> dict[str, str]:
+def kernel_arguments(script: str, mac: str, address: str = "") -> dict[str, str]:
     """The arguments on the kernel's command line, with iPXE's variables put in.
 
     Raises:
@@ -19,7 +19,8 @@ def kernel_arguments(script: str, mac: str) -> dict[str, str]:
     first, *lines = script.splitlines() or [""]
     if first != _MARK:
         raise BadScript(f"the first line is not {_MARK}")
-    variables = {"netX/mac:hexhyp": mac.replace(":", "-")}
+    card = {"mac:hexhyp": mac.replace(":", "-"), "ip": address, "netmask": "255.0.0.0", "gateway": ""}
+    variables = {f"netX/{name}": value for name, value in card.items()}
     labels = {line[1:].strip() for line in lines if line.startswith(":")}
     kernel: list[str] = []
     for words in (_expanded(line, variables).split() for line in lines):

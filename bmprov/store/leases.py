@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from bmprov.store import schema
 
-_L = schema.leases.c
+_L, _O = schema.leases.c, schema.operations.c
 _DECLINED_S = 3600.0
 
 
@@ -27,9 +27,15 @@ class Leases:
         query = select(_L.ip).where(_L.mac == mac, _L.expires_at > self._now + for_s)
         return self._connection.execute(query).first() is not None
 
-    def taken(self, site: str) -> set[str]:
-        """Addresses that may not be given to another machine now."""
-        return set(self._connection.execute(select(_L.ip).where(_L.site == site, _L.expires_at > self._now)).scalars())
+    def taken(self, site: str, operation_id: str = "") -> set[str]:
+        """Addresses that may not be given to another machine now; `operation_id` is the operation that asks.
+
+        A ramdisk keeps its loader's address until it is done, however long that takes: an operation's token is bound
+        to it, so it is nobody else's while the operation lasts.
+        """
+        leased = select(_L.ip).where(_L.site == site, _L.expires_at > self._now)
+        bound = select(_O.boot_ip).where(_O.site == site, _O.finished_at.is_(None), _O.id != operation_id)
+        return {ip for query in (leased, bound) for ip in self._connection.execute(query).scalars() if ip}
 
     def give(self, mac: str, ip: str, site: str, operation_id: str, lease_s: float) -> None:
         """Write down that `mac` has `ip`."""

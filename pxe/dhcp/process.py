@@ -39,7 +39,7 @@ def end(store: Store, operation_id: str, why: str) -> None:
     """Let a worker find that the operation has failed: it is due now, and `watch` nudges whatever is due."""
 
     def change(report: Report) -> Report:
-        return report if report.failure else replace(report, booted=True, failure=why)
+        return report if report.failure else replace(report, booted=True, failure=why, hardware=True)
 
     with store.write() as transaction:
         transaction.operations.signal(operation_id, change)

@@ -210,7 +210,7 @@ class Lab:
         """Keep all packets of the provisioning network."""
         file = str(self.folder.root / "packets.pcap")
         program = debian.program("tcpdump", "tcpdump")
-        self.start("tcpdump", program, "-i", network.BRIDGE, "-s", "400", "-U", "-Z", "root", "-w", file)
+        self.start("tcpdump", program, "-i", network.BRIDGE, "-s", "600", "-U", "-Z", "root", "-w", file)
 
 
 @contextmanager

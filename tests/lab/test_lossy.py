@@ -1,11 +1,11 @@
 """Real firmware boots over a cable that loses, doubles and reorders frames."""
 
 import ast
+import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.lab import ramdisk
 from tests.lab.lab import lab
 from tests.lab.qemu import Firmware
 from tests.lab.timeline import printed
@@ -16,10 +16,10 @@ CALLED = "ramdisk call=/ramdisk/v1/inventory"
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("firmware", [Firmware.BIOS, Firmware.UEFI])
-def test_a_machine_boots_over_a_bad_cable(tmp_path: Path, firmware: Firmware) -> None:
+def test_a_machine_boots_over_a_bad_cable(ramdisk: Path, tmp_path: Path, firmware: Firmware) -> None:
     """One frame in twenty is lost, one doubled, one late: SeaBIOS with iPXE and OVMF's own client get there anyway."""
     with lab(tmp_path / "lab") as running:
-        ramdisk.build(running.ramdisk)
+        shutil.copytree(ramdisk, running.ramdisk)
         running.machine("m1", firmware, lossy=SHARE)
         running.deploy()
         seconds = running.wait("m1", CALLED, 240)

@@ -82,6 +82,19 @@ def test_an_address_is_kept(site: Site, leases: StoreLeases) -> None:
     assert leases.offer(mac(0), "") == FIRST + 1
 
 
+def test_the_address_of_a_machine_that_is_written_stays_its_own(site: Site, leases: StoreLeases) -> None:
+    """However long that takes: its ramdisk asks DHCP for nothing, and its token is good from there alone."""
+    operation = site.deploy(1)
+    assert leases.offer(mac(1), operation.id) == FIRST
+    leases.confirm(mac(1), FIRST, operation.id)
+    site.clock.now += 10_000
+    assert leases.offer(mac(9), "") == FIRST + 1
+    assert leases.offer(mac(1), operation.id) == FIRST
+    site.clock.now += 10_000
+    site.cancel(operation)
+    assert leases.offer(mac(8), "") == FIRST
+
+
 def test_a_full_range_gives_nothing(site: Site, leases: StoreLeases) -> None:
     """Until a lease runs out or is given back."""
     assert None not in [leases.offer(mac(number), "") for number in range(4)]

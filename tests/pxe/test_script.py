@@ -6,9 +6,10 @@ from pxe.script import render
 SCRIPT = """#!ipxe
 echo bmprov: rack1-07, operation 8f0c
 set base http://10.1.0.1:8080/boot/v1/TOKEN
+set card BOOTIF=01-${netX/mac:hexhyp} bmprov.net=${netX/ip}/${netX/netmask}/${netX/gateway}
 set tries:int32 0
 :fetch
-kernel ${base}/kernel bmprov.api=http://10.1.0.1:8080/ramdisk/v1 bmprov.token=TOKEN initrd=initrd BOOTIF=01-${netX/mac:hexhyp} || goto again
+kernel ${base}/kernel bmprov.api=http://10.1.0.1:8080/ramdisk/v1 bmprov.token=TOKEN initrd=initrd ${card} || goto again
 initrd --name initrd ${base}/initrd || goto again
 boot || goto again
 :again
@@ -23,7 +24,7 @@ echo bmprov: the ramdisk could not be fetched from http://10.1.0.1:8080/boot/v1/
 echo bmprov: check the provisioning network and the log of bmprov pxe
 sleep 30
 reboot
-"""  # noqa: E501 - iPXE has no way to break a line inside a word
+"""
 
 
 def test_the_script_is_for_one_machine_and_one_operation() -> None:
@@ -32,12 +33,13 @@ def test_the_script_is_for_one_machine_and_one_operation() -> None:
 
 
 def test_the_simulated_ipxe_follows_it() -> None:
-    """What the kernel is told has the MAC of the NIC that booted, as pxelinux's BOOTIF."""
-    assert kernel_arguments(SCRIPT, "52:54:00:00:00:01") == {
+    """What the kernel is told has the MAC of the NIC that booted, as pxelinux's BOOTIF, and the address that it has."""
+    assert kernel_arguments(SCRIPT, "52:54:00:00:00:01", "127.66.0.10") == {
         "bmprov.api": "http://10.1.0.1:8080/ramdisk/v1",
         "bmprov.token": "TOKEN",
         "initrd": "initrd",
         "BOOTIF": "01-52-54-00-00-00-01",
+        "bmprov.net": "127.66.0.10/255.0.0.0/",
     }
 
 

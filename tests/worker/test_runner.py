@@ -182,8 +182,21 @@ def test_a_call_that_comes_during_the_power_cycle_is_not_lost(house: House) -> N
     [
         ({}, 900.0, "the ramdisk did not call within 900 s", "52:54:00:00:00:01", True),
         ({"booted": True}, 3600.0, "the image was not written within 3600 s", "disk", True),
-        ({"booted": True, "failure": "wrong SHA-256"}, 0.0, "the ramdisk gave up: wrong SHA-256", "log", False),
-        ({"booted": True, "failure": "EIO", "hardware": True}, 0.0, "the ramdisk gave up: EIO", "log", True),
+        (
+            {"booted": True, "inventory": {"cpus": 1}, "failure": "wrong SHA-256"},
+            0.0,
+            "the ramdisk gave up: wrong SHA-256",
+            "log",
+            False,
+        ),
+        ({"booted": True, "failure": "6 network boots", "hardware": True}, 0.0, "6 network boots", "bmprov pxe", True),
+        (
+            {"booted": True, "inventory": {"cpus": 1}, "failure": "EIO", "hardware": True},
+            0.0,
+            "the ramdisk gave up: EIO",
+            "log",
+            True,
+        ),
     ],
 )
 def test_a_wait_that_ends_badly_says_what_to_check(
@@ -252,7 +265,7 @@ def test_a_failed_deployment_whose_machine_cannot_be_switched_off(house: House) 
     """The reason stays the deployment's own; that the machine may still be on stands beside what to check."""
     operation_id = house.begin(Kind.DEPLOY)
     house.advance(operation_id)
-    house.signal(operation_id, booted=True, failure="no disk")
+    house.signal(operation_id, booted=True, inventory={"cpus": 1}, failure="no disk")
     house.chassis.fails = [BmcUnreachable("10.0.0.7", 5)]
     operation = house.advance(operation_id)
     assert operation.error == "the ramdisk gave up: no disk"

@@ -57,7 +57,10 @@ def wait_for_ramdisk(context: Context) -> Outcome:
     if context.overdue:
         nic = context.machine.netboot_nic
         why = f"the ramdisk did not call within {context.limits.ramdisk_s:g} s"
-        check = f"look at the machine's console, and in the log of `bmprov pxe` for MAC {nic.mac if nic else 'unknown'}"
+        check = (
+            f"look at the machine's console, and in the log of `bmprov pxe` for MAC {nic.mac if nic else 'unknown'};"
+            " a firmware with Secure Boot is told by `bmprov machine set NAME --secure-boot`"
+        )
         return _switched_off(context, Fail(why, check, quarantine=True))
     return _wait_while_on(context, Wait("the ramdisk", context.limits.ramdisk_s, context.limits.power_look_s))
 
@@ -76,11 +79,11 @@ def wait_for_image(context: Context) -> Outcome:
 
 
 def _gave_up(context: Context) -> Fail:
-    return Fail(
-        f"the ramdisk gave up: {context.operation.report.failure}",
-        f"the end of its log stands in `bmprov operation show {context.operation.id}`",
-        quarantine=context.operation.report.hardware,
-    )
+    report = context.operation.report
+    if not report.inventory:  # it is the network services that gave up: no ramdisk has ever called
+        return Fail(report.failure, "look at the log of `bmprov pxe`", quarantine=report.hardware)
+    check = f"the end of its log stands in `bmprov operation show {context.operation.id}`"
+    return Fail(f"the ramdisk gave up: {report.failure}", check, quarantine=report.hardware)
 
 
 def _wait_while_on(context: Context, wait: Wait) -> Outcome:
