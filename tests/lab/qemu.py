@@ -36,7 +36,8 @@ class Hardware:
     """A machine's folder, firmware, NICs and disks.
 
     `cables` are NICs by the tap that they are plugged into, the one that network-boots first; `disks_mib` are sizes.
-    `network_first` is the order of its firmware without an override.
+    `network_first` is the order of its firmware without an override. `is_server` gives it an Intel NIC and NVMe disks,
+    not virtual ones.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class Hardware:
     cables: Mapping[str, str]
     network_first: bool = False
     disks_mib: Sequence[int] = (64,)
+    is_server: bool = False
 
     @property
     def macs(self) -> list[str]:
@@ -83,7 +85,7 @@ class Hardware:
             *("-accel", "tcg,thread=multi", "-m", str(_MEMORY_MIB), "-nodefaults", "-display", "none", "-no-reboot"),
             *self._board(),
             *(word for place, tap in enumerate(self.cables) for word in self._nic(tap, nic_place + 10 * place)),
-            *(word for place, disk in enumerate(self.disks) for word in _disk(disk, disk_place + 10 * place)),
+            *(word for place, disk in enumerate(self.disks) for word in self._disk(disk, disk_place + 10 * place)),
             *("-chardev", f"file,id=serial,path={self.serial},append=on", "-serial", "chardev:serial"),
             *("-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"),
             *("-qmp", f"unix:{self.folder}/button,server=on,wait=off"),
@@ -91,8 +93,14 @@ class Hardware:
 
     def _nic(self, tap: str, place: int) -> Sequence[str]:
         rom = ",romfile=" if self.firmware in (Firmware.UEFI, Firmware.SECURE_BOOT) else ""
-        card = f"virtio-net-pci,netdev={tap},mac={self.cables[tap]},bootindex={place}{rom}"
+        model = "e1000e" if self.is_server else "virtio-net-pci"
+        card = f"{model},netdev={tap},mac={self.cables[tap]},bootindex={place}{rom}"
         return ["-netdev", f"tap,id={tap},ifname={tap},script=no,downscript=no", "-device", card]
+
+    def _disk(self, disk: Path, place: int) -> Sequence[str]:
+        model = "nvme" if self.is_server else "virtio-blk-pci"
+        drive = f"if=none,id={disk.name},file={disk},format=raw,cache=unsafe"
+        return ["-drive", drive, "-device", f"{model},drive={disk.name},serial={disk.name},bootindex={place}"]
 
     def _board(self) -> Sequence[str]:
         if self.firmware is Firmware.BIOS:
@@ -107,8 +115,3 @@ class Hardware:
     def _flash(self, part: str) -> Path:
         suffix = ".ms.fd" if self.firmware is Firmware.SECURE_BOOT else ".fd"
         return debian.file(f"{_OVMF}/OVMF_{part}_4M{suffix}", "ovmf")
-
-
-def _disk(disk: Path, place: int) -> Sequence[str]:
-    drive = f"if=none,id={disk.name},file={disk},format=raw,cache=unsafe"
-    return ["-drive", drive, "-device", f"virtio-blk-pci,drive={disk.name},serial={disk.name},bootindex={place}"]

@@ -122,6 +122,14 @@ def test_a_disk_that_is_too_small_is_told(deployment: Deployment) -> None:
     assert deployment.token not in report.log
 
 
+def test_a_machine_without_a_disk_is_told_as_its_own_fault(deployment: Deployment) -> None:
+    """It is a part that is broken or not plugged in, so that the next instance must not get it."""
+    with deployment.service():
+        report = deployment.run([], ended).report
+    assert report.failure.startswith("the machine has no disk that can be written: look at its controller")
+    assert report.hardware
+
+
 def test_the_smallest_disk_that_fits_gets_the_image(deployment: Deployment) -> None:
     """Of three disks the smallest that takes the image is written, and the others are left alone."""
     disks = [guest.blank_disk(deployment.folder / f"disk{size}", size) for size in (200, 40, 160)]
