@@ -19,6 +19,10 @@ USER_DATA = base64.b64encode(_PHONE_HOME.encode()).decode()
 """A tenant's script, as CloudStack hands it on: it says who the instance is and how it was booted."""
 
 
+_NETWORKS = ("192.0.2", "198.51.100")
+"""Of the first and the second NIC."""
+
+
 @dataclass(frozen=True)
 class Instance:
     """An instance and its CloudStack. Make one with `prepared`."""
@@ -37,7 +41,10 @@ class Instance:
     ) -> "Instance":
         """The instance after `prepare`: a machine is reserved for it, whose MAC is its own now."""
         macs = [f"02:00:4c:9f:{nic:02x}:{number:02x}" for nic in range(nics)]
-        issued = [Nic(mac, f"192.0.2.{10 + number + 50 * nic}", "1577") for nic, mac in enumerate(macs)]
+        issued = [
+            Nic(mac, f"{net}.{10 + number}", "1577", gateway=f"{net}.1")
+            for net, mac in zip(_NETWORKS, macs, strict=False)
+        ]
         vm = virtual_machine(number, issued, external, **more)
         answered = cloudstack.prepare(vm)
         assert answered.succeeded, answered.told
