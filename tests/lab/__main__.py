@@ -7,6 +7,7 @@ image. All that was said stays in a folder: the services' logs, the consoles, th
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -127,6 +128,7 @@ def built(path: Path, *command: str) -> Path:
 
 def main() -> None:
     """Build what is missing, run the story, say where everything is."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the machines and services are ended
     parser = argparse.ArgumentParser(prog="make lab", description="Deploy four machines with real firmware, in QEMU.")
     parser.add_argument("--data", type=Path, default=Path("lab-data"), help="images and the last run's logs")
     parser.add_argument("only", nargs="*", help="some of the machines, by name")
