@@ -26,10 +26,22 @@ def inventory(neighbours: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
 
 
 def disks() -> list[dict[str, Any]]:
-    """The disks that can be written, by name."""
+    """The disks that can be written, by name; one that is reached by several ways, by its first name."""
     names = sorted(path.name for path in BLOCKS.iterdir() if (path / "device").exists())
-    found = [_disk(name) for name in names if not name.startswith(("sr", "fd"))]
-    return [disk for disk in found if disk["size_bytes"] and text(BLOCKS / disk["name"] / "ro") != "1"]
+    found = [_disk(name) for name in names if not name.startswith(("sr", "fd")) and not _is(name, "hidden")]
+    usable = [disk for disk in found if disk["size_bytes"] and not _is(disk["name"], "ro")]
+    return list({(disk["wwn"] or disk["name"], disk["size_bytes"]): disk for disk in reversed(usable)}.values())[::-1]
+
+
+def _is(name: str, what: str) -> bool:
+    """A flag of a disk. `hidden` are the single paths of an NVMe disk that may have several."""
+    return text(BLOCKS / name / what) == "1"
+
+
+def _serial(block: Path) -> str:
+    """The serial number: SATA and SAS disks tell it in page 0x80 alone (SPC-4, 7.8.15), behind four bytes."""
+    page = text(block / "device" / "vpd_pg80")[4:]
+    return text(block / "serial") or text(block / "device" / "serial") or page.strip("\0 ")
 
 
 def _disk(name: str) -> dict[str, Any]:
@@ -38,7 +50,7 @@ def _disk(name: str) -> dict[str, Any]:
         "name": name,
         "size_bytes": int(text(block / "size") or 0) * SECTOR_BYTES,
         "model": text(block / "device" / "model"),
-        "serial": text(block / "serial") or text(block / "device" / "serial"),
+        "serial": _serial(block),
         "wwn": text(block / "wwid") or text(block / "device" / "wwid"),
         "rotational": text(block / "queue" / "rotational") == "1",
     }

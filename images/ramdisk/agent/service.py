@@ -4,6 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -51,15 +52,19 @@ class Service:
     def stream(self, url: str, size: int) -> Iterator[memoryview]:
         """A large file of `size` bytes, piece by piece, over as many connections as it takes."""
         got, memory = 0, memoryview(bytearray(READ_BYTES))
-        for waited in Patience(f"the image after {got} bytes"):
+        for waited in Patience("the image"):
             try:
                 with Answer("GET", url, self._headers | {"Range": f"bytes={got}-"}) as answer:
+                    known = 0 if answer.is_rest else got
                     while count := answer.readinto(memory):
-                        got += count
-                        waited.over()
-                        yield memory[:count]
+                        new = memory[min(known, count) : count]
+                        known -= count - len(new)
+                        if new:
+                            got += len(new)
+                            waited.over()
+                            yield new
             except (OSError, http.client.HTTPException) as error:
-                waited.go_on(error)
+                waited.go_on(f"after {got} of {size} bytes, {error}")
                 say(f"the connection broke after {got} of {size} bytes ({error}), fetching on from there")
             if got >= size:
                 return
@@ -99,6 +104,11 @@ class Answer:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    @property
+    def is_rest(self) -> bool:
+        """Whether it begins where it was asked to; a server without ranges sends everything (RFC 9110, 14.2)."""
+        return self._response.status == HTTPStatus.PARTIAL_CONTENT
+
     def read(self) -> bytes:
         """All of it."""
         return self._response.read()
@@ -118,16 +128,16 @@ class Patience:
         self._what = what
         self._tries = 0
         self._moved = time.monotonic()
-        self._error: Exception | None = None
+        self._error: object = None
 
     def __iter__(self) -> "Iterator[Patience]":
         while True:
             yield self
             if time.monotonic() - self._moved > PATIENCE_S:
                 raise GivesUp(f"the service did not answer for {PATIENCE_S:g} s ({self._what}: {self._error})")
-            time.sleep(PAUSES_S[min(self._tries, len(PAUSES_S)) - 1])
+            time.sleep(PAUSES_S[max(0, min(self._tries, len(PAUSES_S)) - 1)])
 
-    def go_on(self, error: Exception) -> None:
+    def go_on(self, error: object) -> None:
         """The try failed."""
         self._tries += 1
         self._error = error

@@ -109,8 +109,11 @@ class Target:
     def __init__(self, path: str) -> None:
         self.path = path
         self.zeroed_bytes = 0
-        self._direct = os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_EXCL)
-        self._cached = os.open(path, os.O_WRONLY)
+        try:
+            self._direct = os.open(path, os.O_WRONLY | os.O_DIRECT | os.O_EXCL)
+            self._cached = os.open(path, os.O_WRONLY)
+        except OSError as error:
+            raise GivesUp(f"{path} cannot be opened for writing: {error.strerror}") from error
         self._libc = ctypes.CDLL(None)
 
     def write(self, piece: Piece) -> None:
@@ -136,7 +139,10 @@ class Target:
 
     def finish(self) -> None:
         """Everything is on the disk; the kernel reads its partition table anew."""
-        os.fsync(self._cached)
+        try:
+            os.fsync(self._cached)
+        except OSError as error:
+            raise Broken(f"{self.path} did not keep what was written: {error.strerror}") from error
         os.close(self._direct)
         fcntl.ioctl(self._cached, BLKFLSBUF, 0)
         os.close(self._cached)
@@ -199,6 +205,8 @@ class Writing:
         filling.end()
 
     def _hand_on(self, piece: Piece) -> None:
+        if piece.offset + piece.length > (size := int(self._image["raw_size_bytes"])):
+            raise GivesUp(f"more came than the image's {size} bytes: look whether somebody has changed its file")
         piece.users = len(self._queues)
         for inbox in self._queues:
             inbox.put(piece)
