@@ -79,6 +79,11 @@ class Transfer:
         """Whether the client has answered."""
         return self._acked > self._acked_at_first
 
+    @property
+    def progress(self) -> str:
+        """How far it has come, for the log."""
+        return f"{max(0, self._acked)} of {self._blocks.last} blocks were acknowledged"
+
     def begin(self, now: float) -> list[bytes] | Ended:
         """Answer the request: with the file, with the options that are agreed on, or with an error."""
         if self._request.writes:

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,11 +17,12 @@ import tftpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxe.datagram import bind
+from pxe.datagram import Datagram, bind
 from pxe.loaders import Shelf
 from pxe.tftp import TftpService
 from pxe.tftp_packets import Malformed, parse_request
-from pxe.tftp_transfer import SOONEST_S
+from pxe.tftp_session import Session
+from pxe.tftp_transfer import SOONEST_S, Ended, Outcome, Transfer
 from tests import debian
 
 LOADER = os.urandom(5000)
@@ -222,6 +224,25 @@ def test_a_rom_that_was_reset_asks_anew_from_the_same_port(client: Client) -> No
     assert again[4:] + client.rest(1) == LOADER
 
 
+@pytest.mark.parametrize("refusal", [b"\0\5\0\5Unknown transfer ID\0", b""])
+def test_a_request_that_comes_twice_late_does_no_harm(client: Client, refusal: bytes) -> None:
+    """The client asked again because the answer was late, and has begun: it refuses the second one, or passes it over.
+
+    Whichever of the two transfers it writes to, goes on (RFC 1350, 4).
+    """
+    content = client.ask(READ)[4:]
+    client.acknowledge(1)
+    content += client.block(2)
+    first = client.peer
+    assert client.ask(READ) == b"\0\3\0\1" + LOADER[:512]
+    second, client.peer = client.peer, first
+    assert second != first
+    if refusal:
+        client.socket.sendto(refusal, second)
+    assert content + client.rest(2) == LOADER
+    assert client.is_left_alone()
+
+
 def test_ovmf_asks_again_at_once_after_its_abort(client: Client) -> None:
     """Error 8 as soon as the size is known, then the request without tsize, even from the same port."""
     assert client.ask(READ + b"tsize\x000\0blksize\x001468\0windowsize\x004\0")[:2] == b"\0\6"
@@ -235,12 +256,44 @@ def test_ovmf_asks_again_at_once_after_its_abort(client: Client) -> None:
 
 @pytest.mark.parametrize("forged", [b"\0\5\0\0stop\0", b"\0\4\0\1", b"\xff"])
 def test_a_stranger_cannot_touch_a_transfer(client: Client, port: int, forged: bytes) -> None:
-    """It gets error 5 (RFC 1350, 4), even for an abort with the right numbers, and the transfer goes on."""
+    """Its packet is refused as if the port were closed, even an abort with the right numbers; the transfer goes on."""
     content = client.ask(READ)[4:]
     with Client(port) as stranger:
-        stranger.socket.sendto(forged, client.peer)
-        assert stranger.hear()[:4] == b"\0\5\0\5"
+        stranger.socket.connect(client.peer)
+        stranger.socket.send(forged)
+        with pytest.raises(ConnectionRefusedError):
+            stranger.socket.recv(2048)
+    assert client.is_left_alone()
     assert content + client.rest(1) == LOADER
+
+
+def test_a_client_that_is_gone_ends_its_transfer_at_once(port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its port is closed: the log says so as soon as something is sent there, and the others are served."""
+    with Client(port) as leaving:
+        leaving.ask(READ)
+        leaving.acknowledge(1)
+        leaving.block(2)
+    told, end = "", time.monotonic() + 5
+    while "its port is closed" not in told and time.monotonic() < end:
+        time.sleep(0.05)  # nothing else tells
+        told += capsys.readouterr().out
+    assert "1 of 10 blocks were acknowledged" in told
+    with Client(port) as client:
+        assert client.ask(READ)[4:] + client.rest(1) == LOADER
+
+
+def test_what_a_client_said_before_it_left_counts() -> None:
+    """Linux tells that the port is closed before it hands out the last acknowledgement, which came earlier."""
+    transfer = Transfer(parse_request(READ), lambda _: io.BytesIO(b"short"), 0.0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as leaving:
+        leaving.bind(("127.0.0.1", 0))
+        session = Session(Datagram(READ, leaving.getsockname(), "127.0.0.1", 0), transfer)
+        assert session.begin(0.0) is None
+        _, peer = leaving.recvfrom(2048)
+        leaving.sendto(ack(1), peer)
+    assert session.tick(transfer.due) is None  # the block once more, to the closed port
+    assert session.receive(transfer.due) == Ended(Outcome.SENT)
+    session.close()
 
 
 @pytest.mark.parametrize(
