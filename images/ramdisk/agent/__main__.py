@@ -55,7 +55,7 @@ def arguments() -> dict[str, str]:
 def kernel_log(token: str) -> str:
     """The end of the kernel's log, with the agent's own lines; the token is on the command line that stands in it."""
     done = subprocess.run(["dmesg"], capture_output=True, text=True, errors="replace", check=False)
-    return done.stdout[-LOG_BYTES:].replace(token, "***")
+    return done.stdout.replace(token, "***")[-LOG_BYTES:]
 
 
 def main() -> int:

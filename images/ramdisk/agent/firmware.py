@@ -36,7 +36,7 @@ def boot_from(disk: str) -> None:
             say(f"{disk} has no loader for UEFI, so the firmware gets no boot entry")
             return
         enter(disk, partition_number(disk, str(esp["node"])), loader)
-    except GivesUp as why:
+    except (GivesUp, OSError) as why:  # an ESP that cannot be read is an image's own affair
         say(f"the firmware has no boot entry for {disk}: {why}")
 
 

@@ -8,6 +8,7 @@ LLDP_ETHERTYPE = 0x88CC
 LLDP_NAMES = {1: ("chassis", 4), 2: ("port", 3)}  # by type: its name, and the kind of identifier that is a MAC
 LLDP_SYSTEM_NAME, LLDP_END = 5, 0
 LLDP_GROUP = bytes.fromhex("0180c200000e")
+LONGEST_NAME = 200  # docs/ramdisk-api.md
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_MULTICAST = 263, 1, 0  # linux/if_packet.h
 
 
@@ -40,9 +41,9 @@ def read_lldp(frame: bytes) -> dict[str, str]:
         if kind in LLDP_NAMES and len(value) > 1:  # the first byte says what kind of identifier follows
             name, mac_kind = LLDP_NAMES[kind]
             mac = value[0] == mac_kind
-            told[name] = value[1:].hex(":") if mac else value[1:].decode(errors="replace")
+            told[name] = (value[1:].hex(":") if mac else value[1:].decode(errors="replace"))[:LONGEST_NAME]
         elif kind == LLDP_SYSTEM_NAME:
-            told["system"] = value.decode(errors="replace")
+            told["system"] = value.decode(errors="replace")[:LONGEST_NAME]
         elif kind == LLDP_END:
             break
     return told

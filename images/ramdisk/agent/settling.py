@@ -11,35 +11,57 @@ from typing import Any
 from .machine import BLOCKS, SECTOR_BYTES, text
 from .words import GivesUp, say
 
-SEED_BYTES = 16 << 20
+MIB = 1 << 20
+SEED_BYTES = 16 * MIB
 SEED_PLACE = Path("/run/seed")
 ESP_KIND = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"  # the EFI system partition's type in a GPT
 SEED_NAME = "CIDATA"  # cloud-init's NoCloud looks for a file system of this label
 EXT_MAGIC_AT, EXT_MAGIC = 1080, b"\x53\xef"
 BLKRRPART = 0x125F  # linux/fs.h
+LARGE_SECTOR_BYTES, GPT_MAGIC, MBR_MAGIC = 4096, b"EFI PART", b"\x55\xaa"
+MBR_SECTORS = 1 << 32  # that an MBR can count
 
 
 def settle(disk: str, documents: Mapping[str, bytes]) -> None:
     """Make the disk the instance's own: its NoCloud data in a partition at the end, the last one grown up to it."""
+    check_sectors(disk)
     if not (table := partition_table(disk)):
         say(f"{disk} has no partition table: its image is kept as it is, and the instance's data is not on the disk")
         return
     last = max(table["partitions"], key=lambda partition: int(partition["start"]))
     if table["label"] == "gpt":
         run("sfdisk", "--lock=no", "--relocate", "gpt-bak-std", disk)
-    end = size_of(disk) // SECTOR_BYTES // 2048 * 2048 - 2048  # GPT's backup lies in the last 33 sectors
-    start = end - SEED_BYTES // SECTOR_BYTES
+    mib = MIB // sector_bytes(disk)
+    start = seed_end(disk, str(table["label"])) - SEED_BYTES // MIB * mib
     if start <= int(last["start"]) + int(last["size"]):
         raise GivesUp(f"{disk} has no room for the {SEED_BYTES >> 20} MiB of the instance's data behind the image")
     kind = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7" if table["label"] == "gpt" else "c"
-    described = f"start={start}, size={SEED_BYTES // SECTOR_BYTES}, type={kind}\n"
+    described = f"start={start}, size={SEED_BYTES // MIB * mib}, type={kind}\n"
     run("sfdisk", "--lock=no", "--no-reread", "--append", disk, told=described)
-    number = partition_number(disk, str(last["node"]))
-    run("sfdisk", "--lock=no", "--no-reread", "-N", str(number), disk, told=", +\n")
+    seed = next((str(one["node"]) for one in partitions(disk) if int(one["start"]) == start), "")
+    if not seed:  # of which sfdisk says nothing
+        raise GivesUp("the image's partition table has no entry free for the instance's data: an MBR has four")
+    run("sfdisk", "--lock=no", "--no-reread", "-N", str(partition_number(disk, str(last["node"]))), disk, told=", +\n")
     reread(disk)
     grow(str(last["node"]))
-    seed = next(node["node"] for node in partitions(disk) if int(node["start"]) == start)
-    write_seed(str(seed), documents)
+    write_seed(seed, documents)
+
+
+def check_sectors(disk: str) -> None:
+    """Refuse an image that is made for sectors of another size: its partitions would be looked for in wrong places."""
+    own = sector_bytes(disk)
+    with Path(disk).open("rb") as file:
+        head = file.read(2 * LARGE_SECTOR_BYTES)
+    made_for = LARGE_SECTOR_BYTES if head[LARGE_SECTOR_BYTES:].startswith(GPT_MAGIC) else SECTOR_BYTES
+    if made_for != own and head[510:512] == MBR_MAGIC:
+        raise GivesUp(f"the image is made for disks with sectors of {made_for} bytes, and those of {disk} have {own}")
+
+
+def seed_end(disk: str, label: str) -> int:
+    """The sector before which the instance's data ends: a whole MiB, with one left for GPT's backup."""
+    mib = MIB // sector_bytes(disk)
+    end = size_of(disk) // MIB * mib - mib
+    return end if label == "gpt" else min(end, MBR_SECTORS - mib)
 
 
 def partition_table(disk: str) -> dict[str, Any]:
@@ -88,12 +110,19 @@ def reread(disk: str) -> None:
         with Path(disk).open("rb") as file:
             try:
                 fcntl.ioctl(file, BLKRRPART)
+                known = True
             except OSError as error:
+                known = False
                 say(f"{disk} is busy ({error.strerror}), reading its partition table again")
-        if all(Path(partition["node"]).exists() for partition in partitions(disk)):
+        if known and all(Path(partition["node"]).exists() for partition in partitions(disk)):
             return
         time.sleep(0.1)  # devtmpfs tells nobody
     raise GivesUp(f"the kernel does not see the partitions of {disk} that were written to it")
+
+
+def sector_bytes(disk: str) -> int:
+    """Bytes of a sector as the disk tells it, which is what partition tables count."""
+    return int(text(BLOCKS / Path(disk).name / "queue" / "logical_block_size") or SECTOR_BYTES)
 
 
 def size_of(disk: str) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,8 +54,13 @@ def extract(disk: Path, partition: dict[str, int], into: Path) -> Path:
 
 
 @contextmanager
-def booted(ramdisk: Path, api: str, token: str, disks: list[Path], serial: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A machine that runs the ramdisk. Its host is 10.0.2.2 to it, and the host sees it as 127.0.0.1 (slirp)."""
+def booted(
+    ramdisk: Path, api: str, token: str, disks: list[Path], serial: Path, more: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A machine that runs the ramdisk. Its host is 10.0.2.2 to it, and the host sees it as 127.0.0.1 (slirp).
+
+    `disks` are virtio's; others are described to QEMU in `more`.
+    """
     command = [debian.program("qemu-system-x86_64", "qemu-system-x86"), *EMULATION]
     command += ["-kernel", str(ramdisk / "vmlinuz"), "-initrd", str(ramdisk / "initrd")]
     command += ["-append", f"console=ttyS0 panic=1 bmprov.api={api} bmprov.token={token}"]
@@ -63,6 +68,7 @@ def booted(ramdisk: Path, api: str, token: str, disks: list[Path], serial: Path)
     for number, disk in enumerate(disks):
         command += ["-drive", f"file={disk},format=raw,if=none,id=d{number},cache=unsafe"]
         command += ["-device", f"virtio-blk-pci,drive=d{number},serial=disk-{number}"]
+    command += more
     with serial.open("wb") as log:
         machine = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:

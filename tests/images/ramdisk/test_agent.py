@@ -74,6 +74,12 @@ def test_a_neighbour_is_read() -> None:
     }
 
 
+def test_a_neighbour_with_a_long_name() -> None:
+    """What it says is cut to what the service takes: a switch must not end a deployment."""
+    told = read_lldp(tlv(1, b"\x07" + b"c" * 254) + tlv(2, b"\x05" + b"p" * 254) + tlv(5, b"s" * 255))
+    assert {len(name) for name in told.values()} == {200}
+
+
 @given(st.binary(max_size=300))
 def test_garbage_on_the_link_is_no_harm(frame: bytes) -> None:
     """Whatever arrives, there are names or none."""

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -47,14 +47,14 @@ class Deployment:
             process.kill()
             process.wait()
 
-    def run(self, disks: list[Path], until: Callable[[Operation], bool]) -> Operation:
-        """Boot the machine and wait."""
-        with self.booted(disks):
+    def run(self, disks: list[Path], until: Callable[[Operation], bool], more: Sequence[str] = ()) -> Operation:
+        """Boot the machine and wait; `more` describes it to QEMU."""
+        with self.booted(disks, more):
             return self.wait(until)
 
-    def booted(self, disks: list[Path]):  # noqa: ANN201 - contextmanager's own
+    def booted(self, disks: list[Path], more: Sequence[str] = ()):  # noqa: ANN201 - contextmanager's own
         api = f"{self.site.settings.pxe.http_url}/ramdisk/v1"
-        return guest.booted(self._ramdisk, api, self.token, disks, self.folder / "serial.log")
+        return guest.booted(self._ramdisk, api, self.token, disks, self.folder / "serial.log", more)
 
     def wait(self, until: Callable[[Operation], bool]) -> Operation:
         end = time.monotonic() + BOOT_S
