@@ -12,6 +12,7 @@ RESEND_S = 1.0
 TRIES = 10
 _USABLE = {"blksize": range(8, 65465), "timeout": range(1, 256), "windowsize": range(1, 65536)}
 _NUMBER_DIGITS = 5
+_NONE = -1  # in no range, which Python tells of a number at once; it would hold anything else against each one
 _PLAIN_BLOCK_BYTES = 512  # RFC 1350
 _BLOCK_CAP_BYTES = 1468  # the most that fits an Ethernet frame: ROMs lose the fragments of what is larger
 _WINDOW_CAP_BYTES = 65_507  # what one system call sends; twice as much overruns the buffer of a Linux client
@@ -43,7 +44,7 @@ class Terms:
 def agree(options: Mapping[str, str], size_bytes: int) -> Terms:
     """The terms for a file of `size_bytes`: what the client asks for, within bounds."""
     numbers = {name.lower(): _number(value) for name, value in options.items()}
-    agreed = {key: numbers[key] for key, usable in _USABLE.items() if numbers.get(key) in usable}
+    agreed = {key: numbers[key] for key, usable in _USABLE.items() if numbers.get(key, _NONE) in usable}
     if "tsize" in numbers:
         agreed["tsize"] = size_bytes
     if "blksize" in agreed:
@@ -60,4 +61,4 @@ def _window_cap(block_bytes: int) -> int:
 
 
 def _number(value: str) -> int:
-    return int(value) if value.isdecimal() and len(value) <= _NUMBER_DIGITS else -1
+    return int(value) if value.isdecimal() and len(value) <= _NUMBER_DIGITS else _NONE

@@ -131,9 +131,10 @@ def _fetch(who: str, pid: int, folder: Path, name: str, count: int, window: int)
 
 
 def _compare(files: Sequence[Path], content: bytes, count: int, who: str) -> None:
-    right = sum(file.read_bytes() == content for file in files)
-    if right != count:
-        raise BenchError(f"{count - right} of {count} files from {who} are missing or wrong")
+    wrong = [f"{len(got):,} bytes" for file in files if (got := file.read_bytes()) != content]
+    if wrong or len(files) != count:
+        missing = f"{count - len(files)} of {count} files from {who} are missing"
+        raise BenchError(f"{missing}, {len(wrong)} are not what was asked for ({len(content):,} bytes): {wrong[:5]}")
 
 
 def _children_cpu_s() -> float:

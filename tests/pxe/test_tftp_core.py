@@ -1,12 +1,13 @@
 """A TFTP transfer without a network: the clock and every packet are the test's."""
 
 import io
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxe.tftp_options import RESEND_S, TRIES
+from pxe.tftp_options import RESEND_S, TRIES, agree
 from pxe.tftp_packets import Mode, Request
 from pxe.tftp_transfer import SOONEST_S, Ended, Outcome, Transfer
 
@@ -93,6 +94,14 @@ def test_a_window_is_sent_at_once() -> None:
     assert numbers(transfer.receive(ack(4), 0.0)) == [5, 6, 7, 8]
     assert numbers(transfer.receive(ack(8), 0.0)) == [9, 10, 11, 12]
     assert transfer.receive(ack(12), 0.0) == Ended(Outcome.SENT)
+
+
+def test_options_are_read_at_once() -> None:
+    """A hall's machines wait for this one after the other: no range is gone through number by number."""
+    began = time.process_time()
+    for _ in range(1000):
+        agree({"blksize": "1428", "tsize": "0"}, 1)
+    assert time.process_time() - began < 1
 
 
 def test_an_earlier_acknowledgement_is_answered_from_there() -> None:

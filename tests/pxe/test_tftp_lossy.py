@@ -148,11 +148,11 @@ def hpa(port: int, name: str, target: Path) -> list[str]:
     return [program, "-4", "-m", "binary", "127.0.0.1", str(port), "-c", "get", name, str(target)]
 
 
-def atftp(window: int, block_bytes: int = 1428) -> Client:
+def atftp(window: int, block_bytes: int = 1428, timeout_s: int = 2) -> Client:
     def command(port: int, name: str, target: Path) -> list[str]:
         program = debian.program("atftp", "atftp")
-        options = ["--option", f"blksize {block_bytes}", "--option", f"windowsize {window}", "--tftp-timeout", "2"]
-        return [program, *options, "-g", "-r", name, "-l", str(target), "127.0.0.1", str(port)]
+        options = ["--option", f"blksize {block_bytes}", "--option", f"windowsize {window}"]
+        return [program, *options, "--tftp-timeout", str(timeout_s), "-g", "-r", name, "-l", str(target), "127.0.0.1", str(port)]
 
     return command
 
@@ -231,3 +231,16 @@ def test_a_wire_that_doubles_all_packets_does_not_make_the_server_double_them(
     with serving(relay.run):
         assert fetch(client, relay.port, NAME, tmp_path / "got") == LOADER
     assert relay.from_server <= 1.5 * blocks
+
+
+def test_clients_that_asked_twice_before_the_server_came_to_it_get_all_bytes(tmp_path: Path) -> None:
+    """A hall that is switched on at once beside a busy host: each second request lies behind all the first ones."""
+    (tmp_path / NAME).write_bytes(LARGE)
+    with bind("127.0.0.1", 0) as bound, ExitStack() as clients:
+        commands = [atftp(1, timeout_s=1)(bound.getsockname()[1], NAME, tmp_path / f"{number}") for number in range(20)]
+        quiet = subprocess.DEVNULL
+        started = [clients.enter_context(subprocess.Popen(command, stdout=quiet, stderr=quiet)) for command in commands]
+        time.sleep(1.5)  # after a second without an answer, atftp asks again
+        with serving(lambda stopping: TftpService({NAME: tmp_path / NAME}, "", 0).serve(bound, stopping)):
+            assert [process.wait(60) for process in started] == [0] * 20
+    assert all((tmp_path / f"{number}").read_bytes() == LARGE for number in range(20))
