@@ -152,7 +152,8 @@ def atftp(window: int, block_bytes: int = 1428, timeout_s: int = 2) -> Client:
     def command(port: int, name: str, target: Path) -> list[str]:
         program = debian.program("atftp", "atftp")
         options = ["--option", f"blksize {block_bytes}", "--option", f"windowsize {window}"]
-        return [program, *options, "--tftp-timeout", str(timeout_s), "-g", "-r", name, "-l", str(target), "127.0.0.1", str(port)]
+        options += ["--tftp-timeout", str(timeout_s)]
+        return [program, *options, "-g", "-r", name, "-l", str(target), "127.0.0.1", str(port)]
 
     return command
 
