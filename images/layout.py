@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bmprov.errors import Invalid
 from bmprov.model import Arch, BootMode
 from images.fat import Fat
-from images.partitions import ESP, MBR_ESP, Partition, Partitions, Table, read_partitions
+from images.partitions import ESP, MBR_ENTRIES, MBR_ESP, Partition, Partitions, Table, read_partitions
 from images.source import Source
 
 _PE_HEAD_BYTES = 2**16
@@ -113,6 +113,8 @@ def _machine(head: bytes) -> Arch | None:
 
 def _remarks(source: Source, table: Partitions, loaders: tuple[Loader, ...]) -> list[str]:
     started = [loader for loader in loaders if loader.arch]
+    primary = [one for one in table.partitions if one.number <= MBR_ENTRIES]
+    full = table.table is Table.MBR and len(primary) == MBR_ENTRIES
     cut = [str(one.number) for one in table.partitions if one.end_bytes > source.size_bytes]
     return [
         *([table.remark] if table.remark else []),
@@ -121,6 +123,7 @@ def _remarks(source: Source, table: Partitions, loaders: tuple[Loader, ...]) -> 
             if table.sector_bytes != 512  # noqa: PLR2004 - the size that nearly every disk tells
             else []
         ),
+        *(["it has no room for the instance's data: all four entries of its MBR are taken"] if full else []),
         *([f"partition {', '.join(cut)} reaches beyond the image's end"] if cut else []),
         *(
             [f"no loader at EFI/BOOT, only {started[0].path}: a firmware may not find it on a new disk"]

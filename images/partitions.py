@@ -15,6 +15,7 @@ from images.source import Source, exactly
 ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 BIOS_BOOT = "21686148-6449-6e6f-744e-656564454649"
 MBR_ESP = "ef"
+MBR_ENTRIES = 4
 
 _SECTORS = (512, 4096)
 _MBR_BYTES = 512
@@ -104,7 +105,7 @@ def _mbr_entries(sector: bytes) -> list[_Entry]:
     """The four entries of an MBR, or none when this sector is not one."""
     if sector[-2:] != _MBR_SIGNATURE:
         return []
-    raw = (struct.unpack_from("<B3xB3xII", sector, _ENTRIES_AT + place * _ENTRY_BYTES) for place in range(4))
+    raw = (struct.unpack_from("<B3xB3xII", sector, _ENTRIES_AT + place * _ENTRY_BYTES) for place in range(MBR_ENTRIES))
     entries = [_Entry(*fields) for fields in raw]
     sound = all(one.indicator in _INDICATORS for one in entries) and any(one.code and one.count for one in entries)
     return entries if sound else []

@@ -113,6 +113,14 @@ def test_logical_partitions(tmp_path: Path) -> None:
     assert places == [(1, 1, 1), (2, 4, 30), (5, 5, 2), (6, 9, 20)]
 
 
+def test_an_mbr_that_is_full(tmp_path: Path) -> None:
+    """The ramdisk could not add the partition of the instance's data: that is told before a machine is written."""
+    three = disks.MBR.replace("type=ef", "type=83").replace("size=34MiB", "size=1MiB") + "start=6MiB, size=1MiB\n"
+    full = "it has no room for the instance's data: all four entries of its MBR are taken"
+    assert full not in layout(disks.disk(tmp_path / "3.raw", three, None)).remarks
+    assert full in layout(disks.disk(tmp_path / "4.raw", f"{three}start=8MiB, size=1MiB\n", None)).remarks
+
+
 def changed(path: Path, *places: tuple[int, bytes]) -> Held:
     content = bytearray(path.read_bytes())
     for offset, data in places:
