@@ -106,7 +106,7 @@ class Downloads:
         path = self.path(url)
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600), "r+b")
         except OSError as error:
             raise Fatal(
                 f"{self._root} is not usable ({error.strerror})", "set XDG_CACHE_HOME to another folder"
@@ -126,7 +126,7 @@ class Downloads:
     def sweep(self) -> None:
         """Delete what nobody has gone on with for two weeks."""
         for path in self._root.glob("*"):
-            if path.stat().st_mtime < time.time() - _ABANDONED_S:
+            if path.lstat().st_mtime < time.time() - _ABANDONED_S:
                 path.unlink(missing_ok=True)
 
 

@@ -135,3 +135,17 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Fatal, match="is not usable"), Downloads(tmp_path / "file").partial("https://a/b"):
         pass
+
+
+def test_a_link_in_the_folder_is_not_followed(downloads: Downloads, tmp_path: Path) -> None:
+    """Nothing but downloads is written to; a link that leads nowhere does not stop the others."""
+    url, victim = "https://mirror.example/disk", tmp_path / "victim"
+    victim.write_text("not an image")
+    path = downloads.path(url)
+    path.parent.mkdir()
+    path.symlink_to(victim)
+    path.with_suffix(".json").symlink_to(tmp_path / "nowhere")
+    downloads.sweep()
+    with pytest.raises(Fatal, match="is not usable"), downloads.partial(url) as partial:
+        partial.begin(None, "")
+    assert victim.read_text() == "not an image"
