@@ -17,12 +17,11 @@ import tftpy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pxe.datagram import Datagram, bind
+from pxe.datagram import bind
 from pxe.loaders import Shelf
 from pxe.tftp import TftpService
 from pxe.tftp_packets import Malformed, parse_request
-from pxe.tftp_session import Session
-from pxe.tftp_transfer import SOONEST_S, Ended, Outcome, Transfer
+from pxe.tftp_transfer import SOONEST_S
 from tests import debian
 
 LOADER = os.urandom(5000)
@@ -280,20 +279,6 @@ def test_a_client_that_is_gone_ends_its_transfer_at_once(port: int, capsys: pyte
     assert "1 of 10 blocks were acknowledged" in told
     with Client(port) as client:
         assert client.ask(READ)[4:] + client.rest(1) == LOADER
-
-
-def test_what_a_client_said_before_it_left_counts() -> None:
-    """Linux tells that the port is closed before it hands out the last acknowledgement, which came earlier."""
-    transfer = Transfer(parse_request(READ), lambda _: io.BytesIO(b"short"), 0.0)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as leaving:
-        leaving.bind(("127.0.0.1", 0))
-        session = Session(Datagram(READ, leaving.getsockname(), "127.0.0.1", 0), transfer)
-        assert session.begin(0.0) is None
-        _, peer = leaving.recvfrom(2048)
-        leaving.sendto(ack(1), peer)
-    assert session.tick(transfer.due) is None  # the block once more, to the closed port
-    assert session.receive(transfer.due) == Ended(Outcome.SENT)
-    session.close()
 
 
 @pytest.mark.parametrize(
