@@ -59,7 +59,7 @@ class Chassis:
         if is_on and (anew or not on):
             with suppress(ProcessLookupError):
                 os.killpg(int(self._pid.read_text()), signal.SIGKILL)
-            while self._is_on():
+            while _has_anybody(self._pid.read_text()):  # QEMU, which dies after its parent, still has disk and tap
                 time.sleep(0.01)  # it is no child of this process, so nothing tells
         if on and (anew or not is_on):
             with (self._folder / "qemu.log").open("a") as log:
@@ -118,6 +118,16 @@ class Chassis:
     def _note(self, what: str) -> None:
         with (self._folder / "events").open("a") as events:
             print(json.dumps({"at": time.time(), "event": what}), file=events)
+
+
+def _has_anybody(group: str) -> bool:
+    """Whether a process of the group lives (proc(5)). One whose first thread is a zombie may have others."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _parent, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+            if its_group == group and (state != "Z" or sum(1 for _ in stat.with_name("task").iterdir()) > 1):
+                return True
+    return False
 
 
 def main(folder: str, *words: str) -> None:

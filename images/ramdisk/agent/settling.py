@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -29,12 +30,13 @@ def settle(disk: str, documents: Mapping[str, bytes]) -> None:
         say(f"{disk} has no partition table: its image is kept as it is, and the instance's data is not on the disk")
         return
     last = max(table["partitions"], key=lambda partition: int(partition["start"]))
-    if table["label"] == "gpt":
-        run("sfdisk", "--lock=no", "--relocate", "gpt-bak-std", disk)
     mib = MIB // sector_bytes(disk)
     start = seed_end(disk, str(table["label"])) - SEED_BYTES // MIB * mib
     if start <= int(last["start"]) + int(last["size"]):
         raise GivesUp(f"{disk} has no room for the {SEED_BYTES >> 20} MiB of the instance's data behind the image")
+    clear_end(disk)
+    if table["label"] == "gpt":
+        run("sfdisk", "--lock=no", "--relocate", "gpt-bak-std", disk)
     kind = "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7" if table["label"] == "gpt" else "c"
     described = f"start={start}, size={SEED_BYTES // MIB * mib}, type={kind}\n"
     run("sfdisk", "--lock=no", "--no-reread", "--append", disk, told=described)
@@ -55,6 +57,13 @@ def check_sectors(disk: str) -> None:
     made_for = LARGE_SECTOR_BYTES if head[LARGE_SECTOR_BYTES:].startswith(GPT_MAGIC) else SECTOR_BYTES
     if made_for != own and head[510:512] == MBR_MAGIC:
         raise GivesUp(f"the image is made for disks with sectors of {made_for} bytes, and those of {disk} have {own}")
+
+
+def clear_end(disk: str) -> None:
+    """Overwrite what a RAID or a pool has left there: the system would take the disk for a member of it."""
+    with Path(disk).open("r+b") as file:
+        file.seek(-MIB, os.SEEK_END)
+        file.write(bytes(MIB))
 
 
 def seed_end(disk: str, label: str) -> int:

@@ -1,5 +1,7 @@
 """The real ramdisk in a virtual machine, against the real boot service: images, disks and what goes wrong with them."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -149,6 +151,22 @@ def test_a_service_that_dies_while_the_image_is_written_costs_nothing(deployment
             service.send_signal(signal.SIGKILL)
         with deployment.service():
             assert deployment.wait(ended).report.written
+
+
+def test_an_image_that_breaks_off_in_its_middle_goes_on_there(
+    tmp_path: Path, valkey: str, ramdisk: Path, system: bytes
+) -> None:
+    """The service is killed while it sends: what is on the disk is not fetched again, and the hash is of all of it."""
+    deployment = Deployment(tmp_path, valkey, ramdisk, system + os.urandom(300 * guest.MIB))
+    disk = guest.blank_disk(tmp_path / "disk", 400)
+    with deployment.booted([disk]):
+        with deployment.service() as service:
+            deployment.wait(lambda now: (deployment.site.queue.progress(now.id) or (0, 0))[0] > 0)
+            os.killpg(service.pid, signal.SIGKILL)  # its children too, which would go on sending
+        with deployment.service():
+            assert deployment.wait(ended).report.written
+    log = (tmp_path / "serial.log").read_text(errors="replace")
+    assert re.search(rf"the connection broke after [1-9]\d* of {len(system) + 300 * guest.MIB} bytes", log)
 
 
 @pytest.mark.parametrize("deployment", ["raw"], indirect=True)

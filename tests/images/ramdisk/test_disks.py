@@ -1,5 +1,6 @@
 """The real ramdisk on disks and partition tables that are not like QEMU's usual ones."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -45,13 +46,20 @@ def test_an_nvme_disk_with_several_paths(tmp_path: Path, valkey: str, ramdisk: P
 
 
 def test_an_mbr_on_a_disk_that_is_larger_than_it_can_tell(tmp_path: Path, valkey: str, ramdisk: Path) -> None:
-    """Of 3 TiB an MBR's partitions reach 2 TiB."""
+    """Of 3 TiB an MBR's partitions reach 2 TiB. No system may take the disk's end for a RAID's, which it was once."""
     more = drive(tmp_path, "d", 3 * 2**20, "virtio-blk-pci")
+    raid_at = -(2**17)
+    with (tmp_path / "d").open("r+b") as file:
+        file.seek(raid_at, os.SEEK_END)
+        file.write(b"a RAID's superblock")
     report = deployed(Deployment(tmp_path, valkey, ramdisk, image(tmp_path, ONE)), more)
     assert report.written, report
     root, seed = guest.partitions(tmp_path / "d")
     assert seed["start"] + seed["size"] == 2**32 - 2048
     assert root["start"] + root["size"] == seed["start"]
+    with (tmp_path / "d").open("rb") as file:
+        file.seek(raid_at, os.SEEK_END)
+        assert not any(file.read())
 
 
 def test_a_partition_table_without_room(tmp_path: Path, valkey: str, ramdisk: Path) -> None:
