@@ -182,6 +182,8 @@ class Writing:
             inbox.put(None)
         for worker in workers:
             worker.join()
+        if isinstance(self._error, GivesUp):
+            raise self._error
         if self._error:
             raise Broken(f"writing to {self._target.path} failed after {self.written_bytes} bytes: {self._error}")
         return self._verified()
@@ -234,5 +236,8 @@ class Writing:
     def _tell(self) -> None:
         total = int(self._image["raw_size_bytes"])
         while self.written_bytes < total and not self._error:
-            self._service.progress(self.written_bytes, total)
+            try:
+                self._service.progress(self.written_bytes, total)
+            except GivesUp as refused:  # the operation has ended: what it wanted is not wanted any more
+                self._error = refused
             time.sleep(1)  # the interval of the calls itself

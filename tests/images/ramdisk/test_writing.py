@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,28 @@ def test_more_than_the_image_is_not_written(disk: Path) -> None:
         written(disk, IMAGE + b"more")
     assert not isinstance(caught.value, Broken)
     assert disk.read_bytes()[len(IMAGE) :] == (b"remains " * (PIECE_BYTES // 2))[len(IMAGE) :]
+
+
+def test_an_operation_that_has_ended_is_written_no_further(disk: Path) -> None:
+    """When the service refuses to hear how far it is, the rest is not written; the disk is not to blame."""
+
+    class Ended(Sent):
+        refused = threading.Event()
+
+        def stream(self, url: str, size: int) -> Iterator[memoryview]:
+            self.refused.wait(10)
+            yield from super().stream(url, size)
+
+        def progress(self, done_bytes: int, total_bytes: int) -> None:
+            self.refused.set()
+            raise GivesUp(f"POST progress was answered 410 at {done_bytes} of {total_bytes}")
+
+    sent = IMAGE * 16
+    told: dict[str, Any] = {"format": "raw", "url": "", "size_bytes": len(sent), "raw_size_bytes": len(sent)}
+    with pytest.raises(GivesUp, match="was answered 410") as caught:
+        Writing(Ended(sent), told | {"raw_sha256": ""}, Target(str(disk))).run()
+    assert not isinstance(caught.value, Broken)
+    assert disk.stat().st_size < len(sent) // 2
 
 
 def test_a_disk_that_is_in_use_is_told(tmp_path: Path) -> None:
