@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .machine import BLOCKS, SECTOR_BYTES, text
+from .machine import BLOCKS, SECTOR_BYTES, disks, text
 from .words import GivesUp, say
 
 MIB = 1 << 20
 SEED_BYTES = 16 * MIB
+SEED_SECTORS = str(SEED_BYTES // SECTOR_BYTES)
+FAT_LABEL = slice(43, 54)  # in the first sector of FAT12 and FAT16
 SEED_PLACE = Path("/run/seed")
 ESP_KIND = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"  # the EFI system partition's type in a GPT
 SEED_NAME = "CIDATA"  # cloud-init's NoCloud looks for a file system of this label
@@ -26,6 +28,9 @@ MBR_SECTORS = 1 << 32  # that an MBR can count
 def settle(disk: str, documents: Mapping[str, bytes]) -> None:
     """Make the disk the instance's own: its NoCloud data in a partition at the end, the last one grown up to it."""
     check_sectors(disk)
+    for other in disks():
+        if other["name"] != Path(disk).name:
+            forget_seed(str(other["name"]))
     if not (table := partition_table(disk)):
         say(f"{disk} has no partition table: its image is kept as it is, and the instance's data is not on the disk")
         return
@@ -47,6 +52,20 @@ def settle(disk: str, documents: Mapping[str, bytes]) -> None:
     reread(disk)
     grow(str(last["node"]))
     write_seed(seed, documents)
+
+
+def forget_seed(name: str) -> None:
+    """Overwrite an earlier instance's data on another disk: cloud-init would take the one that is named last."""
+    for told in sorted((BLOCKS / name).glob(f"{name}*/size")):
+        node = Path("/dev") / told.parent.name
+        try:
+            with node.open("r+b") as file:
+                if file.read(SECTOR_BYTES)[FAT_LABEL].rstrip() == SEED_NAME.encode() and text(told) == SEED_SECTORS:
+                    file.seek(0)
+                    file.write(bytes(SEED_BYTES))
+                    say(f"{node} had an earlier instance's data, which is overwritten")
+        except OSError as error:
+            say(f"{node} cannot be looked into: {error.strerror}")
 
 
 def check_sectors(disk: str) -> None:

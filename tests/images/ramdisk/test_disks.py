@@ -62,6 +62,25 @@ def test_an_mbr_on_a_disk_that_is_larger_than_it_can_tell(tmp_path: Path, valkey
         assert not any(file.read())
 
 
+def test_what_an_earlier_instance_had_on_another_disk(tmp_path: Path, valkey: str, ramdisk: Path) -> None:
+    """Its data is gone, or cloud-init, which looks from the last disk to the first, would take it; the rest stays."""
+    more = drive(tmp_path, "first", 100, "virtio-blk-pci") + drive(tmp_path, "second", 200, "virtio-blk-pci")
+    other = tmp_path / "second"
+    layout = "label: gpt\nstart=1MiB, size=16MiB\nstart=20MiB, size=16MiB\n"
+    subprocess.run([debian.program("sfdisk", "fdisk"), "-q", str(other)], input=layout, text=True, check=True)
+    for at_mib, name in ((1, "DATA"), (20, "CIDATA")):
+        fat = tmp_path / name
+        subprocess.run([debian.program("mkfs.fat", "dosfstools"), "-n", name, "-C", str(fat), "16384"], check=True)
+        with other.open("r+b") as file:
+            file.seek(at_mib * MIB)
+            file.write(fat.read_bytes())
+    before = other.read_bytes()
+    assert deployed(Deployment(tmp_path, valkey, ramdisk, image(tmp_path, ONE)), more).written
+    after = other.read_bytes()
+    assert (after[: 20 * MIB], after[36 * MIB :]) == (before[: 20 * MIB], before[36 * MIB :])
+    assert not any(after[20 * MIB : 36 * MIB])
+
+
 def test_a_partition_table_without_room(tmp_path: Path, valkey: str, ramdisk: Path) -> None:
     """The program sfdisk says nothing of it; we do, before the last partition is grown."""
     more = drive(tmp_path, "d", 100, "virtio-blk-pci")
