@@ -96,9 +96,10 @@ class Chassis:
     def _ask(self, command: str) -> None:
         """QEMU serves one QMP connection at a time, which `run` has; ACPI's button is pressed through the second."""
         with self._connected("button") as qmp, qmp.makefile() as told:
-            told.readline()
-            qmp.sendall(json.dumps({"execute": command}).encode())
-            told.readline()
+            qmp.sendall(json.dumps({"execute": command, "id": command}).encode())
+            for line in told:  # who goes away before the answer may not have been heard
+                if json.loads(line).get("id") == command:
+                    return
 
     def _connected(self, name: str = "qmp") -> socket.socket:
         until = time.monotonic() + _CONNECT_S
