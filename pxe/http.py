@@ -208,6 +208,7 @@ def create_boot_app(boot: BootHttp) -> Flask:
         (ValidationError, _invalid),
         (BmprovError, _fault),
         (HTTPException, _http),
+        (Exception, _unforeseen),
     ):
         app.register_error_handler(error, handler)
     return app
@@ -250,3 +251,10 @@ def _fault(error: BmprovError) -> Response:
 
 def _http(error: HTTPException) -> Response:
     return _problem(error.code or 500, error.name)
+
+
+def _unforeseen(error: Exception) -> Response:
+    """A fault of ours. Flask's own words for it would have the path in them, and so the token."""
+    rule = request.url_rule.rule if request.url_rule else "unknown"
+    log.error("boot request met a fault in bmprov", client=request.remote_addr, route=rule, exc_info=error)
+    return _problem(500, "failed")

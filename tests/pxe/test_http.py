@@ -199,6 +199,23 @@ def test_a_ramdisk_that_is_not_built_is_told_in_the_log(machine: Machine) -> Non
     assert logs[0]["why"] == f"{kernel} cannot be read (No such file or directory)"
 
 
+def test_a_fault_of_ours_keeps_the_token_out_of_the_log(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Flask logs the path of what it does not understand, and the token stands in it."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("an unforeseen fault")
+
+    monkeypatch.setattr("pxe.http.render", broken)
+    with capture_logs() as logs:
+        answer = machine.get("/boot/v1/TOKEN/script.ipxe")
+    assert answer.status_code == 500
+    assert logs[-1]["event"] == "boot request met a fault in bmprov"
+    assert logs[-1]["route"] == "/boot/v1/<token>/script.ipxe"
+    assert machine.token not in f"{logs}{caplog.text}{answer.text}"
+
+
 def test_the_inventory_says_that_the_ramdisk_runs(machine: Machine) -> None:
     """It is kept with the operation, without what is not known here, and a worker is told once it is committed."""
     assert machine.tell("inventory", INVENTORY) == 204

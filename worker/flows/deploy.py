@@ -13,6 +13,7 @@ from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
 
 _NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
 _DISK_ALWAYS = BootOverride(BootDevice.DISK, once=False)
+_OFF_AGAIN_S = 15.0
 
 
 def allocate(context: Context) -> Outcome:
@@ -87,13 +88,18 @@ def _gave_up(context: Context) -> Fail:
 
 
 def _wait_while_on(context: Context, wait: Wait) -> Outcome:
-    """Go on waiting, unless the BMC says that nothing runs any more. A BMC that is silent says nothing of the kind."""
-    is_first_look = context.operation.wait_until is None
+    """Go on waiting, unless the BMC says twice that nothing runs any more: some servers switch themselves off and on.
+
+    A BMC that is silent says nothing of the kind.
+    """
+    is_first_look, before = context.operation.wait_until is None, context.machine.reading.power
     try:
         if is_first_look or context.observe(context.driver.read(context.by)) is not Power.OFF:
             return wait
     except Retryable:
         return wait
+    if before is not Power.OFF:
+        return replace(wait, poll_s=min(_OFF_AGAIN_S, context.limits.power_look_s))
     return Fail(
         f"the machine lost its power while bmprov waited for {wait.for_what}",
         "look at its power supply, at the BMC's event log, and who else switches it",

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from .firmware import boot_from
 from .lldp import Neighbours
@@ -20,6 +22,7 @@ from .writing import Target, Writing
 
 DOCUMENTS = ("meta-data", "user-data", "vendor-data", "network-config")
 LOG_BYTES = 60_000
+DISKS_S = 10
 
 
 def deploy(service: Service) -> None:
@@ -29,7 +32,7 @@ def deploy(service: Service) -> None:
     service.tell("inventory", inventory(neighbours.found))
     todo = service.deployment()
     image = todo["image"]
-    disk = choose_disk(disks(), todo["disk"])
+    disk = patient_choice(todo["disk"])
     path = f"/dev/{disk['name']}"
     say(f"writing {image['raw_size_bytes']} bytes to {path}, {disk['model'] or 'no model'}, {disk['size_bytes']} bytes")
     began, target = time.monotonic(), Target(path)
@@ -44,6 +47,18 @@ def deploy(service: Service) -> None:
         service.tell("inventory", inventory(neighbours.found))
     service.progress(writing.written_bytes, int(image["raw_size_bytes"]))
     service.tell("done", {"raw_sha256": digest})
+
+
+def patient_choice(rule: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The disk that the image goes to; controllers take some seconds until they show their disks."""
+    until = time.monotonic() + DISKS_S
+    while True:
+        try:
+            return choose_disk(disks(), rule)
+        except GivesUp:
+            if time.monotonic() > until:
+                raise
+            time.sleep(1)  # nothing tells that there will be no more
 
 
 def arguments() -> dict[str, str]:

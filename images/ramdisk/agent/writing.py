@@ -218,7 +218,7 @@ class Writing:
             try:
                 if not self._error:
                     act(piece)
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001 # else the image would wait for this thread for ever
                 self._error = error
             with self._lock:
                 piece.users -= 1
