@@ -31,7 +31,6 @@ class Code(IntEnum):
     NOT_FOUND = 1
     ACCESS_VIOLATION = 2
     ILLEGAL_OPERATION = 4
-    UNKNOWN_TID = 5
 
 
 _MODES = {"octet": Mode.OCTET, "netascii": Mode.NETASCII}
@@ -39,7 +38,6 @@ _TEXTS = {
     Code.NOT_FOUND: "File not found",
     Code.ACCESS_VIOLATION: "Access violation",
     Code.ILLEGAL_OPERATION: "Illegal TFTP operation",
-    Code.UNKNOWN_TID: "Unknown transfer ID",
 }
 
 
