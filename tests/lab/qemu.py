@@ -82,7 +82,8 @@ class Hardware:
         debian.file("/usr/lib/ipxe/qemu", "ipxe-qemu")
         return [
             debian.program("qemu-system-x86_64", "qemu-system-x86"),
-            *("-accel", "tcg,thread=multi", "-m", str(_MEMORY_MIB), "-nodefaults", "-display", "none", "-no-reboot"),
+            *("-accel", "tcg,thread=multi", "-smp", "2", "-m", str(_MEMORY_MIB)),
+            *("-nodefaults", "-display", "none", "-no-reboot"),
             *self._board(),
             *(word for place, tap in enumerate(self.cables) for word in self._nic(tap, nic_place + 10 * place)),
             *(word for place, disk in enumerate(self.disks) for word in self._disk(disk, disk_place + 10 * place)),

@@ -23,6 +23,7 @@ from .writing import Target, Writing
 DOCUMENTS = ("meta-data", "user-data", "vendor-data", "network-config")
 LOG_BYTES = 60_000
 DISKS_S = 10
+NETWORK = Path("/run/network")
 
 
 def deploy(service: Service) -> None:
@@ -79,6 +80,8 @@ def main() -> int:
     if not {"api", "token"} <= told.keys():
         say("the kernel's command line has no bmprov.api and bmprov.token: bmprov's iPXE script puts them there")
         return 2
+    if NETWORK.exists():  # the first process makes it, and says there when the network is up
+        NETWORK.read_text()
     service = Service(told["api"].rstrip("/"), told["token"])
     try:
         deploy(service)
