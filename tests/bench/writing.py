@@ -21,7 +21,7 @@ from tests import debian
 from tests.bench.measure import BenchError
 
 _GUEST = Path(__file__).with_name("guest")
-_QEMU = ("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-nographic", "-no-reboot")
+_QEMU = ("-accel", "tcg,thread=multi", "-smp", "2", "-m", "1024", "-nographic", "-no-reboot")
 _DISK_MIB = 512
 _DEADLINE_S = 400
 _MIB = 2**20
