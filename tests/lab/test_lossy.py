@@ -15,15 +15,14 @@ CALLED = "ramdisk call=/ramdisk/v1/inventory"
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("firmware", [Firmware.BIOS, Firmware.UEFI])
-def test_a_machine_boots_over_a_bad_cable(ramdisk: Path, tmp_path: Path, firmware: Firmware) -> None:
-    """One frame in twenty is lost, one doubled, one late: SeaBIOS with iPXE and OVMF's own client get there anyway."""
+def test_a_machine_boots_over_a_bad_cable(ramdisk: Path, tmp_path: Path) -> None:
+    """One frame in twenty is lost, one doubled, one late: OVMF's own client, by TFTP, and iPXE get there anyway."""
     with lab(tmp_path / "lab") as running:
         shutil.copytree(ramdisk, running.ramdisk)
-        running.machine("m1", firmware, lossy=SHARE)
+        running.machine("m1", Firmware.UEFI, lossy=SHARE)
         running.deploy()
         seconds = running.wait("m1", CALLED, 240)
-        print(f"{firmware}: the ramdisk called after {seconds:.1f} s")
+        print(f"the ramdisk called after {seconds:.1f} s")
         print(printed(running.events("m1")))
     count = ast.literal_eval((running.folder.logs / "cable-1.log").read_text())
     print(count)
