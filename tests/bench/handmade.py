@@ -4,17 +4,16 @@ import json
 import queue
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from images.ramdisk import archive
 from tests import debian
 from tests.lab import network
+from tests.lab.calls import heard
 from tests.lab.network import Network
 from tests.lab.qemu import Firmware, Hardware
 
@@ -90,7 +89,11 @@ def handmade(folder: Path, ramdisk: Path, image: Path) -> Iterator[Handmade]:
     with network.network() as net, net.inside():
         _ip("address", "add", "fd77::1/64", "dev", network.BRIDGE, "nodad")
         made = Handmade(folder, net)
-        with _running(_nginx(folder)), _running(_dnsmasq()), _listening(made):
+        with (
+            _running(_nginx(folder)),
+            _running(_dnsmasq()),
+            heard((str(_HOST), _DONE_PORT), lambda _: made.done.put(time.time())),
+        ):
             yield made
 
 
@@ -137,27 +140,6 @@ def _running(command: list[str]) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait()
-
-
-@contextmanager
-def _listening(made: Handmade) -> Iterator[None]:
-    class Call(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            made.done.put(time.time())
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer((str(_HOST), _DONE_PORT), Call) as server:
-        thread = threading.Thread(target=server.serve_forever, name="done")
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def _ip(*words: str) -> None:

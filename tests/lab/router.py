@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Interface
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 from tests import debian
+from tests.lab.calls import heard
 from tests.lab.network import Network
 
 ADDRESS = IPv4Interface("192.0.2.1/24")
@@ -43,10 +42,10 @@ class Home:
     def wait(self, host: str, within_s: float) -> dict[str, str]:
         """The first call of an instance that was not waited for yet: its words, and `address`, where it came from."""
         with self._changed:
-            heard = self._changed.wait_for(lambda: [one for one in self._calls if one["host"] == host], within_s)
-            assert heard, f"{host} has not phoned home within {within_s:g} s, only {self._calls}"
-            self._calls.remove(heard[0])
-            return heard[0]
+            found = self._changed.wait_for(lambda: [one for one in self._calls if one["host"] == host], within_s)
+            assert found, f"{host} has not phoned home within {within_s:g} s, only {self._calls}"
+            self._calls.remove(found[0])
+            return found[0]
 
     def run(self, *command: str, told: str = "", timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a program on the tenants' network, with `told` as its input."""
@@ -58,8 +57,8 @@ class Home:
 def router(network: Network, place: Path, addresses: Mapping[str, str]) -> Iterator[Home]:
     """The router while the block lasts; `addresses` are those that CloudStack issued, by MAC."""
     with network.neighbour("router", ADDRESS) as namespace:
-        home = Home(namespace)
-        with _dnsmasq(home, place, addresses), _phone(home, network):
+        home, address = Home(namespace), (str(ADDRESS.ip), PHONE_HOME_PORT)
+        with _dnsmasq(home, place, addresses), heard(address, home.called, network.inside(namespace)):
             yield home
 
 
@@ -88,27 +87,3 @@ def _wait_until_listening(home: Home) -> None:
     while ":67 " not in home.run("ss", "--udp", "--listening", "--numeric").stdout:
         assert time.monotonic() < until, "dnsmasq does not listen"
         time.sleep(0.05)  # nothing tells when it does
-
-
-@contextmanager
-def _phone(home: Home, network: Network) -> Iterator[None]:
-    class Call(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            told = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
-            home.called(told | {"address": self.client_address[0]})
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with network.inside(home.namespace):  # a socket stays where it was made
-        server = ThreadingHTTPServer((str(ADDRESS.ip), PHONE_HOME_PORT), Call)
-    with server:
-        thread = threading.Thread(target=server.serve_forever, name="phone home")
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()
-            thread.join()
