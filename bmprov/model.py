@@ -252,7 +252,7 @@ class Image:
     format: str
     sha256: str
     size_bytes: int
-    raw_sha256: str
+    raw_tree_sha512: str
     raw_size_bytes: int
     arch: Arch | None = None
     created_at: float = 0.0

@@ -16,6 +16,7 @@ import zstandard
 
 from bmprov.errors import Fatal, Invalid
 from images.layout import Layout, read_layout
+from images.ramdisk.agent.tree import Tree
 from images.source import WINDOW_LIMIT_BYTES, opened
 
 RAW, RAW_ZST = "raw", "raw.zst"
@@ -42,11 +43,11 @@ _LONGEST_MAGIC = max(map(len, [*_MAGICS, _ZST_MAGIC]))
 
 @dataclass(frozen=True)
 class Blob:
-    """Stored bytes: their hash and size as they are, and as they will be on a machine's disk."""
+    """Stored bytes: their hash and size as they are, and the tree's hash and the size of what will be on a disk."""
 
     sha256: str
     size_bytes: int
-    raw_sha256: str
+    raw_tree_sha512: str
     raw_size_bytes: int
     format: str
     path: Path
@@ -129,6 +130,22 @@ class ImageStore:
         with self.path(sha256).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
 
+    def digest(self, sha256: str) -> str:
+        """The tree's digest (images/ramdisk/agent/tree.py) of what a blob unpacks to.
+
+        Raises:
+            Invalid: it does not unpack.
+            Fatal: it cannot be read.
+        """
+        try:
+            with self.path(sha256).open("rb") as file:
+                intake = _Intake(None, self._max_raw_bytes)
+                while data := file.read(_CHUNK_BYTES):
+                    intake.take(data)
+                return intake.finish(self._root).raw_tree_sha512
+        except OSError as error:
+            raise Fatal(f"the image cannot be read in {self._root} ({error.strerror})", "look at the disk") from error
+
     def layout(self, blob: Blob) -> Layout:
         """What a blob can boot on.
 
@@ -175,7 +192,7 @@ class _Intake:
         self._format = format
         self._max_raw_bytes = max_raw_bytes
         self._stored = hashlib.sha256()
-        self._raw = hashlib.sha256()
+        self._raw = Tree()
         self._unpacker: zstandard.ZstdDecompressionObj | None = None
         self.size_bytes = 0
         self._raw_size_bytes = 0
@@ -189,6 +206,8 @@ class _Intake:
         self._stored.update(data)
         if self._format == RAW_ZST:
             self._unpack(data)
+        else:
+            self._raw.update(data)
 
     def finish(self, folder: Path) -> Blob:
         """What was taken in, as a blob of `folder`."""
@@ -198,9 +217,10 @@ class _Intake:
             raise Invalid("the compressed image ends in its middle", "download it again, or try it with `zstd --test`")
         stored = self._stored.hexdigest()
         recognised(self._raw_head, RAW)
-        if self._format != RAW_ZST:
-            return Blob(stored, self.size_bytes, stored, self.size_bytes, RAW, folder / stored)
-        return Blob(stored, self.size_bytes, self._raw.hexdigest(), self._raw_size_bytes, RAW_ZST, folder / stored)
+        packed = self._format == RAW_ZST
+        raw_size_bytes = self._raw_size_bytes if packed else self.size_bytes
+        format = RAW_ZST if packed else RAW  # noqa: A001 - the catalogue's word
+        return Blob(stored, self.size_bytes, self._raw.hexdigest(), raw_size_bytes, format, folder / stored)
 
     def _unpack(self, data: bytes) -> None:
         for place in range(0, len(data), _PIECE_BYTES):

@@ -114,7 +114,7 @@ class BootHttp:
                 "format": image.format,
                 "sha256": image.sha256,
                 "size_bytes": image.size_bytes,
-                "raw_sha256": image.raw_sha256,
+                "raw_tree_sha512": image.raw_tree_sha512,
                 "raw_size_bytes": image.raw_size_bytes,
             },
             "seed_url": f"{self.http_url}/seed/v1/{admitted.token}/",
@@ -141,8 +141,8 @@ class BootHttp:
         """`POST /ramdisk/v1/done`: refused when what was written is not the image."""
         admitted = self._admit(_bearer())
         call = _call(Written)
-        if admitted.image is None or call.raw_sha256 != admitted.image.raw_sha256:
-            why = f"the disk holds SHA-256 {call.raw_sha256} and not the image's"
+        if admitted.image is None or call.raw_tree_sha512 != admitted.image.raw_tree_sha512:
+            why = f"what was written has the digest {call.raw_tree_sha512[:16]}… and not the image's"
             return self._signal(admitted.operation, Failed(why=why).change)
         return self._signal(admitted.operation, call.change)
 

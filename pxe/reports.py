@@ -93,9 +93,9 @@ class Progress(Told):
 
 
 class Written(Told):
-    """`POST /ramdisk/v1/done`: the image is on the disk and what was written has this SHA-256."""
+    """`POST /ramdisk/v1/done`: the image is on the disk; the tree's digest of what was written."""
 
-    raw_sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    raw_tree_sha512: str = Field(pattern="^[0-9a-f]{128}$")
 
     def change(self, report: Report) -> Report:
         """The image is written; a ramdisk that has given up before does not come back from it."""

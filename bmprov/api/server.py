@@ -11,12 +11,13 @@ import ssl
 import time
 from typing import Any
 
+import structlog
 from gunicorn.glogging import Logger
 
 from bmprov import tls
 from bmprov.api.app import create_app
 from bmprov.api.services import Services
-from bmprov.errors import Fatal
+from bmprov.errors import BmprovError, Fatal
 from bmprov.orders import Orders
 from bmprov.queue import JobQueue
 from bmprov.settings import Settings
@@ -30,6 +31,8 @@ STALLED_S = 30.0
 
 LINGER_S = 0.05
 """How long a connection that is being closed may hold up the others."""
+
+_log = structlog.get_logger("bmprov.api")
 
 _ABANDONED_S = 3600.0
 _BACKLOG = 1024
@@ -63,6 +66,7 @@ def serve(settings: Settings) -> None:
     services = build(settings)  # wrong settings are told here, in one sentence, and not by each process
     services.images.sweep(time.time() - _ABANDONED_S)
     services.store.migrate()
+    digest(services)
     services.store.close()  # before any fork
     listener = listen(api.listen, api.port)
     options = {
@@ -79,6 +83,23 @@ def serve(settings: Settings) -> None:
         "logger_class": _RootLogger,
     }
     Gunicorn(options, lambda: create_app(build(settings))).run()
+
+
+def digest(services: Services) -> None:
+    """Complete the images that were added before bmprov had their `raw_tree_sha512`.
+
+    One whose bytes are not what they were is named in the log and stays without: no machine takes it.
+    """
+    with services.store.read() as transaction:
+        incomplete = [image for image in transaction.images.all() if not image.raw_tree_sha512]
+    for image in incomplete:
+        try:
+            found = services.images.digest(image.sha256)
+        except BmprovError as error:
+            _log.warning("an image of before cannot be deployed", image=image.name, why=str(error))
+            continue
+        with services.store.write() as transaction:
+            transaction.images.set_digest(image, found)
 
 
 def listen(address: str, port: int) -> socket.socket:

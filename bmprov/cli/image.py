@@ -100,7 +100,8 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
         [
             *((key, found[key]) for key in ("name", "id", "format", "sha256")),
             ("size", f"{size(found['size_bytes'])} ({found['size_bytes']} bytes)"),
-            ("on the machine's disk", f"{size(found['raw_size_bytes'])}, sha256 {found['raw_sha256']}"),
+            ("on the machine's disk", size(found["raw_size_bytes"])),
+            ("raw_tree_sha512", found["raw_tree_sha512"]),
             ("architecture", found["arch"] or "not known"),
             ("layout", found["layout"] or "not known"),
             ("boots by", _boots(found).replace("?", "not known")),

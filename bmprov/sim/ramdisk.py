@@ -5,7 +5,6 @@ be restarted meanwhile.
 """
 
 import asyncio
-import hashlib
 import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -18,6 +17,7 @@ import zstandard
 from bmprov.sim.http_client import Http, HttpFailed
 from bmprov.sim.pace import FirmwareFaults, Pace
 from images.nocloud import DOCUMENTS
+from images.ramdisk.agent.tree import Tree
 
 _MB = 1_000_000
 _TRIES = 30
@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 class Installed:
     """What is on the disk after a deployment."""
 
-    raw_sha256: str
+    raw_tree_sha512: str
     seed: Mapping[str, bytes]
 
 
@@ -69,7 +69,7 @@ class Ramdisk:
             return
         seed = {name: await self._document(todo["seed_url"] + name) for name in DOCUMENTS}
         self.keep(Installed(digest, seed))
-        await self._call("done", {"raw_sha256": digest})
+        await self._call("done", {"raw_tree_sha512": digest})
 
     async def _document(self, url: str) -> bytes:
         return await _patiently(lambda: self.http.get(url))
@@ -77,7 +77,8 @@ class Ramdisk:
     async def _write(self, image: Mapping[str, Any]) -> str:
         """Write the image at the disk's pace, telling how far it is; the hash of what was written."""
         total, done, told_at, began = int(image["raw_size_bytes"]), 0, 0.0, time.monotonic()
-        digest = hashlib.sha256(b"x" if self.faults.corrupts else b"")
+        digest = Tree()
+        digest.update(b"x" if self.faults.corrupts else b"")
         async with aclosing(self._raw(image)) as pieces:
             async for piece in pieces:
                 digest.update(piece)
@@ -88,8 +89,8 @@ class Ramdisk:
                     await self._progress(done, total)
                 await asyncio.sleep(max(0.0, done / (self.pace.write_mb_s * _MB) - (time.monotonic() - began)))
         await self._progress(done, total)
-        if digest.hexdigest() != image["raw_sha256"]:
-            raise _WriteFailed(f"the disk holds SHA-256 {digest.hexdigest()} and not the image's")
+        if digest.hexdigest() != image["raw_tree_sha512"]:
+            raise _WriteFailed(f"what came has the digest {digest.hexdigest()[:16]}… and not the image's")
         return digest.hexdigest()
 
     async def _meet_faults(self, done: int, total: int) -> None:

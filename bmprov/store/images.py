@@ -1,6 +1,6 @@
 """The catalogue's entries. The bytes are on disk, named by their SHA-256."""
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bmprov.errors import Conflict
@@ -39,6 +39,11 @@ class Images:
         """All images by name."""
         query = select(schema.images).order_by(schema.images.c.name)
         return [to_image(dict(row)) for row in self._connection.execute(query).mappings()]
+
+    def set_digest(self, image: Image, raw_tree_sha512: str) -> None:
+        """Note the digest of an image's content."""
+        row = schema.images.c.id == image.id
+        self._connection.execute(update(schema.images).where(row).values(raw_tree_sha512=raw_tree_sha512))
 
     def remove(self, image: Image) -> bool:
         """Forget an image; True when no other entry names the same bytes, so that they may go too.

@@ -178,7 +178,7 @@ images = Table(
     Column("format", Text, nullable=False),
     Column("sha256", Text, nullable=False, index=True),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("raw_sha256", Text, nullable=False),
+    _text("raw_tree_sha512"),
     Column("raw_size_bytes", BigInteger, nullable=False),
     Column("arch", Text, nullable=False),
     Column("created_at", Double, nullable=False),

@@ -475,7 +475,7 @@ def test_what_is_in_the_first_tables_stays(request: pytest.FixtureRequest, tmp_p
     old.migrate()
     assert not load(old).secure_boot
     with old.read() as transaction:
-        known = Image("i", "debian", "raw", "s", 5, "r", 7, Arch.X86_64, 1.0, min_disk_bytes=7)
+        known = Image("i", "debian", "raw", "s", 5, "", 7, Arch.X86_64, 1.0, min_disk_bytes=7)
         assert transaction.images.named("debian") == known
         instance = transaction.instances.get("u")
         assert instance is not None

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from bmprov.errors import Fatal, Invalid
 from images.blobs import ImageStore
+from tests.trees import tree_sha512
 
 RAW = os.urandom(3_000_000) + bytes(5_000_000)
 
@@ -42,10 +43,11 @@ def test_a_raw_image(store: ImageStore) -> None:
     told: list[int] = []
     blob = store.add(io.BytesIO(RAW), expected_sha256=sha256(RAW).upper(), progress=told.append)
     assert (blob.sha256, blob.size_bytes, blob.format) == (sha256(RAW), len(RAW), "raw")
-    assert (blob.raw_sha256, blob.raw_size_bytes) == (sha256(RAW), len(RAW))
+    assert (blob.raw_tree_sha512, blob.raw_size_bytes) == (tree_sha512(RAW), len(RAW))
     assert blob.path.read_bytes() == RAW
     assert told[-1] == len(RAW)
     assert store.verify(blob.sha256)
+    assert store.digest(blob.sha256) == blob.raw_tree_sha512
 
 
 @pytest.mark.parametrize("frames", [1, 3])
@@ -54,7 +56,7 @@ def test_a_compressed_image(store: ImageStore, frames: int) -> None:
     packed = zst(RAW) * frames
     blob = store.add(io.BytesIO(packed))
     assert (blob.format, blob.sha256, blob.size_bytes) == ("raw.zst", sha256(packed), len(packed))
-    assert (blob.raw_sha256, blob.raw_size_bytes) == (sha256(RAW * frames), len(RAW) * frames)
+    assert (blob.raw_tree_sha512, blob.raw_size_bytes) == (tree_sha512(RAW * frames), len(RAW) * frames)
 
 
 @pytest.mark.parametrize(

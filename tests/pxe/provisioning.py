@@ -72,7 +72,7 @@ class Site:
     def _add_image(self, content: bytes) -> Image:
         blob = self.images.add(io.BytesIO(content))
         sizes: dict[str, Any] = {"size_bytes": blob.size_bytes, "raw_size_bytes": blob.raw_size_bytes}
-        image = Image("image-1", "debian", blob.format, blob.sha256, raw_sha256=blob.raw_sha256, **sizes)
+        image = Image("image-1", "debian", blob.format, blob.sha256, raw_tree_sha512=blob.raw_tree_sha512, **sizes)
         with self.store.write() as transaction:
             transaction.images.add(image)
         return image

@@ -1,6 +1,5 @@
 """What a booting machine fetches and tells (docs/ramdisk-api.md)."""
 
-import hashlib
 import json
 from typing import Any
 
@@ -17,6 +16,7 @@ from bmprov.queue import JobQueue
 from pxe.http import create_boot_app
 from pxe.script import render
 from tests.pxe.provisioning import RAW, SSH_KEY, Site
+from tests.trees import tree_sha512
 
 ADDRESS = "10.1.0.50"
 BASE = "http://10.1.0.1:8080"
@@ -100,7 +100,7 @@ def test_the_deployment_tells_what_to_do(machine: Machine) -> None:
             "format": "raw.zst",
             "sha256": image.sha256,
             "size_bytes": image.size_bytes,
-            "raw_sha256": hashlib.sha256(RAW).hexdigest(),
+            "raw_tree_sha512": tree_sha512(RAW),
             "raw_size_bytes": len(RAW),
         },
         "seed_url": f"{BASE}/seed/v1/{machine.token}/",
@@ -228,7 +228,7 @@ def test_the_inventory_says_that_the_ramdisk_runs(machine: Machine) -> None:
 
 def test_the_same_call_again_changes_nothing(machine: Machine) -> None:
     """A call that was answered and is made again is answered alike, and does not count as another signal."""
-    for name, told in (("inventory", INVENTORY), ("done", {"raw_sha256": machine.site.image.raw_sha256})):
+    for name, told in (("inventory", INVENTORY), ("done", {"raw_tree_sha512": machine.site.image.raw_tree_sha512})):
         assert machine.tell(name, told) == 204
         before = machine.now()
         assert machine.tell(name, told) == 204
@@ -237,17 +237,17 @@ def test_the_same_call_again_changes_nothing(machine: Machine) -> None:
 
 def test_done_is_believed_when_the_hash_is_the_image_s(machine: Machine) -> None:
     """What was written is what the catalogue has."""
-    assert machine.tell("done", {"raw_sha256": machine.site.image.raw_sha256}) == 204
+    assert machine.tell("done", {"raw_tree_sha512": machine.site.image.raw_tree_sha512}) == 204
     assert machine.now().report.written
 
 
 def test_done_with_another_hash_is_a_failure(machine: Machine) -> None:
     """A disk that holds something else is never called deployed, not even by a second call."""
-    assert machine.tell("done", {"raw_sha256": "0" * 64}) == 204
-    assert machine.tell("done", {"raw_sha256": machine.site.image.raw_sha256}) == 204
+    assert machine.tell("done", {"raw_tree_sha512": "0" * 128}) == 204
+    assert machine.tell("done", {"raw_tree_sha512": machine.site.image.raw_tree_sha512}) == 204
     report = machine.now().report
     assert not report.written
-    assert report.failure == f"the disk holds SHA-256 {'0' * 64} and not the image's"
+    assert report.failure == "what was written has the digest 0000000000000000… and not the image's"
 
 
 def test_the_deployment_tells_which_disk_was_asked_for(site: Site) -> None:
@@ -303,7 +303,7 @@ def test_without_redis_a_call_still_counts(site: Site) -> None:
         ("inventory", {"cpus": 1, "memory_mib": 1, "nics": [{"mac": "52:54:00:00:01:00"}] * 65}, "nics: "),
         ("inventory", [], "the body: "),
         ("progress", {"done_bytes": 2**63, "total_bytes": 1}, "done_bytes: "),
-        ("done", {"raw_sha256": "abc"}, "raw_sha256: "),
+        ("done", {"raw_tree_sha512": "abc"}, "raw_tree_sha512: "),
         ("failed", {"why": ""}, "why: "),
         ("failed", {"why": "x" * 501}, "why: "),
     ],

@@ -1,7 +1,6 @@
 """Simulated machines on real services: DHCP, TFTP and HTTP as processes, asked from the address that DHCP gave."""
 
 import asyncio
-import hashlib
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ from bmprov.sim.ramdisk import Installed
 from bmprov.sim.relay import Relay
 from tests.pxe.provisioning import RAW
 from tests.sim.conftest import Services
+from tests.trees import tree_sha512
 
 NETWORK_ONCE, NETWORK_ALWAYS = bytes([0x80, 1 << 2, 0, 0, 0]), bytes([0xC0, 1 << 2, 0, 0, 0])
 OLD = Installed("an older system", {})
@@ -87,7 +87,7 @@ def test_a_machine_is_deployed_and_boots_its_disk(services: Services, mode: Boot
         assert (report.booted, report.failure, report.inventory["cpus"]) == (True, "", 4)
         assert bench.site.settings.pxe.range_first <= address <= bench.site.settings.pxe.range_last
         assert bench.machine.installed is not None
-        assert bench.machine.installed.raw_sha256 == hashlib.sha256(RAW).hexdigest()
+        assert bench.machine.installed.raw_tree_sha512 == tree_sha512(RAW)
         assert yaml.safe_load(bench.machine.installed.seed["meta-data"])["local-hostname"].startswith("instance-")
         assert bench.site.queue.progress(bench.now.id) == (len(RAW), len(RAW))
         assert not bench.machine.running
@@ -114,7 +114,7 @@ def test_a_machine_that_nobody_wants_booted_is_sent_to_its_disk(services: Servic
     ("faults", "holds"),
     [
         (FirmwareFaults(fails_at_percent=40), lambda one: one.report.failure.startswith("disk error after ")),
-        (FirmwareFaults(corrupts=True), lambda one: one.report.failure.startswith("the disk holds SHA-256 ")),
+        (FirmwareFaults(corrupts=True), lambda one: one.report.failure.startswith("what came has the digest ")),
         (FirmwareFaults(doubles_calls=True), lambda one: one.report.written and one.signals == 2),
     ],
 )

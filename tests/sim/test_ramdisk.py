@@ -13,6 +13,7 @@ from bmprov.sim import ramdisk as ramdisk_module
 from bmprov.sim.http_client import Http, HttpFailed
 from bmprov.sim.pace import PACES, FirmwareFaults
 from bmprov.sim.ramdisk import Installed, Ramdisk
+from tests.trees import tree_sha512
 
 RAW = hashlib.shake_256(b"raw").digest(900_000)
 PACKED = zstandard.compress(RAW[:400_000]) + zstandard.compress(RAW[400_000:])
@@ -60,7 +61,7 @@ class Service:
 
     def deployment(self) -> dict[str, object]:
         image = {"url": f"{self.url}/image", "format": self.format, "size_bytes": len(self.image)}
-        raw = {"raw_size_bytes": len(RAW), "raw_sha256": hashlib.sha256(RAW).hexdigest()}
+        raw = {"raw_size_bytes": len(RAW), "raw_tree_sha512": tree_sha512(RAW)}
         return {"image": image | raw, "seed_url": f"{self.url}/seed/"}
 
 
@@ -94,11 +95,11 @@ def test_a_deployment_in_order() -> None:
     """Inventory, what to do, the image, the seed, and only then `done`, with the hash of what was written."""
     service = Service()
     (installed,) = run(service)
-    assert installed.raw_sha256 == hashlib.sha256(RAW).hexdigest()
+    assert installed.raw_tree_sha512 == tree_sha512(RAW)
     assert set(installed.seed) == {"meta-data", "user-data", "vendor-data", "network-config"}
     assert service.calls[:3] == ["inventory", "deployment", "image"]
     assert service.calls[-1] == "done"
-    assert service.told["done"] == {"raw_sha256": installed.raw_sha256}
+    assert service.told["done"] == {"raw_tree_sha512": installed.raw_tree_sha512}
     assert service.told["progress"] == {"done_bytes": len(RAW), "total_bytes": len(RAW)}
 
 
@@ -106,7 +107,7 @@ def test_a_deployment_in_order() -> None:
 def test_an_image_that_breaks_off_is_fetched_on(format: str, image: bytes) -> None:  # noqa: A002 - the catalogue's word
     """From the byte where it stopped, as often as it takes; of several compressed frames too."""
     service = Service(image=image, format=format, piece=100_000)
-    assert [one.raw_sha256 for one in run(service)] == [hashlib.sha256(RAW).hexdigest()]
+    assert [one.raw_tree_sha512 for one in run(service)] == [tree_sha512(RAW)]
     assert service.calls.count("image") >= 9
 
 
@@ -148,7 +149,7 @@ def test_a_service_that_begins_the_image_anew_is_not_believed() -> None:
     ("faults", "why"),
     [
         (FirmwareFaults(fails_at_percent=30), "disk error after "),
-        (FirmwareFaults(corrupts=True), "the disk holds SHA-256 "),
+        (FirmwareFaults(corrupts=True), "what came has the digest "),
     ],
 )
 def test_a_disk_that_fails_is_told(faults: FirmwareFaults, why: str) -> None:

@@ -183,9 +183,9 @@ def test_a_call_that_comes_during_the_power_cycle_is_not_lost(house: House) -> N
         ({}, 900.0, "the ramdisk did not call within 900 s", "52:54:00:00:00:01", True),
         ({"booted": True}, 3600.0, "the image was not written within 3600 s", "disk", True),
         (
-            {"booted": True, "inventory": {"cpus": 1}, "failure": "wrong SHA-256"},
+            {"booted": True, "inventory": {"cpus": 1}, "failure": "wrong digest"},
             0.0,
-            "the ramdisk gave up: wrong SHA-256",
+            "the ramdisk gave up: wrong digest",
             "log",
             False,
         ),

@@ -96,7 +96,7 @@ class Images:
             format=blob.format,
             sha256=blob.sha256,
             size_bytes=blob.size_bytes,
-            raw_sha256=blob.raw_sha256,
+            raw_tree_sha512=blob.raw_tree_sha512,
             raw_size_bytes=blob.raw_size_bytes,
             arch=query.arch,
             min_disk_bytes=blob.raw_size_bytes,

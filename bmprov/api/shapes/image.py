@@ -29,7 +29,7 @@ class ImageOut(Reply):
     arch: Arch | None
     sha256: str
     size_bytes: int
-    raw_sha256: str
+    raw_tree_sha512: str = Field(description="SHA-512 of the SHA-512 digests of its pieces of 4 MiB")
     raw_size_bytes: int
     layout: str = Field(description="the kind of its partition table: `gpt` or `mbr`; empty when it is unknown")
     boot_modes: list[BootMode] | None = Field(description="the firmwares that can boot it; null when that is unknown")

@@ -40,14 +40,14 @@ def deploy(service: Service) -> None:
     writing = Writing(service, image, target)
     digest = writing.run()
     target.finish()
-    say(f"written and verified in {time.monotonic() - began:.1f} s, {target.zeroed_bytes} bytes of it zeros")
+    say(f"written and verified in {time.monotonic() - began:.1f} s, {writing.zeroed_bytes} bytes of it zeros")
     settle(path, {name: service.fetch(todo["seed_url"] + name) for name in DOCUMENTS})
     boot_from(path)
     os.sync()
     if neighbours.found:
         service.tell("inventory", inventory(neighbours.found))
     service.progress(writing.written_bytes, int(image["raw_size_bytes"]))
-    service.tell("done", {"raw_sha256": digest})
+    service.tell("done", {"raw_tree_sha512": digest})
 
 
 def patient_choice(rule: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 from .words import GivesUp, say
@@ -14,6 +14,16 @@ READ_BYTES = 1 << 18
 PATIENCE_S = 300.0  # a service that is away for longer has given up on us, or we on it
 TIMEOUT_S = 30.0
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Sink(Protocol):
+    """Takes the bytes of a large file where they belong, so that they are not copied."""
+
+    def room(self) -> memoryview:
+        """Where the next bytes go; never empty."""
+
+    def filled(self, count: int) -> None:
+        """So many bytes were put there."""
 
 
 class Service:
@@ -49,20 +59,20 @@ class Service:
         with Answer(method, url, self._headers, body) as answer:
             return answer.read()
 
-    def stream(self, url: str, size: int) -> Iterator[memoryview]:
-        """A large file of `size` bytes, piece by piece, over as many connections as it takes."""
-        got, memory = 0, memoryview(bytearray(READ_BYTES))
+    def stream(self, url: str, size: int, into: Sink) -> None:
+        """Put a large file of `size` bytes into `into`, over as many connections as it takes."""
+        got = 0
         for waited in Patience("the image"):
             try:
                 with Answer("GET", url, self._headers | {"Range": f"bytes={got}-"}) as answer:
                     known = 0 if answer.is_rest else got
-                    while count := answer.readinto(memory):
-                        new = memory[min(known, count) : count]
-                        known -= count - len(new)
-                        if new:
-                            got += len(new)
-                            waited.over()
-                            yield new
+                    while count := answer.readinto(into.room()[: min(known or READ_BYTES, READ_BYTES)]):
+                        if known:  # what follows it is read to the same place
+                            known -= count
+                            continue
+                        got += count
+                        waited.over()
+                        into.filled(count)
             except (OSError, http.client.HTTPException) as error:
                 waited.go_on(f"after {got} of {size} bytes, {error}")
                 say(f"the connection broke after {got} of {size} bytes ({error}), fetching on from there")

@@ -10,12 +10,14 @@ import pytest
 import zstandard
 from werkzeug.test import TestResponse
 
+from bmprov.api.server import digest
 from bmprov.api.services import Services
 from bmprov.errors import Fatal
 from images.blobs import Blob
 from images.layout import Layout
 from tests.bmprov.api.caller import Api
 from tests.images import disks
+from tests.trees import tree_sha512
 
 URL = "/api/v1/images"
 BYTES = bytes(range(256)) * 5000
@@ -225,3 +227,18 @@ def test_a_virtual_machines_disk_is_refused(admin: Api) -> None:
     answer = put(admin, data=b"QFI\xfb\x00\x00\x00\x03")
     assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "qemu-img convert -O raw, as `bmprov image add` does" in answer.text
+
+
+def test_images_of_before_get_their_digest(admin: Api, services: Services) -> None:
+    """When the API starts; what cannot be read stays as it is, and is no reason not to start."""
+    packed = zstandard.ZstdCompressor().compress(BYTES * 4)
+    put(admin)
+    put(admin, "packed", data=packed, format="raw.zst")
+    put(admin, "lost", data=BYTES * 2)
+    with services.store.write() as transaction:
+        for image in transaction.images.all():
+            transaction.images.set_digest(image, "")
+    services.images.remove(hashlib.sha256(BYTES * 2).hexdigest())
+    digest(services)
+    told = {image["name"]: image["raw_tree_sha512"] for image in admin.get(URL).get_json()["images"]}
+    assert told == {"debian-12": tree_sha512(BYTES), "packed": tree_sha512(BYTES * 4), "lost": ""}

@@ -18,6 +18,7 @@ from tests import debian
 from tests.bmprov.cli.conftest import Said
 from tests.images.signer import Signer
 from tests.images.web import Web, web
+from tests.trees import tree_sha512
 
 Call = Callable[..., Said]
 NAME = "under-test"
@@ -43,8 +44,8 @@ def site() -> Iterator[Web]:
 
 
 @pytest.fixture(scope="module")
-def sha256(tiny_image: Path) -> str:
-    return hashlib.sha256(tiny_image.read_bytes()).hexdigest()
+def raw_digest(tiny_image: Path) -> str:
+    return tree_sha512(tiny_image.read_bytes())
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +81,13 @@ def digest(path: Path) -> str:
     ],
 )
 def test_every_format_becomes_the_same_disk(
-    call: Call, tiny_image: Path, sha256: str, tmp_path: Path, kind: str, options: list[str]
+    call: Call, tiny_image: Path, raw_digest: str, tmp_path: Path, kind: str, options: list[str]
 ) -> None:
-    """By the SHA-256 that the service computes of what will be on a machine's disk; what boots is told."""
+    """By the digest that the service computes of what will be on a machine's disk; what boots is told."""
     file = converted(tiny_image, tmp_path / "disk", kind, *options)
     said = call("image", "add", NAME, file, "--sha256", digest(file), "--json")
     assert said.code == 0, said.err
-    assert (said.json["raw_sha256"], said.json["format"]) == (sha256, "raw.zst")
+    assert (said.json["raw_tree_sha512"], said.json["format"]) == (raw_digest, "raw.zst")
     assert (said.json["boot_modes"], said.json["arch"], said.json["layout"]) == (["bios", "uefi"], "x86_64", "gpt")
     assert said.json["min_disk_bytes"] == tiny_image.stat().st_size + 18 * 2**20
     assert call("image", "add", NAME, file, "--format", kind).code == 0
@@ -110,7 +111,7 @@ def test_what_is_known_of_an_image_is_told(call: Call, qcow2: Path) -> None:
 
 
 def test_a_download_that_breaks_off_goes_on(
-    call: Call, site: Web, published: str, qcow2: Path, sha256: str, cache: Path
+    call: Call, site: Web, published: str, qcow2: Path, raw_digest: str, cache: Path
 ) -> None:
     """By itself, and when the server gives up for good, in the next run; nothing is left of it in the end."""
     site.breaks, site.statuses = [1_000_000], [200, 404]
@@ -121,7 +122,7 @@ def test_a_download_that_breaks_off_goes_on(
     assert said.code == 0, said.err
     assert said.err == "going on with the download after 976.6 KiB\n"
     assert [asked for _, asked in site.asked] == ["bytes=1000000-"]
-    assert call("image", "show", NAME, "--json").json["raw_sha256"] == sha256
+    assert call("image", "show", NAME, "--json").json["raw_tree_sha512"] == raw_digest
     assert list(cache.iterdir()) == []
 
 

@@ -1,19 +1,16 @@
 """The agent's decisions and its codecs, without a machine."""
 
-import queue
 from typing import Any
 
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from images.ramdisk.agent import firmware, writing
+from images.ramdisk.agent import firmware
 from images.ramdisk.agent.lldp import read_lldp
 from images.ramdisk.agent.machine import choose_disk
 from images.ramdisk.agent.settling import partition_number
 from images.ramdisk.agent.words import GivesUp
-from images.ramdisk.agent.writing import Filling, Piece, Unpacker
 
 
 def disk(name: str, size: int, serial: str = "", *, rotational: bool = False) -> dict[str, Any]:
@@ -92,52 +89,6 @@ def test_garbage_on_the_link_is_no_harm(frame: bytes) -> None:
 def test_the_number_of_a_partition(disk: str, node: str, number: int) -> None:
     """Disks whose names end in a digit have a p before it."""
     assert partition_number(disk, node) == number
-
-
-class Cut:
-    """Everything that a filling hands on, and pieces that never run out."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-        monkeypatch.setattr(writing, "PIECE_BYTES", size)
-        self.pieces: list[tuple[int, bytes]] = []
-        self._free: queue.Queue[Piece] = queue.Queue()
-        self._free.put(Piece())
-        self._free.put(Piece())
-        self.filling = Filling(self._free, self._keep)
-
-    def _keep(self, piece: Piece) -> None:
-        self.pieces.append((piece.offset, bytes(piece.memory[: piece.length])))
-        self._free.put(piece)
-
-
-def test_the_image_is_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole pieces one after the other, the rest at the end, and nothing when there is nothing."""
-    cut = Cut(monkeypatch, 4096)
-    content = bytes(range(256)) * 40
-    for at in range(0, len(content), 1000):
-        cut.filling.take(memoryview(bytearray(content[at : at + 1000])))
-    cut.filling.end()
-    cut.filling.end()
-    assert [at for at, _ in cut.pieces] == [0, 4096, 8192]
-    assert b"".join(data for _, data in cut.pieces) == content
-
-
-@pytest.mark.parametrize("step", [1, 7, 4096])
-def test_frames_are_unpacked_wherever_they_are_cut(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Several frames, in bytes as the network happens to give them, come out as one image."""
-    cut, content = Cut(monkeypatch, 4096), b"an operating system " * 3000
-    packed = bytearray(zstandard.compress(content[:25_000]) + zstandard.compress(content[25_000:]))
-    unpacker = Unpacker()
-    for at in range(0, len(packed), step):
-        unpacker.unpack(memoryview(packed)[at : at + step], cut.filling)
-    cut.filling.end()
-    assert b"".join(data for _, data in cut.pieces) == content
-
-
-def test_what_is_no_zstd_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Garbage ends the deployment with libzstd's word for it."""
-    with pytest.raises(GivesUp, match="does not unpack: Unknown frame descriptor"):
-        Unpacker().unpack(memoryview(bytearray(b"no zstd at all")), Cut(monkeypatch, 4096).filling)
 
 
 TOLD = """BootCurrent: 0003

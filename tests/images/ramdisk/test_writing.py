@@ -1,18 +1,18 @@
 """What the agent puts on a disk, which is a file here, and what it says when that goes wrong."""
 
 import errno
-import hashlib
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from images.ramdisk.agent.service import Service
+from images.ramdisk.agent.service import Service, Sink
+from images.ramdisk.agent.tree import PIECE_BYTES
 from images.ramdisk.agent.words import Broken, GivesUp
-from images.ramdisk.agent.writing import PIECE_BYTES, Target, Writing
+from images.ramdisk.agent.writing import Target, Writing
+from tests.trees import tree_sha512
 
 IMAGE = bytes(range(256)) * (2 * PIECE_BYTES // 256)
 
@@ -24,14 +24,17 @@ class Sent(Service):
         super().__init__("http://127.0.0.1:9/ramdisk/v1", "token")
         self.content = content
 
-    def stream(self, url: str, size: int) -> Iterator[memoryview]:  # noqa: ARG002 # they are what they are
-        for at in range(0, len(self.content), 100_000):
-            yield memoryview(bytearray(self.content[at : at + 100_000]))
+    def stream(self, url: str, size: int, into: Sink) -> None:  # noqa: ARG002 # they are what they are
+        at = 0
+        while part := self.content[at : at + min(100_000, len(into.room()))]:
+            into.room()[: len(part)] = part
+            into.filled(len(part))
+            at += len(part)
 
 
 def written(disk: Path, sent: bytes, image: bytes = IMAGE) -> str:
     told: dict[str, Any] = {"format": "raw", "url": "", "size_bytes": len(image), "raw_size_bytes": len(image)}
-    return Writing(Sent(sent), told | {"raw_sha256": hashlib.sha256(image).hexdigest()}, Target(str(disk))).run()
+    return Writing(Sent(sent), told | {"raw_tree_sha512": tree_sha512(image)}, Target(str(disk))).run()
 
 
 @pytest.fixture
@@ -65,9 +68,9 @@ def test_an_operation_that_has_ended_is_written_no_further(disk: Path) -> None:
     class Ended(Sent):
         refused = threading.Event()
 
-        def stream(self, url: str, size: int) -> Iterator[memoryview]:
+        def stream(self, url: str, size: int, into: Sink) -> None:
             self.refused.wait(10)
-            yield from super().stream(url, size)
+            super().stream(url, size, into)
 
         def progress(self, done_bytes: int, total_bytes: int) -> None:
             self.refused.set()
@@ -76,7 +79,7 @@ def test_an_operation_that_has_ended_is_written_no_further(disk: Path) -> None:
     sent = IMAGE * 16
     told: dict[str, Any] = {"format": "raw", "url": "", "size_bytes": len(sent), "raw_size_bytes": len(sent)}
     with pytest.raises(GivesUp, match="was answered 410") as caught:
-        Writing(Ended(sent), told | {"raw_sha256": ""}, Target(str(disk))).run()
+        Writing(Ended(sent), told | {"raw_tree_sha512": ""}, Target(str(disk))).run()
     assert not isinstance(caught.value, Broken)
     assert disk.stat().st_size < len(sent) // 2
 
