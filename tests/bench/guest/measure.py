@@ -1,84 +1,79 @@
-"""Runs in the machine of tests/bench/writing.py, with the modules that the ramdisk has: the same bytes, four ways."""
+"""Runs in the machine of tests/bench/writing.py, with the ramdisk's own modules: the same bytes, several ways."""
 
 import json
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, "/")
-from agent.writing import Piece, Target, Writing  # type: ignore[import-not-found] # there only
+from agent.service import Sink  # type: ignore[import-not-found] # there only
+from agent.writing import Target, Writing  # type: ignore[import-not-found] # there only
 
-MIB = 256
 ROUNDS = 3
-DATA, DISK = "/run/data", "/dev/vda"
+SOURCE, DISK, MEMORY = "/dev/vdb", "/dev/vda", Path("/run")
 
 
 class Memory:
     """A service that has the image in memory."""
 
-    def stream(self, url: str, _size: int) -> Iterator[memoryview]:
+    def stream(self, url: str, _size: int, into: Sink) -> None:
         """The image, in pieces of what a socket gives at once."""
-        memory = memoryview(bytearray(1 << 18))
         with Path(url).open("rb", buffering=0) as file:
-            while count := file.readinto(memory):
-                yield memory[:count]
+            while count := file.readinto(into.room()[: 1 << 18]):
+                into.filled(count)
 
     def progress(self, _done_bytes: int, _total_bytes: int) -> None:
         """Nobody listens."""
 
 
-class Unhashed(Writing):
-    """The agent's way to the disk, without the SHA-256 that is made beside it."""
-
-    def _hash(self, piece: Piece) -> None:
-        pass
-
-    def _verified(self) -> str:
-        return ""
-
-
-class Hashed(Writing):
-    """The same as it is; what should come out is not known here."""
-
-    def _verified(self) -> str:
-        return str(self._digest.hexdigest())
-
-
-def agent(kind: type[Writing]) -> None:
-    """Write everything with the agent."""
+def agent(image: Path, kind: str, raw: dict[str, Any]) -> None:
+    """Write and verify everything with the agent."""
     target = Target(DISK)
-    kind(Memory(), {"format": "raw", "url": DATA, "size_bytes": MIB << 20, "raw_size_bytes": MIB << 20}, target).run()
+    told = {"format": kind, "url": str(image), "size_bytes": image.stat().st_size, "raw_size_bytes": raw["size"]}
+    Writing(Memory(), told | {"raw_tree_sha512": raw["tree"]}, target).run()
     target.finish()
 
 
-def dd(*options: str) -> None:
+def dd(image: Path, *options: str) -> None:
     """Write everything with dd."""
-    subprocess.run(["dd", f"if={DATA}", f"of={DISK}", "bs=4M", *options], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(["dd", f"if={image}", f"of={DISK}", "bs=4M", *options], check=True, stderr=subprocess.DEVNULL)
 
 
-WAYS = {
-    "dd, direct": lambda: dd("oflag=direct", "conv=fsync"),
-    "dd, cached": lambda: dd("conv=fsync"),
-    "agent: write": lambda: agent(Unhashed),
-    "agent: write and SHA-256": lambda: agent(Hashed),
-}
+def ways(name: str, raw: dict[str, Any]) -> dict[str, Callable[[], None]]:
+    """What is measured with one content."""
+    image = MEMORY / name
+    return {
+        "dd": lambda: dd(image, "conv=fsync"),
+        "dd, direct": lambda: dd(image, "oflag=direct"),
+        "agent": lambda: agent(image, "raw", raw),
+    }
+
+
+def fill(plan: dict[str, Any]) -> None:
+    """Copy the contents from the second disk into memory."""
+    with Path(SOURCE).open("rb") as source:
+        for name, size in plan["files"].items():
+            with (MEMORY / name).open("wb") as file:
+                file.writelines(source.read(min(1 << 22, size - at)) for at in range(0, size, 1 << 22))
 
 
 def main() -> None:
     """Take turns, and say the seconds of each."""
     agent_s = float(Path("/proc/uptime").read_text().split()[0])
-    told: dict[str, list[float]] = {}
-    with Path(DATA).open("wb") as file:
-        file.writelines(os.urandom(1 << 20) for _ in range(MIB))
+    plan: dict[str, Any] = json.loads(Path("/bench/plan.json").read_text())
+    fill(plan)
+    tries = {(name, way): act for name in plan["raw"] for way, act in ways(name, plan["raw"][name]).items()}
+    tries["system", "agent, from raw.zst"] = lambda: agent(MEMORY / "packed", "raw.zst", plan["raw"]["system"])
+    told: dict[str, dict[str, list[float]]] = {}
     for _ in range(ROUNDS):
-        for name, way in WAYS.items():
+        for (name, way), act in tries.items():
             began = time.monotonic()
-            way()
-            told.setdefault(name, []).append(time.monotonic() - began)
-    print(json.dumps({"mib": MIB, "agent_s": agent_s} | told), flush=True)
+            act()
+            told.setdefault(name, {}).setdefault(way, []).append(time.monotonic() - began)
+    print(json.dumps({"agent_s": agent_s, "seconds": told}), flush=True)
 
 
 main()
