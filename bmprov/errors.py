@@ -16,7 +16,14 @@ class BmprovError(Exception):
 
 
 class Retryable(BmprovError):
-    """The world may be different in a moment; the flow runner tries again with backoff."""
+    """The world may be different in a moment; the flow runner tries again with backoff.
+
+    `retry_after_s` is what the other side has asked us to wait for.
+    """
+
+    def __init__(self, why: str, check: str = "", *, retry_after_s: float | None = None) -> None:
+        super().__init__(why, check)
+        self.retry_after_s = retry_after_s
 
 
 class Fatal(BmprovError):
@@ -48,17 +55,20 @@ class NoCapacity(Refused):
 
 
 class BmcUnreachable(Retryable):
-    """The BMC gave no answer before the deadline."""
+    """The BMC gave no answer before the deadline, or the network says that nobody is there."""
+
+
+class BmcSilent(BmcUnreachable):
+    """Nothing came for `waited_s` seconds."""
 
     def __init__(self, address: str, waited_s: float) -> None:
         super().__init__(
-            f"BMC {address} did not answer for {waited_s:.3g} s",
-            "check its cable, its address, its VLAN and its UDP port",
+            f"BMC {address} did not answer for {waited_s:.3g} s", "check its cable, its address, its VLAN and its port"
         )
 
 
 class BmcBusy(Retryable):
-    """The BMC answered that it has no session left, or another session of ours holds it."""
+    """The BMC answered that it cannot now, or another session of ours holds it."""
 
 
 class BmcMismatch(Retryable):
@@ -77,3 +87,15 @@ class BmcAuthFailed(Fatal):
 
 class BmcRefused(Fatal):
     """The BMC answered and will not do it."""
+
+
+class BmcUntrusted(Fatal):
+    """The BMC's certificate is not the one that is trusted. `found` is its SHA-256 fingerprint, if that is known."""
+
+    def __init__(self, address: str, reason: str, found: str = "") -> None:
+        told = f"its fingerprint is sha256:{found}" if found else f"the TLS library says: {reason}"
+        super().__init__(
+            f"the certificate of BMC {address} is not trusted ({told})",
+            "compare the fingerprint with the BMC's own page, then enrol it with that fingerprint, or with its CA",
+        )
+        self.found = found

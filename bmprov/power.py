@@ -50,13 +50,15 @@ class BmcLogin:
     """Where a BMC is and how to log in to it.
 
     `address` is a URL without user and password, such as `ipmi://10.1.0.7:623`. `cipher_suites` are IPMI suite numbers
-    in the order in which they are offered; empty lets the driver choose.
+    in the order in which they are offered; empty lets the driver choose. `trust` is for `redfish://`: the certificate's
+    fingerprint (`sha256:` and 64 hexadecimal digits), or the path of a CA file; empty are the system's CAs.
     """
 
     address: str
     user: str
     password: str = field(repr=False)
     cipher_suites: tuple[int, ...] = ()
+    trust: str = ""
 
 
 class PowerDriver(Protocol):

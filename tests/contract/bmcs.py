@@ -21,8 +21,8 @@ from bmprov.sim.chassis import PlainChassis
 from bmprov.sim.ipmi.session import Account
 from bmprov.sim.ipmi.sessions import SessionLimits
 from tests import debian
+from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
-from worker.drivers.ipmi_lock import LocalBmcLock
 
 USER, PASSWORD = "admin", "secret"
 VIRTUAL_BMC = Path(__file__).with_name("virtual_bmc.py")

@@ -14,8 +14,8 @@ from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcRefused, BmcUnreachable
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction, PowerDriver
 from tests.contract.bmcs import Machine, ipmi_sim, simulated_bmcs, virtual_bmc
+from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
-from worker.drivers.ipmi_lock import LocalBmcLock
 
 NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
 NETWORK_ALWAYS = BootOverride(BootDevice.NETWORK, once=False)

@@ -38,8 +38,8 @@ from tests.lab.instance import USER_DATA, Instance
 from tests.lab.qemu import Firmware, Hardware
 from tests.lab.router import Home, router
 from tests.lab.timeline import Event, is_start, printed, since_power_on, timeline
+from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
-from worker.drivers.ipmi_lock import LocalBmcLock
 
 _EXTENSION = Path(__file__).parents[2] / "extension" / "bmprov.py"
 _BMPROV = (sys.executable, "-m", "bmprov")

@@ -18,8 +18,8 @@ from bmprov.model import BootMode
 from bmprov.power import BmcLogin, Power, PowerAction
 from bmprov.settings import PxeSettings, Settings, dump
 from bmprov.sim import hall
+from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
-from worker.drivers.ipmi_lock import LocalBmcLock
 
 ENDS_S, BY_S = 20.0, 5.0
 PROGRAM = """

@@ -8,7 +8,7 @@ import pytest
 
 from bmprov.allocation import Need
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcAuthFailed, BmcRefused, BmcUnreachable, BmprovError, Conflict, NoCapacity
+from bmprov.errors import BmcAuthFailed, BmcRefused, BmcSilent, BmprovError, Conflict, NoCapacity
 from bmprov.lifecycle import Kind, State
 from bmprov.model import BackEnd, Bmc, Machine, Nic, Operation, OperationState, Report, StepRun
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
@@ -41,7 +41,7 @@ class Chassis(FakeDriver):
 
     def read(self, by: Deadline) -> Power:
         if self.silent:
-            raise BmcUnreachable("10.0.0.7", 5)
+            raise BmcSilent("10.0.0.7", 5)
         return super().read(by)
 
     def switch(self, action: PowerAction, by: Deadline) -> Power:
@@ -268,7 +268,7 @@ def test_a_failed_deployment_whose_machine_cannot_be_switched_off(house: House) 
     operation_id = house.begin(Kind.DEPLOY)
     house.advance(operation_id)
     house.signal(operation_id, booted=True, inventory={"cpus": 1}, failure="no disk")
-    house.chassis.fails = [BmcUnreachable("10.0.0.7", 5)]
+    house.chassis.fails = [BmcSilent("10.0.0.7", 5)]
     operation = house.advance(operation_id)
     assert operation.error == "the ramdisk gave up: no disk"
     assert operation.check.endswith("could not be switched off: BMC 10.0.0.7 did not answer for 5 s")
@@ -276,7 +276,7 @@ def test_a_failed_deployment_whose_machine_cannot_be_switched_off(house: House) 
 
 def test_a_retryable_error_is_tried_again_with_backoff(house: House) -> None:
     """The worker goes away and comes back later each time; what happened stands in the timeline."""
-    house.chassis.fails = [BmcUnreachable("b", 5), BmcUnreachable("b", 5)]
+    house.chassis.fails = [BmcSilent("b", 5), BmcSilent("b", 5)]
     operation_id = house.begin(Kind.DEPLOY)
     pauses = []
     for _ in range(2):
@@ -297,14 +297,14 @@ def test_a_retryable_error_is_tried_again_with_backoff(house: House) -> None:
 
 def test_retries_come_to_an_end(house: House) -> None:
     """A BMC that stays silent fails the operation with the BMC's own words."""
-    house.chassis.fails = [BmcUnreachable("10.0.0.7", 5) for _ in range(10)]
+    house.chassis.fails = [BmcSilent("10.0.0.7", 5) for _ in range(10)]
     operation_id = house.begin(Kind.DEPLOY)
     for _ in range(house.limits.tries):
         house.clock.now += house.limits.retry_cap_s
         operation = house.advance(operation_id)
     assert operation.state is OperationState.FAILED
     assert operation.error == "BMC 10.0.0.7 did not answer for 5 s; 6 tries"
-    assert "UDP port" in operation.check
+    assert "its port" in operation.check
 
 
 def test_a_fatal_error_ends_at_once(house: House) -> None:

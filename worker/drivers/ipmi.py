@@ -12,8 +12,8 @@ import structlog
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcMismatch
 from bmprov.power import BmcLogin, BootDevice, BootOverride, Power, PowerAction
+from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.ipmi_chassis import BootFlags, IpmiChassis
-from worker.drivers.ipmi_lock import BmcLock
 from worker.drivers.ipmi_session import CommandRefused, SuiteMemory, ipmi_session
 
 log = structlog.get_logger()

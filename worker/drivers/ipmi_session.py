@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pyghmi.ipmi.private import constants
 
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmcUnreachable
+from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmcSilent, BmcUnreachable
 from bmprov.power import BmcLogin
 from worker.drivers.ipmi_wire import SUITES, Privilege, RoleRefused, SuiteRefused, Unanswered, Wire
 
@@ -41,7 +41,7 @@ class BmcSilentAtLogin(BmcUnreachable):
     """The BMC answers, and stops when it is told who logs in."""
 
     def __init__(self, login: BmcLogin, waited_s: float) -> None:
-        super(BmcUnreachable, self).__init__(
+        super().__init__(
             f"BMC {login.address} stopped answering for {waited_s:.3g} s when user '{login.user}' logged in",
             "check the user name (some BMCs ignore an unknown one) and the load of the BMC",
         )
@@ -51,7 +51,7 @@ class BmcNotThere(BmcUnreachable):
     """The network says that nobody is there, which needs no waiting."""
 
     def __init__(self, address: str, error: OSError) -> None:
-        super(BmcUnreachable, self).__init__(
+        super().__init__(
             f"BMC {address} is not there ({error.strerror or error})",
             "check its address and its UDP port, and that IPMI over LAN is enabled",
         )
@@ -101,7 +101,7 @@ def ipmi_session(login: BmcLogin, memory: SuiteMemory, by: Deadline) -> Iterator
 
 
 def _silence(login: BmcLogin, waited_s: float, *, name_sent: bool) -> BmcUnreachable:
-    return BmcSilentAtLogin(login, waited_s) if name_sent else BmcUnreachable(login.address, waited_s)
+    return BmcSilentAtLogin(login, waited_s) if name_sent else BmcSilent(login.address, waited_s)
 
 
 def _log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline) -> Wire:

@@ -14,8 +14,8 @@ from bmprov.power import BmcLogin, BootDevice, BootOverride, Power, PowerAction
 from bmprov.sim.chassis import BootFlags
 from bmprov.sim.ipmi.sessions import SessionLimits
 from tests.contract.bmcs import SimulatedBmcs, SimulatedMachine, free_udp_port, simulated_bmcs
+from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
-from worker.drivers.ipmi_lock import LocalBmcLock
 
 NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
 

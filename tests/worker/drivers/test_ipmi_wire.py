@@ -21,8 +21,8 @@ from bmprov.sim.ipmi.session import Account, Privilege
 from bmprov.sim.ipmi.sessions import SessionLimits
 from tests.sim.memory import Clock, MemorySocket
 from worker.drivers import ipmi_session
+from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
-from worker.drivers.ipmi_lock import LocalBmcLock
 
 LOGIN = BmcLogin("ipmi://bmc.example:623", "admin", "secret")
 STATUS, CONTROL, SET_BOOT, GET_BOOT = [(NetFn.CHASSIS, command) for command in (0x01, 0x02, 0x08, 0x09)]
