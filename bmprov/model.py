@@ -83,12 +83,13 @@ class Nic:
 
 @dataclass(frozen=True)
 class Bmc:
-    """Where a machine's BMC is. `sealed_password` is ciphertext of `bmprov.vault`."""
+    """Where a machine's BMC is. `sealed_password` is ciphertext of `bmprov.vault`; `trust` is that of `BmcLogin`."""
 
     address: str
     user: str
     sealed_password: bytes = field(repr=False)
     cipher_suites: tuple[int, ...] = ()
+    trust: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,10 @@ class PowerReading:
 
 @dataclass(frozen=True)
 class Machine:
-    """A physical server. `secure_boot` says that its firmware only runs loaders that Microsoft has signed."""
+    """A physical server. `secure_boot` says that its firmware only runs loaders that Microsoft has signed.
+
+    `second_bmc` is the same BMC by another protocol, or another BMC: it is asked when `bmc` does not answer.
+    """
 
     id: str
     name: str
@@ -129,6 +133,7 @@ class Machine:
     reserved_until: float | None = None
     created_at: float = 0.0
     version: int = 0
+    second_bmc: Bmc | None = None
 
     @property
     def netboot_nic(self) -> Nic | None:

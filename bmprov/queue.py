@@ -24,7 +24,7 @@ JOB = "worker.job.advance"
 _JOB_S = 600
 _PROGRESS_S = 3600
 _HOLD_S = 20
-_BMC, _HELD = "bmprov:bmc:", "bmprov:held:"
+_BMC, _HELD, _KEPT = "bmprov:bmc:", "bmprov:held:", "bmprov:kept:"
 _ID_SEPARATOR = "_"  # RQ allows letters, digits, `-` and `_` in the id of a job
 
 
@@ -110,6 +110,22 @@ class JobQueue:
             pass  # it ran out, or Redis was emptied: two sessions may have overlapped, which SQL makes harmless
         except RedisError:
             pass  # Redis is down: the lock runs out by itself
+
+    def keep(self, name: str, value: bytes, for_s: int) -> None:
+        """Keep some bytes for all processes, until nobody has asked for them for `for_s` seconds."""
+        with _translated():
+            self.redis.set(f"{_KEPT}{name}", value, ex=for_s)
+
+    def kept(self, name: str, for_s: int) -> bytes | None:
+        """What is kept by this name, from now on for `for_s` seconds more."""
+        with _translated():
+            found = self.redis.getex(f"{_KEPT}{name}", ex=for_s)
+            return found if isinstance(found, bytes) else None
+
+    def drop(self, name: str) -> None:
+        """Keep it no longer."""
+        with _translated():
+            self.redis.delete(f"{_KEPT}{name}")
 
     def claim_turn(self, what: str, for_s: float) -> bool:
         """Whether this process is the first to ask for `what` in a period of `for_s` seconds."""

@@ -70,12 +70,16 @@ class Runner:
         try:
             return context, step.run(context)
         except Retryable as error:
-            return context, Retry(error.why, error.check)
+            return context, Retry(error.why, error.check, self.asked_s(error))
         except BmprovError as error:
             return context, Fail(error.why, error.check)
         except Exception:  # the outermost loop of a step: a fault of ours must not strand the machine
             log.exception("step raised", operation=operation.id, machine=machine.name, step=step.name)
             return context, Retry(f"step '{step.name}' met a fault in bmprov", "its traceback is in the worker's log")
+
+    def asked_s(self, error: Retryable) -> float | None:
+        """Seconds that the other side has asked us to wait for, as far as we let it."""
+        return None if error.retry_after_s is None else min(error.retry_after_s, self.limits.retry_cap_s)
 
     def backoff_s(self, attempt: int) -> float:
         """Seconds before try number `attempt` + 1: doubling, capped, spread by the jitter."""

@@ -8,20 +8,23 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import yaml
 from pydantic import SecretStr, ValidationError
 
-from bmprov.api.shapes.machine import MachineIn
+from bmprov.api.shapes.machine import BmcsIn, MachineIn
 from bmprov.errors import Invalid
+
+Bmcs = TypeVar("Bmcs", bound=BmcsIn)
 
 PASSWORD_ENV = "BMPROV_BMC_PASSWORD"  # noqa: S105 - the name of a variable
 
 _PASSWORD_CHARS = 255
 _SOURCES = ("password_file", "password_env")
 _SECTION = "machines"
+_BMCS = ("bmc", "second_bmc")
 
 
 def bmc_of(url: str) -> dict[str, object]:
@@ -95,8 +98,21 @@ def check(fields: Mapping[str, object], where: str) -> MachineIn:
     Raises:
         Invalid: a field is wrong; the sentence names it and never quotes it.
     """
+    return _checked(MachineIn, fields, where)
+
+
+def check_bmcs(fields: Mapping[str, object], where: str) -> BmcsIn:
+    """The BMCs with these fields.
+
+    Raises:
+        Invalid: as `check` has it.
+    """
+    return _checked(BmcsIn, fields, where)
+
+
+def _checked(shape: type[Bmcs], fields: Mapping[str, object], where: str) -> Bmcs:
     try:
-        return MachineIn.model_validate(fields)
+        return shape.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
@@ -106,16 +122,24 @@ def check(fields: Mapping[str, object], where: str) -> MachineIn:
 
 def differences(wanted: MachineIn, known: Mapping[str, Any]) -> list[str]:
     """The fields in which an enrolled machine, as the API shows it, is not the wanted one. Passwords are not shown."""
-    told = wanted.model_dump(mode="json", exclude={"bmc": {"user", "password"}})
+    secret = {"user", "password"}
+    told = wanted.model_dump(mode="json", exclude={"bmc": secret, "second_bmc": secret})
     told["nics"] = [nic | {"position": place, "tag": nic["tag"] or ""} for place, nic in enumerate(told["nics"])]
     return sorted(name for name, value in told.items() if known.get(name) != value)
 
 
 def body(machine: MachineIn) -> dict[str, Any]:
     """The request that enrols a machine, with its password in the clear."""
-    bmc = {"password": machine.bmc.password.get_secret_value()}
-    told = machine.model_dump(mode="json", exclude={"bmc": {"password"}})
-    return told | {"bmc": told["bmc"] | bmc}
+    return machine.model_dump(mode="json", exclude={*_BMCS}) | bmcs(machine)
+
+
+def bmcs(machine: BmcsIn) -> dict[str, Any]:
+    """The part of a request that says where the BMCs are, with their passwords in the clear."""
+    given = {name: getattr(machine, name) for name in _BMCS}
+    return {
+        name: bmc and bmc.model_dump(mode="json") | {"password": bmc.password.get_secret_value()}
+        for name, bmc in given.items()
+    }
 
 
 def _machine(place: int, entry: object, folder: Path) -> MachineIn:
@@ -123,8 +147,7 @@ def _machine(place: int, entry: object, folder: Path) -> MachineIn:
         raise Invalid(f"machine {place} of the file is no mapping", "each machine begins with `- name: …`")
     where = f"machine {place} ({entry.get('name', 'without a name')})"
     fields = {name: value for name, value in entry.items() if name not in _SOURCES}
-    if isinstance(fields.get("bmc"), str):
-        fields["bmc"] = bmc_of(fields["bmc"])
+    fields |= {name: bmc_of(fields[name]) for name in _BMCS if isinstance(fields.get(name), str)}
     if isinstance(fields.get("nics"), Sequence) and not isinstance(fields["nics"], str):
         fields["nics"] = [nic_of(nic) if isinstance(nic, str) else nic for nic in fields["nics"]]
     machine = check(fields, where)
@@ -145,24 +168,24 @@ def _password(entry: Mapping[str, object], folder: Path, where: str) -> str | No
     return os.environ.get(variable)
 
 
-def with_password(machine: MachineIn, password: str) -> MachineIn:
-    """The machine with its BMC's password.
+def with_password(machine: Bmcs, password: str) -> Bmcs:
+    """The machine with the password of its BMC, or of both.
 
     Raises:
         Invalid: no BMC has such a long one.
     """
     if len(password) > _PASSWORD_CHARS:
-        raise Invalid(
-            f"the password of machine '{machine.name}' is longer than {_PASSWORD_CHARS} characters", "look at its file"
-        )
-    return machine.model_copy(update={"bmc": machine.bmc.model_copy(update={"password": SecretStr(password)})})
+        raise Invalid(f"a BMC's password is longer than {_PASSWORD_CHARS} characters", "look at its file")
+    given = {name: getattr(machine, name) for name in _BMCS}
+    secret = {"password": SecretStr(password)}
+    return machine.model_copy(update={name: bmc.model_copy(update=secret) for name, bmc in given.items() if bmc})
 
 
 def _refuse_doubles(machines: Iterable[MachineIn]) -> None:
     listed = list(machines)
     kinds = {
         "name": [machine.name for machine in listed],
-        "BMC": [machine.bmc.address for machine in listed],
+        "BMC": [bmc.address for machine in listed for bmc in (machine.bmc, machine.second_bmc) if bmc],
         "MAC": [nic.mac for machine in listed for nic in machine.nics],
     }
     for kind, values in kinds.items():

@@ -1,6 +1,5 @@
 """`bmprov machine`: the physical servers."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ import click
 from bmprov.api.shapes.machine import MachineIn
 from bmprov.cli import enrolment
 from bmprov.cli.api import Api, path
+from bmprov.cli.bmcs import bmc_options, bmcs_of, password_of
 from bmprov.cli.enrolling import Enrolling
 from bmprov.cli.options import as_json, connected
 from bmprov.cli.output import age, clock, power, print_json, print_record, print_table
 from bmprov.cli.timeline import follow
-from bmprov.errors import Invalid
 from bmprov.lifecycle import State
 from bmprov.model import Arch, BootMode
 from bmprov.power import PowerAction
@@ -54,9 +53,7 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
 @command.command()
 @click.argument("name", required=False)
 @click.option("--file", type=click.Path(path_type=Path), help="A YAML list of machines, instead of one by options.")
-@click.option("--bmc", metavar="ipmi://USER@HOST[:PORT]", help="Its BMC.")
-@click.option("--password-file", type=click.Path(path_type=Path), help="The file that holds the BMC's password.")
-@click.option("--cipher-suite", "cipher_suites", type=int, multiple=True, help="An IPMI cipher suite; may be repeated.")
+@bmc_options
 @click.option("--nic", "nics", metavar="MAC[,TAG][,netboot]", multiple=True, help="A NIC; may be repeated.")
 @click.option("--arch", type=click.Choice([arch.value for arch in Arch]))
 @click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
@@ -104,6 +101,21 @@ def set_firmware(api: Api, *, name: str, **chosen: str | bool | None) -> None:
     known = api.get(path("machines", name))
     api.put(path("machines", name, "firmware"), {key: known[key] for key in chosen} | given)
     click.echo(f"{name} boots by {_firmware(api.get(path('machines', name)))}")
+
+
+@command.command("set-bmc")
+@click.argument("name")
+@bmc_options
+@connected
+def set_bmc(api: Api, *, name: str, password_file: Path | None, **fields: Any) -> None:  # noqa: ANN401 - as in `enroll`
+    """Tell where a machine's BMC is now, or how to log in to it: a new address, password, or certificate.
+
+    All of it is told anew, the second BMC too. The password is asked for as `bmprov machine enroll` does.
+    """
+    told = enrolment.check_bmcs(bmcs_of(fields), f"machine {name}")
+    told = enrolment.with_password(told, password_of(told.bmc.user, password_file))
+    found = api.put(path("machines", name, "bmcs"), enrolment.bmcs(told))
+    click.echo(f"{name} is reached through {' then '.join(_addresses(found))}")
 
 
 @command.command("power")
@@ -173,27 +185,16 @@ def _begun(api: Api, answer: dict[str, Any], *, wait: bool) -> None:
 
 def _machine(name: str, fields: dict[str, Any], password_file: Path | None) -> MachineIn:
     """The machine of the options."""
-    if not fields["bmc"]:
-        raise click.UsageError("--bmc says where the machine's BMC is: ipmi://USER@HOST[:PORT]")
     given = {key: value for key, value in fields.items() if value not in (None, ())}
-    suites = list(given.pop("cipher_suites", ()))
-    bmc = enrolment.bmc_of(given.pop("bmc")) | {"cipher_suites": suites}
+    bmcs = bmcs_of({key: given.pop(key, None) for key in ("bmcs", "cipher_suites", "trust")})
     nics = [enrolment.nic_of(nic) for nic in given.pop("nics", ())]
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
-    machine = enrolment.check(given | {"name": name, "bmc": bmc, "nics": nics}, f"machine {name}")
-    return enrolment.with_password(machine, _password(machine.bmc.user, password_file))
+    machine = enrolment.check(given | bmcs | {"name": name, "nics": nics}, f"machine {name}")
+    return enrolment.with_password(machine, password_of(machine.bmc.user, password_file))
 
 
-def _password(user: str, file: Path | None) -> str:
-    if file is not None:
-        return enrolment.password_from(file)
-    found = os.environ.get(enrolment.PASSWORD_ENV)
-    if found is not None or not user:
-        return found or ""
-    if not os.isatty(0):
-        raise Invalid("there is no password for the BMC", f"give --password-file or set {enrolment.PASSWORD_ENV}")
-    answer: str = click.prompt(f"password of {user}", hide_input=True, err=True)
-    return answer
+def _addresses(machine: dict[str, Any]) -> list[str]:
+    return [bmc["address"] for bmc in (machine["bmc"], machine["second_bmc"]) if bmc]
 
 
 def _row(machine: dict[str, Any]) -> Sequence[object]:
@@ -221,7 +222,7 @@ def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
         ("maintenance", maintenance),
         ("power", f"{reading['power']}, read {age(reading['read_at']) or 'never'}"),
         ("not read because", reading["error"]),
-        ("BMC", machine["bmc"]["address"]),
+        ("BMC", ", then ".join(_addresses(machine))),
         ("NICs", "\n".join(nics)),
         ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
         ("boots", f"{_firmware(machine)}, {machine['arch']}, back end {machine['back_end']}"),

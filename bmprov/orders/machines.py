@@ -1,28 +1,23 @@
 """The orders of people: enrol, power, inspect, release, maintenance, remove."""
 
 import uuid
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
 from bmprov.errors import Conflict, NotFound
 from bmprov.lifecycle import Kind
 from bmprov.model import Arch, BackEnd, Bmc, BootMode, Machine, Nic, Operation
 from bmprov.orders.desk import Caller, OrderDesk
-from bmprov.power import PowerAction
+from bmprov.power import BmcLogin, PowerAction
 from bmprov.store import Transaction
 
 
 @dataclass(frozen=True)
 class NewMachine:
-    """A machine to enrol, with its BMC's password in the clear for the last time.
-
-    `bmc_address` is a URL without user and password, `ipmi://host:port`; the other fields are those of `Machine`.
-    """
+    """A machine to enrol; the other fields are those of `Machine`."""
 
     name: str
-    bmc_address: str
-    bmc_user: str
-    bmc_password: str = field(repr=False)
-    bmc_cipher_suites: tuple[int, ...] = ()
+    bmc: BmcLogin
+    second_bmc: BmcLogin | None = None
     nics: tuple[Nic, ...] = ()
     arch: Arch = Arch.X86_64
     boot_mode: BootMode = BootMode.UEFI
@@ -46,15 +41,12 @@ class MachineOrders(OrderDesk):
         Raises:
             Conflict: its name, its BMC or a MAC is known already.
         """
-        sealed = self._vault.seal(new.bmc_password.encode())
-        same = {item.name: getattr(new, item.name) for item in fields(new) if not item.name.startswith("bmc_")}
-        machine = Machine(
-            id=str(uuid.uuid4()),
-            bmc=Bmc(new.bmc_address, new.bmc_user, sealed, new.bmc_cipher_suites),
-            back_end=BackEnd.FAKE if new.bmc_address.startswith("fake://") else BackEnd.DIRECT,
-            **same,
-        )
+        same = {item.name: getattr(new, item.name) for item in fields(new)}
+        bmcs = {"bmc": self._sealed(new.bmc), "second_bmc": self._sealed(new.second_bmc) if new.second_bmc else None}
+        back_end = BackEnd.FAKE if new.bmc.address.startswith("fake://") else BackEnd.DIRECT
+        machine = Machine(**same | bmcs | {"id": str(uuid.uuid4()), "back_end": back_end})
         with self._store.write() as transaction:
+            transaction.one_at_a_time("BMCs")
             transaction.machines.add(machine)
             self._audit(transaction, caller, "enrol", machine)
             operation = self._begin(transaction, caller, Kind.INSPECT, machine)
@@ -99,6 +91,24 @@ class MachineOrders(OrderDesk):
             detail = f"{boot_mode}, Secure Boot {'on' if secure_boot else 'off'}"
             self._audit(transaction, caller, "firmware", machine, detail=detail)
             return named(transaction, machine.id)
+
+    def set_bmcs(self, machine_name: str, first: BmcLogin, second: BmcLogin | None, caller: Caller) -> Machine:
+        """Note where a machine's BMCs are and how to log in to them; what was read before is worth nothing any more.
+
+        Raises:
+            Conflict: another machine has one of them.
+        """
+        with self._store.write() as transaction:
+            transaction.one_at_a_time("BMCs")
+            machine = named(transaction, machine_name)
+            transaction.machines.set_bmcs(machine, self._sealed(first), self._sealed(second) if second else None)
+            detail = " then ".join(bmc.address for bmc in (first, second) if bmc)
+            self._audit(transaction, caller, "BMC", machine, detail=detail)
+            return named(transaction, machine.id)
+
+    def _sealed(self, login: BmcLogin) -> Bmc:
+        sealed = self._vault.seal(login.password.encode())
+        return Bmc(login.address, login.user, sealed, login.cipher_suites, login.trust)
 
     def remove(self, machine_name: str, caller: Caller) -> None:
         """Forget a machine.

@@ -10,10 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from bmprov.allocation import Need
 from bmprov.errors import Conflict
 from bmprov.lifecycle import Event, State, advance
-from bmprov.model import BootMode, Machine, Nic, PowerReading
+from bmprov.model import Bmc, BootMode, Machine, Nic, PowerReading
 from bmprov.power import Power
 from bmprov.store import schema
-from bmprov.store.rows import from_machine, to_machine, to_nic
+from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, to_machine, to_nic
 
 _M = schema.machines.c
 _FETCH = 200
@@ -37,11 +37,13 @@ class Machines:
             self._connection.execute(insert(schema.machines), from_machine(machine) | {"created_at": self._now})
             if rows:
                 self._connection.execute(insert(schema.nics), rows)
+            self._keep_second(machine.id, machine.second_bmc)
         except IntegrityError as error:
             raise Conflict(
                 f"machine '{machine.name}', its BMC {machine.bmc.address} or one of its MACs is enrolled already",
                 "look for it with `bmprov machine list`",
             ) from error
+        self._refuse_shared(machine.bmc, machine.second_bmc)
 
     def get(self, machine_id: str) -> Machine | None:
         """The machine with this id."""
@@ -128,6 +130,33 @@ class Machines:
         values = {"boot_mode": boot_mode, "secure_boot": secure_boot}
         self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
 
+    def set_bmcs(self, machine: Machine, bmc: Bmc, second: Bmc | None) -> None:
+        """Note where a machine's BMCs are now; what was read before says nothing any more.
+
+        Raises:
+            Conflict: another machine has one of them.
+        """
+        try:
+            values = from_bmc(bmc) | {"version": _M.version + 1}
+            self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
+            self._connection.execute(delete(schema.second_bmcs).where(schema.second_bmcs.c.machine_id == machine.id))
+            self._keep_second(machine.id, second)
+        except IntegrityError as error:
+            raise _shared(bmc.address) from error
+        self._refuse_shared(bmc, second)
+
+    def _keep_second(self, machine_id: str, bmc: Bmc | None) -> None:
+        if bmc is not None:
+            self._connection.execute(insert(schema.second_bmcs), from_second_bmc(machine_id, bmc))
+
+    def _refuse_shared(self, *bmcs: Bmc | None) -> None:
+        """No address is one machine's first BMC and another's second; each column by itself is unique already."""
+        addresses = [bmc.address for bmc in bmcs if bmc is not None]
+        seconds = schema.second_bmcs.c.address
+        both = select(_M.bmc_address).join(schema.second_bmcs, _M.bmc_address == seconds)
+        for address in self._connection.execute(both.where(seconds.in_(addresses))).scalars():
+            raise _shared(address)
+
     def remove(self, machine: Machine) -> None:
         """Forget a machine with its NICs and its history of operations.
 
@@ -144,8 +173,13 @@ class Machines:
     def _where(self, *wanted: ColumnElement[bool]) -> Iterator[Machine]:
         query = select(schema.machines).where(*wanted).order_by(_M.cpus, _M.memory_mib, _M.disk_gib, _M.name)
         for rows in self._connection.execute(query).mappings().partitions(_FETCH):
-            nics = self._nics([row["id"] for row in rows])
-            yield from (to_machine(row, nics[row["id"]]) for row in rows)
+            ids = [row["id"] for row in rows]
+            nics, seconds = self._nics(ids), self._seconds(ids)
+            yield from (to_machine(row, nics[row["id"]], seconds.get(row["id"])) for row in rows)
+
+    def _seconds(self, machine_ids: Sequence[str]) -> dict[str, Bmc]:
+        query = select(schema.second_bmcs).where(schema.second_bmcs.c.machine_id.in_(machine_ids))
+        return {row["machine_id"]: to_bmc(row) for row in self._connection.execute(query).mappings()}
 
     def _nics(self, machine_ids: Sequence[str]) -> dict[str, list[Nic]]:
         query = select(schema.nics).where(schema.nics.c.machine_id.in_(machine_ids)).order_by(schema.nics.c.position)
@@ -153,3 +187,7 @@ class Machines:
         for row in self._connection.execute(query).mappings():
             found[row["machine_id"]].append(to_nic(row))
         return found
+
+
+def _shared(address: str) -> Conflict:
+    return Conflict(f"another machine has BMC {address}", "look for it with `bmprov machine list`")

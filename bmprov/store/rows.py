@@ -1,7 +1,7 @@
 """The one place where rows become records and records become rows."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from bmprov.lifecycle import Kind, State
@@ -33,12 +33,28 @@ def to_nic(row: Row) -> Nic:
     return Nic(row["mac"], row["position"], row["tag"], netboot=row["netboot"])
 
 
-def to_machine(row: Row, nics: Iterable[Nic]) -> Machine:
-    """A row of `machines` and its NICs in order."""
+def to_bmc(row: Row) -> Bmc:
+    """A row of `second_bmcs`, or the like columns of `machines`."""
+    return Bmc(row["address"], row["user"], row["sealed_password"], tuple(row["cipher_suites"]), row["trust"])
+
+
+def from_second_bmc(machine_id: str, bmc: Bmc) -> dict[str, Any]:
+    """The row of `second_bmcs`."""
+    return {**vars(bmc), "cipher_suites": list(bmc.cipher_suites), "machine_id": machine_id}
+
+
+def from_bmc(bmc: Bmc) -> dict[str, Any]:
+    """The columns of `machines` that are its first BMC."""
+    return {f"bmc_{name}": list(value) if isinstance(value, tuple) else value for name, value in vars(bmc).items()}
+
+
+def to_machine(row: Row, nics: Iterable[Nic], second_bmc: Bmc | None) -> Machine:
+    """A row of `machines`, its NICs in order, and its second BMC."""
     return Machine(
         id=row["id"],
         name=row["name"],
-        bmc=Bmc(row["bmc_address"], row["bmc_user"], row["bmc_sealed_password"], tuple(row["bmc_cipher_suites"])),
+        bmc=to_bmc({item.name: row[f"bmc_{item.name}"] for item in fields(Bmc)}),
+        second_bmc=second_bmc,
         nics=tuple(nics),
         arch=Arch(row["arch"]),
         boot_mode=BootMode(row["boot_mode"]),
@@ -69,10 +85,7 @@ def from_machine(machine: Machine) -> dict[str, Any]:
     return {
         "id": machine.id,
         "name": machine.name,
-        "bmc_address": machine.bmc.address,
-        "bmc_user": machine.bmc.user,
-        "bmc_sealed_password": machine.bmc.sealed_password,
-        "bmc_cipher_suites": list(machine.bmc.cipher_suites),
+        **from_bmc(machine.bmc),
         "arch": machine.arch,
         "boot_mode": machine.boot_mode,
         "secure_boot": machine.secure_boot,

@@ -44,6 +44,7 @@ machines = Table(
     _text("bmc_user"),
     Column("bmc_sealed_password", LargeBinary, nullable=False),
     Column("bmc_cipher_suites", JSON, nullable=False),
+    _text("bmc_trust"),
     Column("arch", Text, nullable=False),
     Column("boot_mode", Text, nullable=False),
     Column("secure_boot", Boolean, nullable=False, server_default=false()),
@@ -70,6 +71,17 @@ machines = Table(
 )
 Index(
     "ix_machines_free", machines.c.state, machines.c.cpus, machines.c.memory_mib, machines.c.disk_gib, machines.c.name
+)
+
+second_bmcs = Table(
+    "second_bmcs",
+    metadata,
+    Column("machine_id", Text, ForeignKey("machines.id", ondelete="CASCADE"), primary_key=True),
+    Column("address", Text, nullable=False, unique=True),
+    _text("user"),
+    Column("sealed_password", LargeBinary, nullable=False),
+    Column("cipher_suites", JSON, nullable=False),
+    _text("trust"),
 )
 
 nics = Table(

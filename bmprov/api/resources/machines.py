@@ -6,6 +6,7 @@ from bmprov.api.routing import ADMINS, API, OPERATORS, READERS, route
 from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.machine import (
+    BmcsIn,
     Enrolled,
     FirmwareOrder,
     MachineFilter,
@@ -71,6 +72,12 @@ class Machines:
         """Note that a machine's firmware was set up anew."""
         orders = self._services.orders
         return self.one(orders.set_firmware(name, body.boot_mode, caller, secure_boot=body.secure_boot).id)
+
+    @route(HTTPMethod.PUT, f"{_ONE}/bmcs", roles=ADMINS, answers={200: MachineOut})
+    def set_bmcs(self, name: Key, body: BmcsIn, caller: Caller) -> MachineOut:
+        """Note where a machine's BMCs are and how to log in to them, passwords included."""
+        second = body.second_bmc.to_login() if body.second_bmc else None
+        return self.one(self._services.orders.set_bmcs(name, body.bmc.to_login(), second, caller).id)
 
     @route(HTTPMethod.POST, f"{_ONE}/power", roles=OPERATORS, answers={202: OperationBegun})
     def power(self, name: Key, body: PowerOrder, caller: Caller) -> OperationBegun:

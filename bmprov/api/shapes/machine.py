@@ -10,12 +10,15 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from bmprov.api.shapes.base import Label, Line, Reply, Request, moment, moment_or_none
 from bmprov.api.shapes.operation import OperationOut
 from bmprov.lifecycle import State
-from bmprov.model import Arch, BackEnd, BootMode, Machine, Nic, Operation
+from bmprov.model import Arch, BackEnd, Bmc, BootMode, Machine, Nic, Operation
 from bmprov.orders import NewMachine
-from bmprov.power import Power, PowerAction
+from bmprov.power import BmcLogin, Power, PowerAction
 
-BMC_SCHEMES = ("ipmi", "fake")
-"""`ipmi://host:port` is IPMI 2.0 over LAN; `fake://anything` is a machine that takes no time, for measurements."""
+BMC_SCHEMES = ("ipmi", "redfish", "redfish+http", "fake")
+"""`ipmi://host:port` is IPMI 2.0 over LAN, `redfish://host:port` Redfish over TLS, `redfish+http://` without (for a
+simulator or a tunnel); `fake://anything` is a machine that takes no time, for measurements."""
+
+_FINGERPRINT = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def _mac(text: str) -> str:
@@ -32,12 +35,24 @@ def _bmc_address(text: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError("a BMC's address is a URL such as ipmi://10.1.0.7:623") from None
-    if parts.scheme not in BMC_SCHEMES or not host or parts.path not in ("", "/") or parts.query or parts.fragment:
+    path = parts.path.rstrip("/") if parts.scheme.startswith("redfish") else parts.path.removesuffix("/")
+    alone = not path or (parts.scheme.startswith("redfish") and path.startswith("/redfish/v1/Systems/"))
+    if parts.scheme not in BMC_SCHEMES or not host or not alone or parts.query or parts.fragment:
         raise ValueError(f"a BMC's address is a URL such as ipmi://10.1.0.7:623; schemes: {', '.join(BMC_SCHEMES)}")
     if parts.username is not None or parts.password is not None:
         raise ValueError("a BMC's user and password stand in fields of their own, not in its address")
     shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port else "") + path
+
+
+def _trust(text: str) -> str:
+    """A fingerprint as it is stored, or a path as it is."""
+    if not text or text.startswith("/"):
+        return text
+    found = _FINGERPRINT.fullmatch(text.lower().replace(":", "").replace("sha256", "", 1))
+    if not found:
+        raise ValueError("it is a certificate's SHA-256 fingerprint of 64 hexadecimal digits, or the path of a CA file")
+    return f"sha256:{found[1]}"
 
 
 class BmcIn(Request):
@@ -49,6 +64,30 @@ class BmcIn(Request):
     cipher_suites: list[Annotated[int, Field(ge=0, le=255)]] = Field(
         [], max_length=16, description="IPMI cipher suites in the order in which they are offered; empty: the driver's"
     )
+    trust: Annotated[Line, AfterValidator(_trust)] = Field(
+        "", description="Redfish: the certificate's SHA-256 fingerprint, or a CA file on the workers; empty: their CAs"
+    )
+
+    def to_login(self) -> BmcLogin:
+        """The BMC as it is ordered."""
+        suites, password = tuple(self.cipher_suites), self.password.get_secret_value()
+        return BmcLogin(self.address, self.user, password, suites, self.trust)
+
+
+class BmcsIn(Request):
+    """A machine's BMCs."""
+
+    bmc: BmcIn
+    second_bmc: BmcIn | None = Field(None, description="asked when the first does not answer")
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if self.second_bmc and self.second_bmc.address == self.bmc.address:
+            raise ValueError("the second BMC is the first one again")
+        return self
+
+
+_CONVERTED = ("bmc", "second_bmc", "nics", "tags")
 
 
 class NicIn(Request):
@@ -74,11 +113,10 @@ class FirmwareOrder(Request):
         return self
 
 
-class MachineIn(FirmwareOrder):
+class MachineIn(FirmwareOrder, BmcsIn):
     """A machine to enrol."""
 
     name: Label
-    bmc: BmcIn
     nics: list[NicIn] = Field([], max_length=64)
     arch: Arch = Arch.X86_64
     cpus: int = Field(0, ge=0, le=65_536)
@@ -93,12 +131,10 @@ class MachineIn(FirmwareOrder):
     def to_order(self) -> NewMachine:
         """The machine as it is ordered."""
         nics = (Nic(one.mac, place, one.tag or "", netboot=one.netboot) for place, one in enumerate(self.nics))
-        same = {name: getattr(self, name) for name in MachineIn.model_fields if name not in ("bmc", "nics", "tags")}
+        same = {name: getattr(self, name) for name in MachineIn.model_fields if name not in _CONVERTED}
         return NewMachine(
-            bmc_address=self.bmc.address,
-            bmc_user=self.bmc.user,
-            bmc_password=self.bmc.password.get_secret_value(),
-            bmc_cipher_suites=tuple(self.bmc.cipher_suites),
+            bmc=self.bmc.to_login(),
+            second_bmc=self.second_bmc.to_login() if self.second_bmc else None,
             nics=tuple(nics),
             tags=tuple(self.tags),
             **same,
@@ -138,6 +174,12 @@ class BmcOut(Reply):
 
     address: str
     cipher_suites: list[int]
+    trust: str
+
+    @classmethod
+    def of(cls, bmc: Bmc) -> Self:
+        """A BMC, without what logs in to it."""
+        return cls(address=bmc.address, cipher_suites=list(bmc.cipher_suites), trust=bmc.trust)
 
 
 class ReadingOut(Reply):
@@ -159,6 +201,7 @@ class MachineOut(Reply):
     maintenance_by: str | None
     power: ReadingOut
     bmc: BmcOut
+    second_bmc: BmcOut | None
     nics: list[NicOut]
     arch: Arch
     boot_mode: BootMode
@@ -189,7 +232,8 @@ class MachineOut(Reply):
             maintenance=machine.maintenance or None,
             maintenance_by=machine.maintenance_by or None,
             power=ReadingOut(power=reading.power, read_at=moment_or_none(reading.read_at), error=reading.error or None),
-            bmc=BmcOut(address=machine.bmc.address, cipher_suites=list(machine.bmc.cipher_suites)),
+            bmc=BmcOut.of(machine.bmc),
+            second_bmc=BmcOut.of(machine.second_bmc) if machine.second_bmc else None,
             nics=[NicOut(mac=nic.mac, position=nic.position, tag=nic.tag, netboot=nic.netboot) for nic in machine.nics],
             arch=machine.arch,
             boot_mode=machine.boot_mode,

@@ -9,6 +9,7 @@ import pytest
 from bmprov.api.services import Services
 from bmprov.lifecycle import State
 from bmprov.model import Machine
+from bmprov.store import Store
 from tests.bmprov.api.caller import Api
 
 NEW = {
@@ -35,7 +36,7 @@ def test_a_machine_is_enrolled_and_its_inspection_begins(admin: Api, services: S
         {"mac": "52:54:00:aa:bb:01", "position": 0, "tag": "front", "netboot": False},
         {"mac": "52:54:00:aa:bb:02", "position": 1, "tag": "", "netboot": True},
     ]
-    assert told["machine"]["bmc"] == {"address": "ipmi://10.1.0.7:623", "cipher_suites": [17, 3]}
+    assert told["machine"]["bmc"] == {"address": "ipmi://10.1.0.7:623", "cipher_suites": [17, 3], "trust": ""}
 
 
 def test_the_password_goes_in_and_never_comes_out(admin: Api, services: Services) -> None:
@@ -176,3 +177,45 @@ def test_a_firmware_that_was_set_up_anew_is_noted(admin: Api, operator: Api, mac
     wrong = admin.put(url, json={"boot_mode": "bios", "secure_boot": True})
     assert wrong.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert operator.put(url, json={"boot_mode": "bios"}).status_code == HTTPStatus.FORBIDDEN
+
+
+def test_a_bmc_gets_another_address_and_password(admin: Api, store: Store, services: Services) -> None:
+    """Both BMCs are told anew; a second that is not told is gone."""
+    admin.post(URL, json=NEW)
+    redfish = {"address": "redfish://10.1.0.7", "user": "root", "password": "new", "trust": "/etc/ca.pem"}
+    told = admin.put(f"{URL}/{NEW['name']}/bmcs", json={"bmc": redfish, "second_bmc": NEW["bmc"]}).get_json()
+    assert told["bmc"] == {"address": "redfish://10.1.0.7", "cipher_suites": [], "trust": "/etc/ca.pem"}
+    assert told["second_bmc"]["address"] == "ipmi://10.1.0.7:623"
+    with store.read() as transaction:
+        found = transaction.machines.named(str(NEW["name"]))
+    assert found is not None
+    assert services.orders._vault.open(found.bmc.sealed_password) == b"new"
+    told = admin.put(f"{URL}/{NEW['name']}/bmcs", json={"bmc": redfish}).get_json()
+    assert told["second_bmc"] is None
+
+
+def test_a_bmc_is_one_machines_own(admin: Api) -> None:
+    """Whether it is first or second there."""
+    admin.post(URL, json=NEW | {"second_bmc": {"address": "redfish://10.1.0.7"}})
+    other = {"name": "rack9-99", "bmc": {"address": "redfish://10.1.0.7"}}
+    assert admin.post(URL, json=other).status_code == HTTPStatus.CONFLICT
+    other["bmc"] = {"address": "redfish://10.1.0.9"}
+    assert admin.post(URL, json=other).status_code == HTTPStatus.ACCEPTED
+    for bmcs in (
+        {"bmc": {"address": "ipmi://10.1.0.7:623"}},
+        {"bmc": {"address": "redfish://10.1.0.7"}},
+        {"bmc": other["bmc"], "second_bmc": {"address": "redfish://10.1.0.7"}},
+        {"bmc": other["bmc"], "second_bmc": {"address": "ipmi://10.1.0.7:623"}},
+    ):
+        answer = admin.put(f"{URL}/rack9-99/bmcs", json=bmcs)
+        assert answer.status_code == HTTPStatus.CONFLICT, bmcs
+        assert "another machine has BMC" in answer.get_json()["title"] + answer.get_json().get("detail", "")
+    assert admin.get(f"{URL}/rack9-99").get_json()["second_bmc"] is None
+
+
+@pytest.mark.parametrize("trust", ["sha256:12", "ca.pem", "sha256:" + "g" * 64])
+def test_what_cannot_be_trusted_is_told(admin: Api, trust: str) -> None:
+    """A fingerprint has 64 digits, a CA file a path from the root."""
+    answer = admin.post(URL, json=NEW | {"bmc": {"address": "redfish://h", "trust": trust}})
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert "64 hexadecimal digits, or the path of a CA file" in answer.text

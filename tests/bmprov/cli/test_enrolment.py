@@ -37,6 +37,7 @@ def test_a_file_of_machines(file: Path) -> None:
         "address": "ipmi://10.1.0.7",
         "user": "admin",
         "cipher_suites": [],
+        "trust": "",
         "password": "from file",
     }
     assert [(nic["mac"], nic["tag"], nic["netboot"]) for nic in first["nics"]] == [
@@ -63,6 +64,11 @@ def test_a_file_of_machines(file: Path) -> None:
         ("- {name: a, bmc: 'ipmi://u@h', password_file: f, password_env: e}", "has two passwords"),
         ("[{name: a, bmc: 'ipmi://u@h'}, {name: a, bmc: 'ipmi://u@i'}]", "name a stands 2 times"),
         ("[{name: a, bmc: 'ipmi://u@h'}, {name: b, bmc: 'ipmi://v@h'}]", "BMC ipmi://h stands 2 times"),
+        (
+            "[{name: a, bmc: 'ipmi://u@h', second_bmc: 'redfish://u@h'}, {name: b, bmc: 'redfish://v@h'}]",
+            "stands 2 times",
+        ),
+        ("- {name: a, bmc: 'redfish://u@h', second_bmc: 'redfish://u@h'}", "the second BMC is the first one again"),
     ],
 )
 def test_what_is_wrong_in_a_file(tmp_path: Path, text: str, words: str) -> None:
@@ -72,6 +78,22 @@ def test_what_is_wrong_in_a_file(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(Invalid, match=words) as caught:
         read(path)
     assert "secret" not in str(caught.value)
+
+
+def test_a_machine_with_two_bmcs(tmp_path: Path) -> None:
+    """Both get the one password; the certificate to trust is the first one's."""
+    path = tmp_path / "machines.yaml"
+    (tmp_path / "p").write_text("calvin")
+    fingerprint = ":".join(["AB"] * 32)
+    first = f"{{address: 'redfish://h/redfish/v1/Systems/2', user: u, trust: 'sha256:{fingerprint}'}}"
+    path.write_text(f"- {{name: a, password_file: p, bmc: {first}, second_bmc: 'ipmi://u@h'}}")
+    told = body(read(path)[0])
+    assert (told["bmc"]["address"], told["bmc"]["trust"]) == (
+        "redfish://h/redfish/v1/Systems/2",
+        f"sha256:{'ab' * 32}",
+    )
+    assert told["second_bmc"]["address"] == "ipmi://h"
+    assert [told[name]["password"] for name in ("bmc", "second_bmc")] == ["calvin", "calvin"]
 
 
 def test_a_bmc_address_keeps_its_port_and_brackets() -> None:
@@ -88,6 +110,10 @@ def test_what_differs_from_an_enrolled_machine() -> None:
     """A machine is compared by what the API shows of it."""
     nic = {"mac": "52:54:00:12:34:56", "position": 0, "tag": "", "netboot": False}
     wanted = check({"name": "a", "bmc": bmc_of("ipmi://u@h"), "nics": [{"mac": nic["mac"]}], "cpus": 4}, "machine a")
-    known = body(wanted) | {"bmc": {"address": "ipmi://h", "cipher_suites": []}, "nics": [nic], "state": "active"}
+    known = body(wanted) | {
+        "bmc": {"address": "ipmi://h", "cipher_suites": [], "trust": ""},
+        "nics": [nic],
+        "state": "active",
+    }
     assert differences(wanted, known) == []
     assert differences(wanted, known | {"cpus": 8, "nics": []}) == ["cpus", "nics"]
