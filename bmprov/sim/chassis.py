@@ -4,13 +4,28 @@
 section 28.13, boot option parameter 5.
 """
 
+from enum import IntEnum
 from typing import Protocol
 
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 
 _VALID, _PERSISTENT, _UEFI = 0x80, 0x40, 0x20
-_DEVICES = {1: BootDevice.NETWORK, 2: BootDevice.DISK}
+_DEVICE_SHIFT, _DEVICE_MASK = 2, 0xF
 _NO_FLAGS = bytes(5)
+
+
+class BootSource(IntEnum):
+    """Boot devices by their number in the flags; others count as none."""
+
+    NONE = 0
+    NETWORK = 1
+    DISK = 2
+    DIAGNOSTICS = 4
+    CD = 5
+    SETUP = 6
+
+
+_DEVICES = {BootSource.NETWORK: BootDevice.NETWORK, BootSource.DISK: BootDevice.DISK}
 
 
 class BootFlags:
@@ -19,6 +34,34 @@ class BootFlags:
     def __init__(self) -> None:
         self.raw = _NO_FLAGS
         """The five data bytes of boot option parameter 5, as they were written."""
+        self.taken = 0
+        """How often the firmware has taken them."""
+
+    def write(self, source: BootSource, *, valid: bool, once: bool, uefi: bool) -> None:
+        """Write the flags of a BMC that does not speak IPMI. What is not `valid` is kept and has no effect."""
+        first = valid * _VALID | (not once) * _PERSISTENT | uefi * _UEFI
+        self.raw = bytes([first, source << _DEVICE_SHIFT, 0, 0, 0])
+
+    @property
+    def written(self) -> bool:
+        """Whether anything is in them, valid or not."""
+        return self.raw != _NO_FLAGS
+
+    @property
+    def valid(self) -> bool:
+        """Whether they are in force."""
+        return bool(self.raw[0] & _VALID)
+
+    @property
+    def once(self) -> bool:
+        """Whether they are for one boot."""
+        return not self.raw[0] & _PERSISTENT
+
+    @property
+    def source(self) -> BootSource:
+        """The device in them, in force or not."""
+        number = self.raw[1] >> _DEVICE_SHIFT & _DEVICE_MASK
+        return BootSource(number) if number in list(BootSource) else BootSource.NONE
 
     @property
     def uefi(self) -> bool:
@@ -28,13 +71,13 @@ class BootFlags:
     @property
     def override(self) -> BootOverride:
         """What is in force now. A device that no firmware here has, such as a floppy, counts as `DEFAULT`."""
-        if not self.raw[0] & _VALID:
+        if not self.valid:
             return BootOverride(BootDevice.DEFAULT, once=False)
-        device = _DEVICES.get(self.raw[1] >> 2 & 0xF, BootDevice.DEFAULT)
-        return BootOverride(device, once=not self.raw[0] & _PERSISTENT)
+        return BootOverride(_DEVICES.get(self.source, BootDevice.DEFAULT), once=self.once)
 
     def take(self) -> BootOverride:
         """What is in force for the boot that begins now; flags for one boot are gone afterwards."""
+        self.taken += 1
         taken = self.override
         if taken.once:
             self.raw = _NO_FLAGS

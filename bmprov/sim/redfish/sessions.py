@@ -1,0 +1,180 @@
+"""Sessions of one BMC, and who is who (DSP0266, section 13.3; schemas SessionService and Session)."""
+
+import base64
+import binascii
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from bmprov.sim.ipmi.session import Account
+from bmprov.sim.redfish.counts import Counts
+from bmprov.sim.redfish.faults import RedfishFaults
+from bmprov.sim.redfish.message import Answer, Document, Message, Refusal, Request, answer, parse, refusal
+from bmprov.sim.redfish.resource import ROOT, Resource, Tree, Writable, collection, judge, link, odata
+
+SERVICE = f"{ROOT}/SessionService"
+SESSIONS = f"{SERVICE}/Sessions"
+_TIMEOUT_S = range(30, 86401)  # what the schema allows
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """How many sessions at once, for how many seconds one may be idle, and the status that says there are no more."""
+
+    sessions: int = 8
+    idle_s: float = 1800.0
+    full: int = HTTPStatus.BAD_REQUEST
+
+
+@dataclass
+class _Session:
+    user: str
+    token: str = field(repr=False)
+    began_at: float
+    used_at: float
+
+
+class Sessions:
+    """All sessions of one BMC. `clock` gives seconds that only go forward."""
+
+    def __init__(
+        self, account: Account, limits: SessionLimits, faults: RedfishFaults, counts: Counts, clock: Callable[[], float]
+    ) -> None:
+        self._account = account
+        self._limits = limits
+        self._faults = faults
+        self._counts = counts
+        self._clock = clock
+        self._idle_s = limits.idle_s
+        self._sessions: dict[str, _Session] = {}
+        self._last = 0
+
+    def active(self) -> int:
+        """How many sessions are open."""
+        now, lasts_s = self._clock(), self._faults.sessions_last_s or float("inf")
+        self._sessions = {
+            name: one
+            for name, one in self._sessions.items()
+            if now - one.used_at < self._idle_s and now - one.began_at < lasts_s
+        }
+        return len(self._sessions)
+
+    def end_all(self) -> None:
+        """Forget them, as a BMC does that starts anew."""
+        self._sessions.clear()
+
+    def admit(self, request: Request) -> None:
+        """Let a request pass that carries a token or user and password.
+
+        Raises:
+            Refusal: it carries none that is right.
+        """
+        token, basic = request.headers.get("x-auth-token"), request.headers.get("authorization", "")
+        if token is not None:
+            self._admit_token(token)
+        elif basic.lower().startswith("basic "):
+            if not self._is_account(*_decoded(basic[6:])):
+                self._counts.failed_logins += 1
+                raise _unauthorized("ResourceAtUriUnauthorized", request.path, "invalid user name or password")
+            if self._faults.refuses_sessions:
+                raise self._full()
+        else:
+            raise _unauthorized("NoValidSession")
+
+    def tree(self) -> Tree:
+        """The resources about sessions."""
+        anybody = frozenset({"POST"})
+        return {
+            SERVICE: Resource(self._service, self._change_service),
+            SESSIONS: Resource(self._collection, post=self._open, member=self._resource, public=anybody),
+            f"{SESSIONS}/Members": Resource(post=self._open, public=anybody),
+        }
+
+    def _admit_token(self, token: str) -> None:
+        self.active()
+        for session in self._sessions.values():
+            if hmac.compare_digest(session.token.encode(), token.encode()):
+                session.used_at = self._clock()
+                return
+        raise _unauthorized("NoValidSession")
+
+    def _is_account(self, user: str, password: str) -> bool:
+        same = hmac.compare_digest(user.encode(), self._account.name.encode())
+        return hmac.compare_digest(password.encode(), self._account.password.encode()) and same
+
+    def _open(self, request: Request) -> Answer:
+        user, password = _credentials(parse(request))
+        if not self._is_account(user, password):
+            self._counts.failed_logins += 1
+            raise _unauthorized("ResourceAtUriUnauthorized", request.path, "invalid user name or password")
+        if self._faults.refuses_sessions or self.active() >= self._limits.sessions:
+            raise self._full()
+        name, token, now = self._next_name(), secrets.token_hex(16), self._clock()
+        self._sessions[name] = _Session(user, token, now, now)
+        self._counts.logins += 1
+        self._counts.most_sessions = max(self._counts.most_sessions, len(self._sessions))
+        headers = {"X-Auth-Token": token, "Location": f"{SESSIONS}/{name}"}
+        return answer(self._session(name), HTTPStatus.CREATED, headers)
+
+    def _full(self) -> Refusal:
+        return Refusal(self._limits.full, Message("SessionLimitExceeded"))
+
+    def _next_name(self) -> str:
+        self._last += 1
+        return str(self._last)
+
+    def _service(self) -> Document:
+        return odata(SERVICE, "SessionService.v1_1_9", "Session Service") | {
+            "Status": {"State": "Enabled", "Health": "OK"},
+            "ServiceEnabled": True,
+            "SessionTimeout": round(self._idle_s),
+            "Sessions": link(SESSIONS),
+        }
+
+    def _change_service(self, sent: Document) -> None:
+        wanted = judge(sent, {"SessionTimeout": Writable(int)}, self._service())["SessionTimeout"]
+        if wanted not in _TIMEOUT_S:
+            raise refusal(HTTPStatus.BAD_REQUEST, "PropertyValueNotInList", str(wanted), "SessionTimeout")
+        self._idle_s = wanted
+
+    def _collection(self) -> Document:
+        self.active()
+        return collection(SESSIONS, "Session", "Sessions", [f"{SESSIONS}/{name}" for name in self._sessions])
+
+    def _session(self, name: str) -> Document:
+        told = odata(f"{SESSIONS}/{name}", "Session.v1_7_1", "User Session")
+        return told | {"UserName": self._sessions[name].user, "SessionType": "Redfish"}
+
+    def _resource(self, name: str) -> Resource | None:
+        self.active()
+        if name not in self._sessions:
+            return None
+        return Resource(lambda: self._session(name), remove=lambda: self._close(name))
+
+    def _close(self, name: str) -> None:
+        self._sessions.pop(name, None)
+
+
+def _credentials(sent: Document) -> tuple[str, str]:
+    for name in ("UserName", "Password"):
+        if name not in sent:
+            raise refusal(HTTPStatus.BAD_REQUEST, "CreateFailedMissingReqProperties", name)
+        if not isinstance(sent[name], str):
+            raise refusal(HTTPStatus.BAD_REQUEST, "PropertyValueTypeError", "a value", name)
+    return sent["UserName"], sent["Password"]
+
+
+def _decoded(encoded: str) -> tuple[str, str]:
+    """User and password of Basic authentication (RFC 7617)."""
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password
+
+
+def _unauthorized(name: str, *arguments: str) -> Refusal:
+    asks = {"WWW-Authenticate": 'Basic realm="BMC", charset="UTF-8"'}
+    return Refusal(HTTPStatus.UNAUTHORIZED, Message(name, arguments), headers=asks)
