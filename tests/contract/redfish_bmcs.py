@@ -2,11 +2,13 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bmprov import tls
+from bmprov.deadline import Deadline
 from bmprov.model import BootMode
 from bmprov.power import BmcLogin, BootDevice, Power
 from bmprov.sim.ipmi.session import Account
@@ -46,6 +48,13 @@ class SimulatedRedfish:
 
     def open_sessions(self) -> int:
         return self._hall.call(lambda: self.bmc.open_sessions)
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Return once something holds of it."""
+        by = Deadline.after(10)
+        while not holds():
+            assert not by.passed
+            time.sleep(0.01)
 
 
 class RedfishBmcs(SimulatedBmcs):

@@ -1,0 +1,318 @@
+"""What the simulated Redfish BMC promises, asked by httpx, and in words of DSP0266."""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import sushy
+from sushy.resources.registry.message_registry import MessageRegistry
+
+from bmprov.power import BootDevice, BootOverride, Power
+from bmprov.sim.chassis import BootFlags, BootSource
+from bmprov.sim.redfish.message import MESSAGES
+from bmprov.sim.redfish.sessions import SessionLimits
+from tests.contract.redfish_bmcs import RedfishBmcs, SimulatedRedfish, redfish_bmcs
+
+ROOT = "/redfish/v1"
+SYSTEM, RESET = f"{ROOT}/Systems/1", f"{ROOT}/Systems/1/Actions/ComputerSystem.Reset"
+SESSIONS = f"{ROOT}/SessionService/Sessions"
+SEL = f"{ROOT}/Managers/1/LogServices/Sel"
+LOGIN = {"UserName": "admin", "Password": "secret"}
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Iterator[RedfishBmcs]:
+    with redfish_bmcs(tmp_path) as hall:
+        yield hall
+
+
+@pytest.fixture
+def machine(hall: RedfishBmcs) -> SimulatedRedfish:
+    return hall.start_redfish(with_tls=False, limits=SessionLimits(sessions=2))
+
+
+@pytest.fixture
+def http(machine: SimulatedRedfish) -> Iterator[httpx.Client]:
+    """Somebody with the right password."""
+    with httpx.Client(base_url=machine.url, auth=("admin", "secret")) as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(machine: SimulatedRedfish) -> Iterator[httpx.Client]:
+    """Somebody who has not logged in."""
+    with httpx.Client(base_url=machine.url) as client:
+        yield client
+
+
+def said(answer: httpx.Response) -> list[str]:
+    """The messages of an error body, by name."""
+    told = answer.json()["error"]
+    names = [message["MessageId"].rpartition(".")[2] for message in told["@Message.ExtendedInfo"]]
+    assert re.fullmatch(r"Base\.1\.\d+\.\w+", told["code"])
+    assert told["message"]
+    return names
+
+
+def boot(http: httpx.Client, **properties: str) -> httpx.Response:
+    """Write properties of the Boot object; their names are short here."""
+    return http.patch(SYSTEM, json={"Boot": {f"BootSourceOverride{name}": value for name, value in properties.items()}})
+
+
+def reset(http: httpx.Client, kind: str) -> int:
+    return http.post(RESET, json={"ResetType": kind}).status_code
+
+
+def test_a_session_is_opened_used_and_closed(stranger: httpx.Client, machine: SimulatedRedfish) -> None:
+    """201 with token and place; the token opens everything until the session is deleted."""
+    opened = stranger.post(SESSIONS, json=LOGIN)
+    assert (opened.status_code, opened.json()["UserName"]) == (201, "admin")
+    assert "Password" not in opened.text
+    token = {"X-Auth-Token": opened.headers["X-Auth-Token"]}
+    assert stranger.get(SYSTEM, headers=token).status_code == 200
+    place = opened.headers["Location"]
+    assert stranger.get(SESSIONS, headers=token).json()["Members"] == [{"@odata.id": place}]
+    assert stranger.delete(place, headers=token).status_code == 204
+    assert stranger.get(SYSTEM, headers=token).status_code == 401
+    assert machine.open_sessions() == 0
+
+
+@pytest.mark.parametrize("status", [400, 503])
+def test_there_are_only_so_many_sessions(hall: RedfishBmcs, status: int) -> None:
+    """One more than the limit is SessionLimitExceeded, with the status that was asked for."""
+    machine = hall.start_redfish(with_tls=False, limits=SessionLimits(sessions=2, full=status))
+    with httpx.Client(base_url=machine.url) as client:
+        assert [client.post(SESSIONS, json=LOGIN).status_code for _ in range(3)] == [201, 201, status]
+        assert said(client.post(SESSIONS, json=LOGIN)) == ["SessionLimitExceeded"]
+    assert (machine.counts.logins, machine.counts.most_sessions, machine.open_sessions()) == (2, 2, 2)
+
+
+def test_an_idle_session_ends(hall: RedfishBmcs) -> None:
+    """A session that nobody uses for too long is gone, and makes room; one that is used stays."""
+    machine = hall.start_redfish(with_tls=False, limits=SessionLimits(idle_s=0.3))
+    with httpx.Client(base_url=machine.url) as client:
+        used, idle = (client.post(SESSIONS, json=LOGIN).headers["X-Auth-Token"] for _ in range(2))
+        for _ in range(5):
+            time.sleep(0.1)  # the BMC's own clock
+            assert client.get(SYSTEM, headers={"X-Auth-Token": used}).status_code == 200
+        assert client.get(SYSTEM, headers={"X-Auth-Token": idle}).status_code == 401
+    assert machine.open_sessions() == 1
+
+
+def test_who_is_not_let_in_is_told_how(stranger: httpx.Client, machine: SimulatedRedfish) -> None:
+    """401 with WWW-Authenticate for wrong passwords and tokens, and for garbage in their place."""
+    wrong = [
+        {"X-Auth-Token": "guessed"},
+        {"Authorization": "Basic " + base64.b64encode(b"admin:wrong").decode()},
+        {"Authorization": "Basic !"},
+        {"Authorization": "Bearer x"},
+        {},
+    ]
+    for headers in wrong:
+        answer = stranger.get(SYSTEM, headers=headers)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"].split()[0]) == (401, "Basic")
+    assert stranger.post(SESSIONS, json=LOGIN | {"Password": "wrong"}).status_code == 401
+    assert said(stranger.post(SESSIONS, json={"UserName": "admin"})) == ["CreateFailedMissingReqProperties"]
+    assert machine.counts.logins == 0
+    assert stranger.get(f"{ROOT}/Nothing").status_code == 401
+
+
+def test_what_is_not_there_is_told(http: httpx.Client) -> None:
+    """404, 405 with Allow and 501, each with Redfish's own error body."""
+    assert said(http.get(f"{ROOT}/Systems/2")) == ["ResourceMissingAtURI"]
+    assert said(http.get(f"{SEL}/Entries/7")) == ["ResourceMissingAtURI"]
+    refused = http.put(SYSTEM, json={})
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD, PATCH")
+    assert said(refused) == ["OperationNotAllowed"]
+    assert http.get(RESET).status_code == 405
+    assert http.request("REPORT", SYSTEM).status_code == 501
+    assert said(http.get(f"{SYSTEM}?$expand=*")) == ["QueryNotSupported"]
+    assert http.get(SYSTEM, headers={"OData-Version": "3.0"}).status_code == 412
+    assert http.head(SYSTEM).content == b""
+
+
+def test_a_change_may_be_bound_to_an_etag(http: httpx.Client) -> None:
+    """If-Match is obeyed, If-None-Match gives 304, and the ETag changes with the resource."""
+    read = http.get(SYSTEM)
+    tag = read.headers["ETag"]
+    assert read.json()["@odata.etag"] == tag
+    assert http.get(SYSTEM, headers={"If-None-Match": tag}).status_code == 304
+    changed = http.patch(SYSTEM, json={"AssetTag": "a"}, headers={"If-Match": tag})
+    assert (changed.status_code, changed.json()["AssetTag"]) == (200, "a")
+    assert changed.headers["ETag"] != tag
+    late = http.patch(SYSTEM, json={"AssetTag": "b"}, headers={"If-Match": tag})
+    assert (late.status_code, said(late)) == (412, ["PreconditionFailed"])
+    assert http.get(SYSTEM).json()["AssetTag"] == "a"
+    assert http.patch(SYSTEM, json={"AssetTag": "c"}, headers={"If-Match": "*"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "messages"),
+    [
+        (b"{", ["MalformedJSON"]),
+        (b"[]", ["MalformedJSON"]),
+        (b"", ["MalformedJSON"]),
+        (b"{}", ["EmptyJSON"]),
+        (b'{"@odata.id": "x"}', ["NoOperation"]),
+        (b'{"PowerState": "On"}', ["PropertyNotWritable"]),
+        (b'{"Colour": "red"}', ["PropertyUnknown"]),
+        (b'{"AssetTag": 1}', ["PropertyValueTypeError"]),
+        (b'{"Boot": "Pxe"}', ["PropertyValueTypeError"]),
+        (b'{"AssetTag": "x", "IndicatorLED": "On"}', ["PropertyValueNotInList"]),
+        (
+            b'{"Boot": {"BootSourceOverrideTarget": "Tape", "Order": 1}}',
+            ["PropertyValueNotInList", "PropertyUnknown"],
+        ),
+    ],
+)
+def test_a_change_that_cannot_be_changes_nothing(http: httpx.Client, body: bytes, messages: list[str]) -> None:
+    """400 names each property that is wrong; what is right beside it is not written either."""
+    before = http.get(SYSTEM).json()
+    answer = http.patch(SYSTEM, content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, said(answer)) == (400, messages)
+    assert http.get(SYSTEM).json() == before
+
+
+def test_a_body_must_say_that_it_is_json(http: httpx.Client) -> None:
+    """What curl sends without `-H` is 415."""
+    assert http.patch(SYSTEM, data={"AssetTag": "x"}).status_code == 415
+
+
+def test_the_lamp_is_lit_either_way(http: httpx.Client) -> None:
+    """IndicatorLED and its successor are one lamp."""
+    http.patch(SYSTEM, json={"LocationIndicatorActive": True})
+    assert http.get(SYSTEM).json()["IndicatorLED"] == "Blinking"
+    http.patch(SYSTEM, json={"IndicatorLED": "Off"})
+    assert http.get(SYSTEM).json()["LocationIndicatorActive"] is False
+
+
+def test_power_that_is_there_already(http: httpx.Client, machine: SimulatedRedfish) -> None:
+    """Off of a machine that is off is accepted and does nothing; what needs power is 409 ResourceInStandby."""
+    assert reset(http, "ForceOff") == 204
+    for kind in ("ForceRestart", "GracefulRestart", "PowerCycle", "GracefulShutdown", "Nmi"):
+        assert said(http.post(RESET, json={"ResetType": kind})) == ["ResourceInStandby"]
+    assert (machine.changes(), machine.counts.nmis) == (0, 0)
+    assert [reset(http, kind) for kind in ("On", "ForceRestart", "Nmi")] == [204, 204, 204]
+    assert (machine.power(), machine.counts.nmis) == (Power.ON, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "ActionParameterMissing"),
+        ({"ResetType": "Explode"}, "ActionParameterValueNotInList"),
+        ({"ResetType": 1}, "ActionParameterValueNotInList"),
+        ({"ResetType": "On", "Delay": 1}, "ActionParameterUnknown"),
+    ],
+)
+def test_a_reset_that_makes_no_sense(http: httpx.Client, machine: SimulatedRedfish, body: object, message: str) -> None:
+    """Is 400 and does nothing."""
+    assert said(http.post(RESET, json=body)) == [message]
+    assert machine.changes() == 0
+
+
+def test_the_boot_object_keeps_what_is_not_written(http: httpx.Client, machine: SimulatedRedfish) -> None:
+    """Target and Enabled may come one after the other; the mode stays; Disabled ends it."""
+    boot(http, Target="Pxe")
+    assert machine.chassis.boot.override.device is BootDevice.DEFAULT
+    boot(http, Enabled="Continuous", Mode="Legacy")
+    assert machine.chassis.boot.override == BootOverride(BootDevice.NETWORK, once=False)
+    assert not machine.chassis.boot.uefi
+    told = boot(http, Target="Hdd").json()["Boot"]
+    assert [told[f"BootSourceOverride{name}"] for name in ("Target", "Enabled", "Mode")] == [
+        "Hdd",
+        "Continuous",
+        "Legacy",
+    ]
+    boot(http, Enabled="Disabled")
+    assert machine.chassis.boot.override.device is BootDevice.DEFAULT
+    assert boot(http, Target="None", Enabled="Once").json()["Boot"]["BootSourceOverrideEnabled"] == "Disabled"
+
+
+def test_once_is_gone_after_the_next_boot(http: httpx.Client, machine: SimulatedRedfish) -> None:
+    """The second boot is from where the firmware boots by itself."""
+    boot(http, Target="Pxe", Enabled="Once")
+    reset(http, "On")
+    reset(http, "ForceRestart")
+    assert [one.device for one in machine.chassis.boots] == [BootDevice.NETWORK, BootDevice.DEFAULT]
+    told = http.get(SYSTEM).json()["Boot"]
+    assert (told["BootSourceOverrideTarget"], told["BootSourceOverrideEnabled"]) == ("None", "Disabled")
+
+
+def test_ipmi_and_redfish_write_the_same_flags(http: httpx.Client, machine: SimulatedRedfish) -> None:
+    """What ipmitool would write (PXE, UEFI, once) reads as Redfish, and what Redfish writes is IPMI's bytes."""
+    machine.chassis.boot.raw = bytes([0xA0, 0x04, 0, 0, 0])
+    told = http.get(SYSTEM).json()["Boot"]
+    assert [told[f"BootSourceOverride{name}"] for name in ("Target", "Enabled", "Mode")] == ["Pxe", "Once", "UEFI"]
+    boot(http, Target="Hdd", Enabled="Continuous")
+    assert machine.chassis.boot.raw == bytes([0xE0, 0x08, 0, 0, 0])
+    machine.chassis.boot.raw = bytes([0x80, 0x3C, 0, 0, 0])  # a floppy
+    assert http.get(SYSTEM).json()["Boot"]["BootSourceOverrideTarget"] == "None"
+
+
+@pytest.mark.parametrize("source", BootSource)
+def test_flags_come_back(source: BootSource) -> None:
+    """Whatever is written is read."""
+    flags = BootFlags()
+    for valid in (True, False):
+        for once in (True, False):
+            flags.write(source, valid=valid, once=once, uefi=once)
+            assert (flags.source, flags.valid, flags.once, flags.uefi) == (source, valid, once, once)
+
+
+def test_the_event_log_is_kept_and_cleared(http: httpx.Client) -> None:
+    """Each change is an entry; an entry has its own place; clearing leaves none, and numbers go on."""
+    reset(http, "On")
+    boot(http, Target="Pxe", Enabled="Once")
+    told = http.get(f"{SEL}/Entries").json()
+    assert told["Members@odata.count"] == len(told["Members"]) == 2
+    entry = told["Members"][0]
+    assert entry["Message"] == "System reset requested: On"
+    own = http.get(entry["@odata.id"]).json()
+    assert {name: own[name] for name in entry} == entry
+    assert http.post(f"{SEL}/Actions/LogService.ClearLog", json={}).status_code == 204
+    assert http.get(f"{SEL}/Entries").json()["Members"] == []
+    assert http.get(entry["@odata.id"]).status_code == 404
+
+
+def test_a_manager_that_resets_forgets_its_sessions(stranger: httpx.Client, machine: SimulatedRedfish) -> None:
+    """It is away for a second and comes back without them; the machine does not notice."""
+    token = {"X-Auth-Token": stranger.post(SESSIONS, json=LOGIN).headers["X-Auth-Token"]}
+    path = f"{ROOT}/Managers/1/Actions/Manager.Reset"
+    assert stranger.post(path, json={"ResetType": "ForceRestart"}, headers=token).status_code == 204
+    with pytest.raises(httpx.RemoteProtocolError):
+        stranger.get(ROOT)
+    machine.wait_until(lambda: not machine.bmc.is_away)
+    assert stranger.get(SYSTEM, headers=token).status_code == 401
+    assert machine.changes() == 0
+
+
+def test_requests_are_counted(http: httpx.Client, machine: SimulatedRedfish) -> None:
+    """By method and path, whatever the answer was."""
+    for _ in range(3):
+        http.get(SYSTEM)
+    http.get(f"{SYSTEM}/")
+    http.get(f"{ROOT}/Nothing")
+    assert machine.counts.requests == {("GET", SYSTEM): 4, ("GET", f"{ROOT}/Nothing"): 1}
+
+
+def test_a_connection_is_kept(machine: SimulatedRedfish) -> None:
+    """HTTP/1.1 keep-alive: many requests, one connection."""
+    with httpx.Client(base_url=machine.url, auth=("admin", "secret")) as client:
+        places = {client.get(SYSTEM).extensions["network_stream"].get_extra_info("client_addr") for _ in range(5)}
+    assert len(places) == 1
+
+
+def test_messages_are_those_of_the_registry() -> None:
+    """Number of arguments and, but for punctuation, words, as far as sushy's copy of an older registry has them."""
+    path = Path(sushy.__file__).parent / "standard_registries" / "Base.1.4.0.json"
+    registry = MessageRegistry(None, "", registries={}, json_doc=json.loads(path.read_text())).messages
+    known = MESSAGES.keys() & registry.keys()
+    assert len(known) > 15
+    for name in known:
+        assert MESSAGES[name].split() == registry[name].message.split(), name
