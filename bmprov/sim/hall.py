@@ -1,30 +1,37 @@
 """A hall of simulated machines in one process, described by a YAML file that may be edited while it runs.
 
 Each entry has what `MachinePlan` names, and may have `pace` (a name of `PACES` or its figures), `faults`
-(`FirmwareFaults`) and `bmc_faults` (`BmcFaults`). The file is looked at twice a second; what changes of these three
-takes effect at once.
+(`FirmwareFaults`) and `bmc_faults` (`BmcFaults`; `RedfishFaults` where the BMC speaks Redfish). The file is looked at
+twice a second; what changes of these three takes effect at once.
 """
 
 import asyncio
 import signal
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import structlog
 import yaml
 
+from bmprov import tls
 from bmprov.errors import Fatal
 from bmprov.model import Arch, BootMode
 from bmprov.power import Power
 from bmprov.settings import Settings
 from bmprov.sim.bmc import Bmc
-from bmprov.sim.bmc_server import serve_bmc
+from bmprov.sim.bmc_server import BmcEndpoint, serve_bmc
 from bmprov.sim.faults import BmcFaults
 from bmprov.sim.firmware import SimulatedMachine
 from bmprov.sim.ipmi.session import Account
 from bmprov.sim.pace import PACES, FirmwareFaults, Pace
+from bmprov.sim.redfish.bmc import RedfishBmc
+from bmprov.sim.redfish.endpoint import RedfishEndpoint, serve_redfish
+from bmprov.sim.redfish.facts import MachineFacts
+from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.relay import Relay
 
 log = structlog.get_logger()
@@ -33,9 +40,20 @@ _LOOK_S = 0.5
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+class BmcProtocol(StrEnum):
+    """What a BMC speaks."""
+
+    IPMI = "ipmi"
+    REDFISH = "redfish"
+
+
 @dataclass(frozen=True)
 class MachinePlan:
-    """A simulated machine: what is enrolled of it, and how its BMC is reached on loopback."""
+    """A simulated machine: what is enrolled of it, and how its BMC is reached on loopback.
+
+    `bmc_port` is a UDP port for IPMI, a TCP port for Redfish, which is HTTPS unless `bmc_tls` is false. One certificate
+    serves all BMCs of a hall: `certificate`.
+    """
 
     name: str
     bmc_port: int
@@ -52,6 +70,25 @@ class MachinePlan:
     pace: str | Mapping[str, float] = "demo"
     faults: Mapping[str, Any] = field(default_factory=dict)
     bmc_faults: Mapping[str, Any] = field(default_factory=dict)
+    bmc_protocol: BmcProtocol = BmcProtocol.IPMI
+    bmc_tls: bool = True
+
+    @property
+    def bmc_address(self) -> str:
+        """The URL to enrol it by."""
+        scheme = self.bmc_protocol if self.bmc_protocol is BmcProtocol.IPMI or self.bmc_tls else "redfish+http"
+        return f"{scheme}://127.0.0.1:{self.bmc_port}"
+
+
+def certificate(path: Path) -> Path:
+    """The certificate of the BMCs of the hall in `path`, made when there is none; its key lies beside it.
+
+    Raises:
+        Fatal: it cannot be written.
+    """
+    found = path.with_suffix(".bmc.pem")
+    tls.ensure(found, path.with_suffix(".bmc.key"), ["localhost", "127.0.0.1"])
+    return found
 
 
 def plan(count: int, ports: Sequence[int], pace: str = "demo") -> list[MachinePlan]:
@@ -106,13 +143,15 @@ def run(path: Path, settings: Settings) -> None:
 
 
 class Hall:
-    """The running machines, by name."""
+    """The running machines, by name. `tls` has the certificate of the BMCs that want one."""
 
-    def __init__(self, relay: Relay, tftp_port: int) -> None:
+    def __init__(self, relay: Relay, tftp_port: int, tls: ssl.SSLContext | None = None) -> None:
         self.machines: dict[str, SimulatedMachine] = {}
-        self.bmcs: dict[str, Bmc] = {}
+        self.bmcs: dict[str, Bmc | RedfishBmc] = {}
         self._relay = relay
         self._tftp_port = tftp_port
+        self._tls = tls
+        self._endpoints: list[BmcEndpoint | RedfishEndpoint] = []
 
     async def add(self, one: MachinePlan) -> None:
         """Put up a machine, switched off."""
@@ -123,10 +162,10 @@ class Hall:
             "nics": [{"mac": mac, "name": f"eth{number}"} for number, mac in enumerate(one.macs)],
         }
         machine = SimulatedMachine(one.name, one.macs[0], one.boot_mode, inventory, self._relay, self._tftp_port)
-        later = asyncio.get_running_loop().call_later
-        bmc = Bmc(machine, Account(one.user, one.password), later, suites=one.cipher_suites)
-        await serve_bmc(bmc, port=one.bmc_port)
-        self.machines[one.name], self.bmcs[one.name] = machine, bmc
+        serve = self._serve_redfish if one.bmc_protocol is BmcProtocol.REDFISH else self._serve_ipmi
+        endpoint = await serve(one, machine)
+        self._endpoints.append(endpoint)
+        self.machines[one.name], self.bmcs[one.name] = machine, endpoint.bmc
         self.tune(one)
 
     def tune(self, one: MachinePlan) -> None:
@@ -136,13 +175,33 @@ class Hall:
         for item in fields(wanted):
             setattr(bmc.faults, item.name, getattr(wanted, item.name))
 
+    @staticmethod
+    async def _serve_ipmi(one: MachinePlan, machine: SimulatedMachine) -> BmcEndpoint:
+        later = asyncio.get_running_loop().call_later
+        bmc = Bmc(machine, Account(one.user, one.password), later, suites=one.cipher_suites)
+        return await serve_bmc(bmc, port=one.bmc_port)
+
+    async def _serve_redfish(self, one: MachinePlan, machine: SimulatedMachine) -> RedfishEndpoint:
+        loop = asyncio.get_running_loop()
+        facts = MachineFacts(one.name, one.macs, one.cpus, one.memory_mib, one.boot_mode)
+        bmc = RedfishBmc(machine, Account(one.user, one.password), loop.call_later, loop.time, facts=facts)
+        return await serve_redfish(bmc, port=one.bmc_port, tls=self._tls if one.bmc_tls else None)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        for endpoint in self._endpoints:
+            if isinstance(endpoint, RedfishEndpoint):
+                await endpoint.close()
+            else:
+                endpoint.close()
+
 
 async def _run(path: Path, settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     relay = await Relay((settings.pxe.address, settings.pxe.dhcp_port)).open()
-    hall = Hall(relay, settings.pxe.tftp_port)
+    hall = Hall(relay, settings.pxe.tftp_port, _tls(path))
     changed_at = _reread(path, hall, 0)  # before the machines are put up: a change meanwhile is seen later
     for one in load(path):
         await hall.add(one)
@@ -152,7 +211,16 @@ async def _run(path: Path, settings: Settings) -> None:
             await asyncio.wait_for(stopping.wait(), _LOOK_S)
         except TimeoutError:
             changed_at = _reread(path, hall, changed_at)
+    await hall.close()
     relay.close()
+
+
+def _tls(path: Path) -> ssl.SSLContext | None:
+    if not any(one.bmc_protocol is BmcProtocol.REDFISH and one.bmc_tls for one in load(path)):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(path), path.with_suffix(".bmc.key"))
+    return context
 
 
 def _reread(path: Path, hall: Hall, changed_at: int) -> int:
@@ -174,7 +242,8 @@ def _tuning(one: MachinePlan) -> tuple[Pace, FirmwareFaults, BmcFaults]:
     told = dict(one.bmc_faults)
     if told.get("lies"):
         told["lies"] = Power(told["lies"])
-    return pace, FirmwareFaults(**one.faults), BmcFaults(**told)
+    faults = RedfishFaults if one.bmc_protocol is BmcProtocol.REDFISH else BmcFaults
+    return pace, FirmwareFaults(**one.faults), faults(**told)
 
 
 def _planned(entry: Mapping[str, Any]) -> MachinePlan:
@@ -183,6 +252,7 @@ def _planned(entry: Mapping[str, Any]) -> MachinePlan:
         if name in told:
             told[name] = tuple(told[name])
     told["arch"], told["boot_mode"] = Arch(told.get("arch", "x86_64")), BootMode(told.get("boot_mode", "uefi"))
+    told["bmc_protocol"] = BmcProtocol(told.get("bmc_protocol", "ipmi"))
     planned = MachinePlan(**told)
     _tuning(planned)  # a misspelt fault is told now, not when the machine is put up
     return planned
@@ -191,4 +261,4 @@ def _planned(entry: Mapping[str, Any]) -> MachinePlan:
 def _plain(value: object) -> object:
     if isinstance(value, (tuple, list)):
         return list(value)
-    return dict(value) if isinstance(value, Mapping) else str(value) if isinstance(value, (Arch, BootMode)) else value
+    return dict(value) if isinstance(value, Mapping) else str(value) if isinstance(value, StrEnum) else value

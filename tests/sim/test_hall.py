@@ -47,6 +47,7 @@ def test_the_file_gives_back_what_was_written(tmp_path: Path) -> None:
     told = [
         replace(first, pace={"post_s": 2.5}, faults={"corrupts": True}, bmc_faults={"slow_s": 1.0, "lies": "off"}),
         replace(second, boot_mode=BootMode.BIOS, cipher_suites=(3,)),
+        replace(second, bmc_protocol=hall.BmcProtocol.REDFISH, bmc_tls=False, bmc_faults={"html": True}),
     ]
     hall.dump(told, tmp_path / "sim.yaml")
     assert hall.load(tmp_path / "sim.yaml") == told
@@ -65,6 +66,8 @@ def test_the_file_gives_back_what_was_written(tmp_path: Path) -> None:
         "machines: [{name: a, bmc_port: 1, macs: [], pace: {post: 1}}]",
         "machines: [{name: a, bmc_port: 1, macs: [], faults: {no_dchp: true}}]",
         "machines: [{name: a, bmc_port: 1, macs: [], bmc_faults: {lies: sometimes}}]",
+        "machines: [{name: a, bmc_port: 1, macs: [], bmc_faults: {html: true}}]",
+        "machines: [{name: a, bmc_port: 1, macs: [], bmc_protocol: telnet}]",
     ],
 )
 def test_a_file_that_makes_no_sense_is_told(tmp_path: Path, text: str) -> None:
