@@ -5,45 +5,33 @@ DSP0266, and the schema ComputerSystem (DSP2046). Once a session is there, a rea
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from contextlib import contextmanager
 
 import structlog
-from sushy.exceptions import AccessError, HTTPError, InvalidParameterValueError, SushyError
-from sushy.resources.constants import PowerState, ResetType
-from sushy.resources.system.constants import (
-    BootSource,
-    BootSourceOverrideEnabled,
-    BootSourceOverrideMode,
-)
-from sushy.resources.system.system import System
+from sushy.exceptions import AccessError, BadRequestError, HTTPError, SushyError
+from sushy.resources.constants import ResetType
 
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcMismatch, BmcRefused
-from bmprov.power import BmcLogin, BootDevice, BootOverride, Power, PowerAction
+from bmprov.errors import BmcMismatch, BmcRefused, BmprovError
+from bmprov.power import BmcLogin, BootOverride, Power, PowerAction
 from worker.drivers.bmc_lock import BmcLock
-from worker.drivers.redfish_session import SessionExpired, SessionMemory, redfish_system
+from worker.drivers.redfish_boot import BootSetting, read_override
+from worker.drivers.redfish_session import SessionMemory, readable, redfish_system
+from worker.drivers.redfish_system import ComputerSystem
 
 log = structlog.get_logger()
 
 _PATIENCE_S = 5.0
 _READ_AGAIN_S = 0.25
-_T = TypeVar("_T")
-
-_POWERS = {PowerState.ON: Power.ON, PowerState.OFF: Power.OFF}
-_SOURCES = {BootDevice.NETWORK: BootSource.PXE, BootDevice.DISK: BootSource.HDD}
-_DEVICES = {
-    BootSource.PXE: BootDevice.NETWORK,
-    BootSource.UEFI_HTTP: BootDevice.NETWORK,
-    BootSource.HDD: BootDevice.DISK,
-}
 _RESETS = {
     PowerAction.ON: (ResetType.ON, ResetType.FORCE_ON, ResetType.PUSH_POWER_BUTTON),
     PowerAction.OFF: (ResetType.FORCE_OFF,),
     PowerAction.SOFT_OFF: (ResetType.GRACEFUL_SHUTDOWN, ResetType.PUSH_POWER_BUTTON),
     PowerAction.CYCLE: (ResetType.POWER_CYCLE,),
-    PowerAction.RESET: (ResetType.FORCE_RESTART, ResetType.GRACEFUL_RESTART),
+    PowerAction.RESET: (ResetType.FORCE_RESTART, ResetType.POWER_CYCLE),
 }
-"""What may be sent for an action: the first that the BMC says it has."""
+"""What may be sent for an action: the first that the BMC says it has. Off and on does for a cycle or a reset that it
+has not; a graceful restart does not, for a system that hangs would never do it."""
 
 
 class RedfishDriver:
@@ -66,149 +54,125 @@ class RedfishDriver:
         self._login = login
         self._lock = lock
         self._memory = memory
-        self._uefi = uefi
+        self._mode = "UEFI" if uefi else "Legacy"
         self._patience_s = patience_s
         self._sleep = sleep
 
     def read(self, by: Deadline) -> Power:
         """The power as the BMC reads it now; unknown while it says that it changes."""
-        return self._with_system(_power, by)
+        with self._system(by) as system:
+            return system.power
 
     def switch(self, action: PowerAction, by: Deadline) -> Power:
         """Do `action` and return what the BMC reads afterwards."""
-        return self._with_system(lambda system: self._switch(system, action, by), by)
+        with self._system(by) as system:
+            return self._switch(system, action, by)
 
     def read_boot(self, by: Deadline) -> BootOverride:
         """The boot override in force."""
-        return self._with_system(_override, by)
+        with self._system(by) as system:
+            return read_override(system)
 
     def set_boot(self, override: BootOverride, by: Deadline) -> None:
-        """Set where the firmware boots from; returns once the device reads back.
+        """Set where the firmware boots from; returns once the device reads back (`worker.drivers.redfish_boot`)."""
+        with self._system(by) as system:
+            patience = by.within(self._patience_s)
+            BootSetting(system, self._login.address, self._mode, patience, self._sleep).set(override)
 
-        BMCs differ in what they want to hear. So what is most likely right is sent first, the answer is not believed,
-        and only what reads back counts: iDRAC 8 sets the device and answers 400.
-        """
-        self._with_system(lambda system: self._set_boot(system, override), by)
-
-    def _switch(self, system: System, action: PowerAction, by: Deadline) -> Power:
-        before = _power(system)
+    def _switch(self, system: ComputerSystem, action: PowerAction, by: Deadline) -> Power:
+        before = system.power
         if before is Power.OFF and action in (PowerAction.CYCLE, PowerAction.RESET):
             action = PowerAction.ON
         if action is PowerAction.SOFT_OFF:
-            if before is not Power.OFF:
-                self._press(system, action, Power.OFF)
-            return self._read(system)
-        if action is PowerAction.CYCLE and not _has(system, PowerAction.CYCLE):
-            before = self._settle(system, PowerAction.OFF, Power.OFF, by)
-            action = PowerAction.ON
+            return before if before is Power.OFF else self._soft_off(system)
+        if action in (PowerAction.CYCLE, PowerAction.RESET) and self._value(system, action) is None:
+            return self._off_and_on(system, action, by)
         wanted = Power.OFF if action is PowerAction.OFF else Power.ON
         if before is wanted and action in (PowerAction.ON, PowerAction.OFF):
             return before
-        return self._settle(system, action, wanted, by)
+        try:
+            return self._settle(system, action, wanted, by)
+        except BadRequestError:
+            if system.tells_resets or action not in (PowerAction.CYCLE, PowerAction.RESET):
+                raise
+            return self._off_and_on(system, action, by)
 
-    def _settle(self, system: System, action: PowerAction, wanted: Power, by: Deadline) -> Power:
-        """Press, and return once the power reads as it should."""
-        self._press(system, action, wanted)
+    def _soft_off(self, system: ComputerSystem) -> Power:
+        try:
+            self._press(system, PowerAction.SOFT_OFF)
+        except HTTPError as error:
+            if isinstance(error, AccessError) or self._read(system) is not Power.OFF:
+                raise
+        return self._read(system)
+
+    def _off_and_on(self, system: ComputerSystem, action: PowerAction, by: Deadline) -> Power:
+        """For a BMC that cannot do it in one. What fails in between says that the machine is off now."""
+        for half in (PowerAction.OFF, PowerAction.ON):
+            if self._value(system, half, sure=True) is None:
+                raise self._cannot(system, action)
+        self._settle(system, PowerAction.OFF, Power.OFF, by)
+        try:
+            return self._settle(system, PowerAction.ON, Power.ON, by)
+        except (BmprovError, SushyError) as error:
+            log.warning("machine is left off", bmc=self._login.address, action=action)
+            raise BmcMismatch(
+                f"BMC {self._login.address} has switched the machine off for a power {action} and not on again"
+                f" ({readable(error)})",
+                "switch it on when the BMC answers again",
+            ) from error
+
+    def _settle(self, system: ComputerSystem, action: PowerAction, wanted: Power, by: Deadline) -> Power:
+        """Press, and return once the power reads as it should.
+
+        A refusal because the machine is there already, or is on its way, is none; another is told after that.
+        """
+        refusal: HTTPError | None = None
+        try:
+            self._press(system, action)
+        except HTTPError as error:
+            if isinstance(error, AccessError) or action in (PowerAction.CYCLE, PowerAction.RESET):
+                raise
+            refusal = error
         patience = by.within(self._patience_s)
         while (now := self._read(system)) is not wanted:
             if patience.remaining_s <= _READ_AGAIN_S:
-                raise BmcMismatch(
+                raise refusal or BmcMismatch(
                     f"BMC {self._login.address} accepted power '{action}' and still reads {now}",
                     "check the machine's power supplies, its front panel and the BMC's event log",
                 )
             self._sleep(_READ_AGAIN_S)
         return now
 
-    def _press(self, system: System, action: PowerAction, wanted: Power) -> None:
-        """Send it. A refusal because the machine is there already, or is on its way, is none."""
-        allowed = system.get_allowed_reset_system_values()
-        value = next((one for one in _RESETS[action] if one in allowed), None)
+    def _press(self, system: ComputerSystem, action: PowerAction) -> None:
+        value = self._value(system, action, sure=system.power is not Power.UNKNOWN)
         if value is None:
-            offered = ", ".join(sorted(one.value for one in allowed))
-            raise BmcRefused(
-                f"BMC {self._login.address} has no power '{action}' (it has {offered})", "do it at the machine"
-            )
-        try:
-            system.reset_system(value)
-        except HTTPError as error:
-            repeats = action in (PowerAction.CYCLE, PowerAction.RESET)
-            if isinstance(error, AccessError) or repeats or self._read(system) is not wanted:
-                raise
-
-    def _set_boot(self, system: System, override: BootOverride) -> None:
-        kept, refusal = self._try_boot(system, override)
-        if kept is not override.device and override.device is BootDevice.DEFAULT:
-            log.info("BMC keeps a boot device for ever, gets the disk", bmc=self._login.address)
-            override = BootOverride(BootDevice.DISK, once=False)
-            kept, refusal = self._try_boot(system, override)
-        if kept is override.device:
-            return
-        if refusal:
-            raise refusal
-        raise BmcMismatch(
-            f"BMC {self._login.address} accepted boot device '{override.device}' and dropped it (it reads '{kept}')",
-            "check that the firmware's setup lets the BMC change the boot order, and the BMC's firmware version",
-        )
-
-    def _try_boot(self, system: System, override: BootOverride) -> tuple[BootDevice, SushyError | None]:
-        """What reads back in the end, and what the BMC has refused last."""
-        refusal: SushyError | None = None
-        for attempt in self._attempts(system, override):
-            try:
-                system.set_system_boot_options(**attempt)
-            except AccessError:
-                raise
-            except (HTTPError, InvalidParameterValueError) as error:
-                refusal = error
-            system.refresh()
-            if (kept := _override(system).device) is override.device:
-                break
-            log.info("boot override does not read back", bmc=self._login.address, sent=str(attempt), kept=kept)
-        return kept, refusal
-
-    def _attempts(self, system: System, override: BootOverride) -> Iterator[dict[str, object]]:
-        """What to send, one after the other, until one is kept."""
-        mode = BootSourceOverrideMode.UEFI if self._uefi else BootSourceOverrideMode.LEGACY
-        told = system.boot.mode if system.boot else None
-        modes = [{"mode": mode}, {}] if told is not None else [{}]
-        often = [BootSourceOverrideEnabled.ONCE, BootSourceOverrideEnabled.CONTINUOUS]
-        if override.device is BootDevice.DEFAULT:
-            for more in modes:
-                yield {"target": BootSource.NONE, "enabled": BootSourceOverrideEnabled.DISABLED, **more}
-            for more in modes:  # HPE's iLO wants no target with it
-                yield {"enabled": BootSourceOverrideEnabled.DISABLED, **more}
-            return
-        for enabled in often if override.once else often[::-1]:
-            for more in modes:
-                yield {"target": _SOURCES[override.device], "enabled": enabled, **more}
+            raise self._cannot(system, action)
+        system.press(value)
 
     @staticmethod
-    def _read(system: System) -> Power:
+    def _value(system: ComputerSystem, action: PowerAction, *, sure: bool = False) -> ResetType | None:
+        """What to send for an action. The power button does it, or the opposite: only if one is sure of the power."""
+        return next(
+            (
+                one
+                for one in _RESETS[action]
+                if one in system.resets and (sure or one is not ResetType.PUSH_POWER_BUTTON)
+            ),
+            None,
+        )
+
+    def _cannot(self, system: ComputerSystem, action: PowerAction) -> BmcRefused:
+        offered = ", ".join(sorted(one.value for one in system.resets))
+        return BmcRefused(
+            f"BMC {self._login.address} has no power '{action}' (it has {offered})", "do it at the machine"
+        )
+
+    @staticmethod
+    def _read(system: ComputerSystem) -> Power:
         system.refresh()
-        return _power(system)
+        return system.power
 
-    def _with_system(self, act: Callable[[System], _T], by: Deadline) -> _T:
-        with self._lock.hold(self._login.address, by):
-            try:
-                with redfish_system(self._login, self._memory, by) as system:
-                    return act(system)
-            except SessionExpired:
-                with redfish_system(self._login, self._memory, by) as system:
-                    return act(system)
-
-
-def _power(system: System) -> Power:
-    return _POWERS.get(system.power_state, Power.UNKNOWN)
-
-
-def _has(system: System, action: PowerAction) -> bool:
-    return not system.get_allowed_reset_system_values().isdisjoint(_RESETS[action])
-
-
-def _override(system: System) -> BootOverride:
-    boot = system.boot
-    enabled = boot.enabled if boot else None
-    if enabled in (None, BootSourceOverrideEnabled.DISABLED):
-        return BootOverride(BootDevice.DEFAULT, once=False)
-    device = _DEVICES.get(boot.target, BootDevice.DEFAULT)
-    return BootOverride(device, once=enabled is BootSourceOverrideEnabled.ONCE)
+    @contextmanager
+    def _system(self, by: Deadline) -> Iterator[ComputerSystem]:
+        with self._lock.hold(self._login.address, by), redfish_system(self._login, self._memory, by) as system:
+            yield system

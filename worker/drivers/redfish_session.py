@@ -2,7 +2,7 @@
 
 A login costs a BMC seconds of its processor, and most have room for a handful of sessions. So a session is not closed
 after each call but remembered, for whoever asks the same BMC next, whichever process that is. One that the BMC has
-forgotten is made anew, once. Nobody uses a session without holding the BMC.
+forgotten is made anew, once in a call. Nobody uses a session without holding the BMC.
 """
 
 import logging
@@ -10,23 +10,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from sushy import Sushy
-from sushy.auth import AuthBase
 from sushy.exceptions import AccessError, HTTPError, SushyError
-from sushy.resources.system.system import System
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmprovError
 from bmprov.power import BmcLogin
-from worker.drivers.redfish_wire import Wire
+from worker.drivers.quirks import Meaning, meaning_of
+from worker.drivers.redfish_answer import no_session_left, printable
+from worker.drivers.redfish_system import ComputerSystem
+from worker.drivers.redfish_wire import Wire, document
 
 logging.getLogger("sushy").setLevel(logging.CRITICAL)  # it logs as an error what is told in an exception too
 
 _SCHEMES = {"redfish": "https", "redfish+http": "http"}
+_ROOT = "/redfish/v1/"
+_SESSIONS = "/redfish/v1/SessionService/Sessions"
 _GOODBYE_S = 2.0
+_NO_SESSIONS = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+_LATER = {HTTPStatus.CONFLICT, HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 @dataclass(frozen=True)
@@ -75,37 +79,35 @@ class LocalSessions:
         self._sessions.pop(login.address, None)
 
 
-class SessionExpired(Exception):
-    """The BMC has forgotten the session: nothing was done, and the caller logs in anew."""
-
-
 class CommandRefused(BmcRefused):
     """The BMC answered a request with an error of its own."""
 
     def __init__(self, login: BmcLogin, error: HTTPError) -> None:
-        super().__init__(
-            f"BMC {login.address} refused ({readable(error)})", f"check the rights of user '{login.user}' on it"
-        )
+        rights = f"check the rights of user '{login.user}' on it" if isinstance(error, AccessError) else ""
+        super().__init__(f"BMC {login.address} refused ({readable(error)})", rights)
         self.status: int = error.status_code
 
 
 @contextmanager
-def redfish_system(login: BmcLogin, memory: SessionMemory, by: Deadline) -> Iterator[System]:
+def redfish_system(login: BmcLogin, memory: SessionMemory, by: Deadline) -> Iterator[ComputerSystem]:
     """The computer system behind a BMC, as it is now.
 
     Raises:
-        SessionExpired: from within, when the session that was remembered is used and the BMC does not take it.
         BmcUnreachable, BmcUntrusted, BmcBusy, BmcAuthFailed, BmcRefused: as `PowerDriver` has them.
     """
     wire = Wire(base_url(login), login, by)
-    known = memory.session(login)
+    link = _Link(wire, login, memory)
     try:
-        with _translated(login, known, memory):
-            if known and known.system:
-                _use(wire, known)
-                yield System(wire, known.system)
-            else:
-                yield _log_in(wire, login, known, memory)
+        yield link.system()
+    except AccessError as error:
+        raise link.access_error(error) from error
+    except HTTPError as error:
+        raise _told(login, error) from error
+    except SushyError as error:
+        raise BmcRefused(
+            f"BMC {login.address} does not speak Redfish as it should ({readable(error)})",
+            "look for a newer firmware of the BMC; a blade's system can be named: redfish://HOST/redfish/v1/Systems/ID",
+        ) from error
     finally:
         wire.close()
 
@@ -120,82 +122,149 @@ def log_out(login: BmcLogin, memory: SessionMemory, by: Deadline) -> None:
     """Close the session that is remembered, if there is one. A BMC that cannot be asked closes it when it is idle."""
     known = memory.session(login)
     memory.forget(login)
-    if known is None or not known.token:
-        return
-    wire = Wire(base_url(login), login, by.within(_GOODBYE_S))
-    wire.set_http_session_auth(known.token)
-    try:
-        with suppress(SushyError, BmprovError):
-            wire.delete(known.url)
-    finally:
-        wire.close()
+    if known is not None:
+        _close(known, by)
 
 
-def _log_in(wire: Wire, login: BmcLogin, known: Session | None, memory: SessionMemory) -> System:
-    root = Sushy(base_url(login), auth=_Nobody(), connector=wire)
-    wire.set_auth(None)
-    session = known or _session(root, login)
-    _use(wire, session)
-    memory.remember(session)  # before anything else can fail, or it would stay open and unknown
-    system = root.get_system(urlsplit(login.address).path.rstrip("/") or None)
-    memory.remember(replace(session, system=system.path))
-    return system
+class _Link:
+    """A BMC and the session on it, within one call."""
 
+    def __init__(self, wire: Wire, login: BmcLogin, memory: SessionMemory) -> None:
+        self._wire = wire
+        self._login = login
+        self._memory = memory
+        self._session: Session | None = None
 
-def _session(root: Sushy, login: BmcLogin) -> Session:
-    """A new session; without a token where the BMC has none to give, and each request then carries the password."""
-    if "SessionService" not in root.json and "Sessions" not in root.json.get("Links", {}):
-        return Session(login)
-    try:
-        token, url = root.create_session(login.user, login.password)
-    except HTTPError as error:
-        said = str(error)
-        if "SessionLimitExceeded" in said:
-            raise BmcBusy(f"BMC {login.address} has no session left", "look who else logs in to it") from error
-        if isinstance(error, AccessError) or "Unauthorized" in said:  # HPE's iLO answers 400
-            raise BmcAuthFailed(login.address, login.user) from error
-        return Session(login)
-    # some BMCs give a whole address, of an inner network even: only its path is used
-    return Session(login, token, urlsplit(url or "").path)
+    def system(self) -> ComputerSystem:
+        """The system, with the session that is remembered or a new one."""
+        known = self._memory.session(self._login)
+        if known is None:
+            root = self._log_in()
+        else:
+            root = {}
+            self._use(known)
+            self._wire.renew = self._renew if known.token else None
+        session = self._session or Session(self._login)
+        path = session.system or self._find(root or self._get(_ROOT))
+        system = ComputerSystem(self._wire, path)
+        if self._session and self._session.system != path:
+            self._remember(replace(self._session, system=path))
+        return system
 
-
-def _use(wire: Wire, session: Session) -> None:
-    if session.token:
-        wire.set_http_session_auth(session.token)
-    else:
-        wire.set_http_basic_auth(session.login.user, session.login.password)
-
-
-class _Nobody(AuthBase):  # type: ignore[misc] # sushy ships no types
-    """Asks without logging in: the service's root is there for everybody (DSP0266, section 13.3.1)."""
-
-    def _do_authenticate(self) -> None:
-        pass
-
-    def can_refresh_session(self) -> bool:
-        return False
-
-
-@contextmanager
-def _translated(login: BmcLogin, known: Session | None, memory: SessionMemory) -> Iterator[None]:
-    try:
-        yield
-    except AccessError as error:
+    def access_error(self, error: AccessError) -> BmprovError:
+        """What it means that we are not let in. Where a fresh session is not known, the password was right."""
         if error.status_code != HTTPStatus.UNAUTHORIZED:
-            raise CommandRefused(login, error) from error
-        memory.forget(login)
-        if known and known.token:
-            raise SessionExpired from error
-        raise BmcAuthFailed(login.address, login.user) from error
-    except HTTPError as error:
-        raise CommandRefused(login, error) from error
-    except SushyError as error:
+            return _told(self._login, error)
+        self._memory.forget(self._login)
+        if self._session and self._session.token:
+            return BmcBusy(
+                f"BMC {self._login.address} takes the password and then ends the session at once",
+                "look who else logs in to it, and whether its sessions are cleared",
+            )
+        return BmcAuthFailed(self._login.address, self._login.user)
+
+    def _renew(self) -> None:
+        """The BMC has forgotten the session: a new one, for the same system."""
+        old, self._session = self._session, None
+        self._memory.forget(self._login)
+        self._log_in(old.system if old else "")
+
+    def _log_in(self, system: str = "") -> dict[str, Any]:
+        self._wire.forget_session()
+        root = self._get(_ROOT)
+        session = replace(self._open(root), system=system)
+        self._use(session)
+        self._remember(session)  # before anything else can fail, or it would stay open and unknown
+        return root
+
+    def _open(self, root: dict[str, Any]) -> Session:
+        """A new session; without a token where the BMC has none to give, and each request then carries the password."""
+        if "SessionService" not in root and _linked(root, "Links", "Sessions") is None:
+            return Session(self._login)
+        where = _linked(root, "Links", "Sessions") or _SESSIONS
+        try:
+            answer = self._wire.post(where, data={"UserName": self._login.user, "Password": self._login.password})
+        except HTTPError as error:
+            if error.status_code in _NO_SESSIONS:
+                return Session(self._login)
+            raise
+        body = document(answer) if answer.content else {}
+        url = answer.headers.get("Location") or (body.get("@odata.id") if isinstance(body, dict) else None)
+        # some BMCs give a whole address, of an inner network even: only its path is used
+        return Session(self._login, answer.headers.get("X-Auth-Token", ""), urlsplit(str(url or "")).path)
+
+    def _use(self, session: Session) -> None:
+        self._session = session
+        if session.token:
+            self._wire.set_http_session_auth(session.token)
+        else:
+            self._wire.set_http_basic_auth(session.login.user, session.login.password)
+
+    def _remember(self, session: Session) -> None:
+        self._session = session
+        try:
+            self._memory.remember(session)
+        except BaseException:
+            self._wire.renew = None
+            with suppress(SushyError, BmprovError):
+                self._wire.delete(session.url)
+            raise
+
+    def _find(self, root: dict[str, Any]) -> str:
+        """The path of the system that is named, or of the only one."""
+        if named := urlsplit(self._login.address).path.rstrip("/"):
+            return named
+        members = self._get(_linked(root, "Systems") or f"{_ROOT}Systems").get("Members")
+        paths = [path for one in members if (path := _linked(one))] if isinstance(members, list) else []
+        if len(paths) == 1:
+            return paths[0]
+        if not paths:
+            raise BmcBusy(f"BMC {self._login.address} tells of no system", "it may be starting")
         raise BmcRefused(
-            f"BMC {login.address} does not speak Redfish as it should ({readable(error)})",
-            "look for a newer firmware of the BMC; a blade's system can be named: redfish://HOST/redfish/v1/Systems/ID",
-        ) from error
+            f"BMC {self._login.address} has {len(paths)} systems", f"name one: redfish://HOST{printable(paths[0], 80)}"
+        )
+
+    def _get(self, path: str) -> dict[str, Any]:
+        told: dict[str, Any] = document(self._wire.get(path))
+        return told
+
+
+def _linked(value: object, *names: str) -> str | None:
+    """The address in a resource's link, None where there is none of that shape."""
+    for name in (*names, "@odata.id"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def _told(login: BmcLogin, error: HTTPError) -> BmprovError:
+    """A refusal in our words."""
+    bmc, said, meaning = f"BMC {login.address}", readable(error), meaning_of(error.extended_info)
+    told: BmprovError = CommandRefused(login, error)
+    if meaning is Meaning.NO_SESSION_LEFT:
+        told = no_session_left(login.address)
+    elif meaning is Meaning.WRONG_PASSWORD:
+        told = BmcAuthFailed(login.address, login.user)
+    elif meaning is Meaning.NEW_PASSWORD_DUE:
+        told = BmcRefused(f"{bmc} wants a new password for user '{login.user}'", "change it there, then enrol it")
+    elif meaning is Meaning.NO_LICENCE:
+        told = BmcRefused(f"{bmc} has no licence for this ({said})", "add the licence, or enrol the machine by IPMI")
+    elif meaning is Meaning.BUSY or error.status_code in _LATER:
+        told = BmcBusy(f"{bmc} cannot do it now ({said})", "wait, or look at its event log")
+    return told
 
 
 def readable(error: Exception) -> str:
-    """What a BMC said, for a terminal: on one line, and not for ever."""
-    return "".join(letter for letter in str(error) if letter.isprintable())[:300]
+    """What a BMC said, for a terminal."""
+    return printable(str(error))
+
+
+def _close(session: Session, by: Deadline) -> None:
+    if not session.token or not session.url:
+        return
+    wire = Wire(base_url(session.login), session.login, by.within(_GOODBYE_S))
+    wire.set_http_session_auth(session.token)
+    try:
+        with suppress(SushyError, BmprovError):
+            wire.delete(session.url)
+    finally:
+        wire.close()

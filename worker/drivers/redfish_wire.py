@@ -1,48 +1,74 @@
 """Redfish's HTTP: what sushy sends goes through here, and ends by the deadline whatever the BMC does.
 
-DSP0266 (Redfish Protocol Specification), sections 6 and 13. Certificates of BMCs are self-signed as a rule, so one is
-trusted by its SHA-256 fingerprint, or by a CA file. Nothing is fetched from elsewhere: redirects are refused, and
-neither proxies nor .netrc are looked at.
+DSP0266 (Redfish Protocol Specification), sections 6 and 13. Nothing is fetched from elsewhere: redirects are refused,
+of a link only the path is used, and neither proxies nor .netrc are looked at.
 """
 
-import io
 import json
-import re
+import ssl
+from collections.abc import Callable  # noqa: TC003 - read where it stands
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ConnectionError as NotConnected
 from requests.exceptions import RequestException, SSLError, Timeout
 from sushy.connector import Connector
-from urllib3 import PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from sushy.exceptions import AccessError
+from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcBusy, BmcRefused, BmcSilent, BmcUnreachable, BmcUntrusted
+from bmprov.errors import BmcBusy, BmcRefused, BmcSilent, BmcUnreachable, BmcUntrusted, BmprovError
 from bmprov.power import BmcLogin
+from worker.drivers.redfish_answer import found_fingerprint, hushed, judge, tamed
+from worker.drivers.redfish_connection import LEAST_S, TimedAdapter, fingerprint
 
 _MOST_BYTES = 8 * 2**20
 _PIECE_BYTES = 2**16
-_LEAST_S = 0.001  # a timeout of zero would mean: do not block
 _ATTEMPTS = 1
-_REDIRECTS = range(300, 400)
-_FINGERPRINT = re.compile(r'Expected .*, got "?([0-9a-fA-F:]+)')
+_HTTPS_PORT = 443
 
 
 class Wire(Connector):  # type: ignore[misc] # sushy ships no types
-    """One BMC for as long as it is held: sushy's connector, on connections that know the deadline."""
+    """One BMC for as long as it is held: sushy's connector, on connections that know the deadline.
+
+    `renew` is called once when the BMC does not take the session any more; what it has refused is then sent again,
+    and nothing else: a change that was accepted before is not made twice.
+    """
 
     def __init__(self, base_url: str, login: BmcLogin, by: Deadline) -> None:
         super().__init__(base_url, verify=True, server_side_retries=_ATTEMPTS)
         self._session: requests.Session = _Http(base_url, login, by)
+        self.renew: Callable[[], None] | None = None
+        self.later = False
+        """Whether the last request was accepted, to be done by and by (DSP0266, section 7.13: a task)."""
+        self._etags: dict[str, str] = {}
+
+    def etag(self, path: str) -> str | None:
+        """The ETag of a resource when it was last read."""
+        return self._etags.get(path)
+
+    def forget_session(self) -> None:
+        """Ask as nobody, as a login must."""
+        self._session.auth = None
+        self._session.headers.pop("X-Auth-Token", None)
 
     def _op(self, method: str, path: str = "", *arguments: Any, **options: Any) -> requests.Response:  # noqa: ANN401 - sushy's
         """One request, once: sushy would ask again and wait meanwhile, and what comes next is the caller's to say."""
         options["server_side_retries_left"] = 0
-        response: requests.Response = super()._op(method, path, *arguments, **options)
+        path = urlunsplit(("", "", *urlsplit(path)[2:]))  # some BMCs give whole addresses, of an inner network even
+        try:
+            response: requests.Response = super()._op(method, path, *arguments, **options)
+        except AccessError as error:
+            if error.status_code != HTTPStatus.UNAUTHORIZED or self.renew is None:
+                raise
+            renew, self.renew = self.renew, None
+            renew()
+            response = super()._op(method, path, *arguments, **options)
+        self.later = response.status_code == HTTPStatus.ACCEPTED
+        if method == "GET" and "ETag" in response.headers:
+            self._etags[path] = response.headers["ETag"]
         return response
 
 
@@ -55,30 +81,52 @@ class _Http(requests.Session):
         self._login = login
         self._by = by
         self._began_at = by.clock()
-        self.mount(base_url, _Adapter(login.trust, by))
+        self._adapter = TimedAdapter(login.trust.removeprefix("sha256:") if is_fingerprint(login.trust) else None, by)
+        self.adapters.clear()
+        self.mount(base_url, self._adapter)
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:  # type: ignore[override] # noqa: ANN401
         # requests' own signature has sixteen parameters, of which sushy gives a few by name
         """Send, and read all of the answer.
 
+        A reading whose connection broke off is asked for once more; a change never is, and has a connection of its own.
+
         Raises:
             BmcUnreachable: no answer by the deadline, or nobody is there.
             BmcUntrusted: the certificate is not the one that is trusted.
             BmcBusy: it answers that it cannot now, or with something that is not Redfish.
+            BmcRefused: it does not speak TLS, or sends us elsewhere.
         """
-        remaining_s = max(_LEAST_S, self._by.remaining_s)
-        sent = options | {"timeout": remaining_s, "allow_redirects": False, "stream": True, "verify": self._verify}
+        if method != "GET":
+            self._adapter.drop_idle()
+        try:
+            response = self._once(method, url, options)
+        except _BrokenOff as broken:
+            if method != "GET" or self._by.passed:
+                raise broken.as_error from broken.__cause__
+            self._adapter.drop_idle()
+            try:
+                response = self._once(method, url, options)
+            except _BrokenOff as again:
+                raise again.as_error from again.__cause__
+        judge(response, self._login.address)
+        return response
+
+    def _once(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
+        timeout_s = max(LEAST_S, self._by.remaining_s)
+        sent = options | {"timeout": timeout_s, "allow_redirects": False, "stream": True, "verify": self._verify}
         try:
             with super().request(method, url, **sent) as response:
                 response._content = self._body(response)  # noqa: SLF001 - as requests itself keeps what it has read
                 response._content_consumed = True  # noqa: SLF001 - as above
         except SSLError as error:
-            raise self._untrusted(error) from error
-        except (Timeout, NotConnected, TimeoutError) as error:
-            raise self._unreachable(error) from error
+            raise self._insecure(error) from error
+        except (NotConnected, Timeout, TimeoutError) as error:
+            raise self._lost(error) from error
         except RequestException as error:
-            raise BmcBusy(f"BMC {self._login.address} broke off its answer ({error})", "ask again") from error
-        self._judge(response)
+            broken = f"BMC {self._login.address} broke off its answer ({_innermost(error)})"
+            raise _BrokenOff(BmcBusy(broken, "ask again")) from error
+        self._quieten(response)
         return response
 
     @property
@@ -87,6 +135,8 @@ class _Http(requests.Session):
         return trust if trust and not is_fingerprint(trust) else not is_fingerprint(trust)
 
     def _body(self, response: requests.Response) -> bytes:
+        if "X-Auth-Token" in response.headers and "Location" in response.headers:
+            return b""  # a new session: what comes with it is not worth losing it, open and unknown
         body = bytearray()
         for piece in response.iter_content(_PIECE_BYTES):
             body += piece
@@ -94,35 +144,46 @@ class _Http(requests.Session):
                 raise BmcBusy(f"BMC {self._login.address} sends answers without end", "reset the BMC")
         return bytes(body)
 
-    def _judge(self, response: requests.Response) -> None:
-        """What no client of Redfish can make sense of does not get to sushy."""
-        address, status = self._login.address, response.status_code
-        if status in _REDIRECTS:
-            told = response.headers.get("Location", "nowhere")[:100]
-            raise BmcRefused(f"BMC {address} sends us on to {told}", "enrol it by the address where its Redfish is")
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
-            wait = response.headers.get("Retry-After", "")
-            after_s = float(wait) if wait.isdigit() else None
-            raise BmcBusy(
-                f"BMC {address} cannot answer now (HTTP {status})", "wait, or reset it", retry_after_s=after_s
-            )
-        if status < HTTPStatus.BAD_REQUEST and response.content and not _is_json(response):
-            kind = response.headers.get("Content-Type", "unknown content").partition(";")[0]
-            raise BmcBusy(
-                f"BMC {address} answers with {kind[:50]} in place of Redfish's JSON",
-                "it may be starting; else check its address and whether Redfish is enabled on it",
-            )
+    def _quieten(self, response: requests.Response) -> None:
+        """What a BMC repeats of our password or token is not carried on: its words get into errors and logs."""
+        if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
+            secrets = [self._login.password, str(self.headers.get("X-Auth-Token", ""))]
+            response._content = tamed(hushed(response.content, secrets))  # noqa: SLF001 - as above
+            response.encoding = "utf-8"
+            where = response.headers.get("Location", "").encode(errors="replace")
+            response.headers["Location"] = hushed(where, secrets).decode(errors="replace")
 
-    def _unreachable(self, error: Exception) -> BmcUnreachable:
-        if self._by.passed or isinstance(error, (Timeout, TimeoutError)):
+    def _lost(self, error: Exception) -> Exception:
+        timed_out = any(isinstance(one, (Timeout, TimeoutError, PoolTimeout)) for one in _chain(error))
+        if self._by.passed or timed_out:
             return BmcSilent(self._login.address, self._by.clock() - self._began_at)
-        return BmcUnreachable(
+        gone = BmcUnreachable(
             f"BMC {self._login.address} is not there ({_innermost(error)})", "check its address and its TCP port"
         )
+        refused = any(isinstance(one, ConnectionRefusedError) for one in _chain(error))
+        return gone if refused else _BrokenOff(gone)
 
-    def _untrusted(self, error: SSLError) -> BmcUntrusted:
-        got = _FINGERPRINT.search(str(error))
-        return BmcUntrusted(self._login.address, _innermost(error), got[1].replace(":", "").lower() if got else "")
+    def _insecure(self, error: SSLError) -> Exception:
+        address, reason = self._login.address, _innermost(error)
+        if got := found_fingerprint(str(error)):
+            return BmcUntrusted(address, reason, got)
+        if any(isinstance(one, ssl.SSLCertVerificationError) for one in _chain(error)):
+            parts = urlsplit(address)
+            return BmcUntrusted(address, reason, fingerprint(parts.hostname or "", parts.port or _HTTPS_PORT, self._by))
+        if any(isinstance(one, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for one in _chain(error)):
+            return _BrokenOff(BmcUnreachable(f"BMC {address} broke off the TLS handshake", "it may be starting"))
+        return BmcRefused(
+            f"BMC {address} does not speak TLS as we do ({reason})",
+            "check the port; where its Redfish is plain HTTP, enrol it with redfish+http://; else renew its firmware",
+        )
+
+
+class _BrokenOff(Exception):
+    """A connection that ended in the middle; `as_error` is what to tell when it must be told."""
+
+    def __init__(self, as_error: BmprovError) -> None:
+        super().__init__(str(as_error))
+        self.as_error = as_error
 
 
 def is_fingerprint(trust: str) -> bool:
@@ -130,93 +191,24 @@ def is_fingerprint(trust: str) -> bool:
     return trust.startswith("sha256:")
 
 
-def _is_json(response: requests.Response) -> bool:
-    try:
-        json.loads(response.content)
-    except ValueError:
-        return False
-    return True
+def document(response: requests.Response) -> Any:  # noqa: ANN401 - JSON
+    """The JSON of an answer that has been judged."""
+    return json.loads(response.content)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """urllib3's chain of errors, as far as what the system said at its bottom."""
+    chain = [error]
+    while (cause := _reason(chain[-1])) is not None and cause not in chain:
+        chain.append(cause)
+    return chain
 
 
 def _innermost(error: BaseException) -> str:
-    """What the system said at the bottom of urllib3's chain of errors."""
-    while (cause := error.__cause__ or error.__context__ or _reason(error)) is not None:
-        error = cause
-    return str(getattr(error, "strerror", None) or error)[:200]
+    last = _chain(error)[-1]
+    return str(getattr(last, "strerror", None) or last)[:200]
 
 
 def _reason(error: BaseException) -> BaseException | None:
-    found = getattr(error, "reason", None) or next(iter(error.args), None)
-    return found if isinstance(found, BaseException) else None
-
-
-class _Adapter(HTTPAdapter):
-    """Connections that trust what is to be trusted, and know when to stop."""
-
-    def __init__(self, trust: str, by: Deadline) -> None:
-        self._pinned = trust.removeprefix("sha256:") if is_fingerprint(trust) else None
-        self._by = by
-        super().__init__(pool_connections=1, pool_maxsize=1)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: object) -> None:  # noqa: FBT001, FBT002 - requests'
-        """The connections of one BMC."""
-        pinned: dict[str, Any] = {"assert_fingerprint": self._pinned, "assert_hostname": False} if self._pinned else {}
-        self.poolmanager = PoolManager(connections, maxsize=maxsize, block=block, **pinned)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._by)
-
-
-def _pools(by: Deadline) -> dict[str, type[HTTPConnectionPool]]:
-    """urllib3's pools with connections whose every wait ends at the deadline.
-
-    A timeout of urllib3's bounds each wait for itself, and a BMC that sends a byte now and then would never end.
-    """
-
-    class Plain(HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            self.sock = _Timed(self.sock, by)
-
-    class Secure(HTTPSConnection):
-        def connect(self) -> None:
-            super().connect()
-            self.sock = _Timed(self.sock, by)
-
-    plain = type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": Plain})
-    secure = type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": Secure})
-    return {"http": plain, "https": secure}
-
-
-class _Timed:
-    """A socket of which only as long is read as there is time."""
-
-    def __init__(self, sock: Any, by: Deadline) -> None:  # noqa: ANN401 - a socket, plain or TLS
-        self._sock = sock
-        self._by = by
-
-    def makefile(self, *_: object, **__: object) -> io.BufferedReader:
-        """What `http.client` reads the answer from."""
-        return io.BufferedReader(_TimedFile(self._sock, self._by))
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
-        return getattr(self._sock, name)
-
-
-class _TimedFile(io.RawIOBase):
-    def __init__(self, sock: Any, by: Deadline) -> None:  # noqa: ANN401 - as above
-        self._file = sock.makefile("rb", buffering=0)
-        self._sock = sock
-        self._by = by
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, memory: Any) -> int | None:  # noqa: ANN401 - a writable buffer
-        if self._by.passed:
-            raise TimeoutError("the deadline has passed")
-        self._sock.settimeout(max(_LEAST_S, self._by.remaining_s))
-        count: int | None = self._file.readinto(memory)
-        return count
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    candidates = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
+    return next((one for one in candidates if isinstance(one, BaseException)), None)

@@ -1,0 +1,146 @@
+"""What a BMC answers, before a client of Redfish makes sense of it: HTTP status, JSON or not, error bodies.
+
+DSP0266, sections 7.5 (status codes) and 8.6 (error responses). BMCs answer HTML while they start, error bodies of every
+shape, and in them what was sent to them.
+"""
+
+import json
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import requests
+
+from bmprov.errors import BmcBusy, BmcRefused
+from worker.drivers.quirks import Meaning, meaning_of
+
+_REDIRECTS = range(300, 400)
+_FINGERPRINT = re.compile(r'Expected .*, got "?([0-9a-fA-F:]+)')
+_EXTENDED = "@Message.ExtendedInfo"
+_LONGEST_WAIT_S = 3600.0
+
+
+def judge(response: requests.Response, address: str) -> None:
+    """What no client of Redfish can make sense of gets no further.
+
+    Raises:
+        BmcRefused: it sends us elsewhere.
+        BmcBusy: it says that it cannot now, or answers with something that is not Redfish.
+    """
+    status = response.status_code
+    if status in _REDIRECTS:
+        told = printable(response.headers.get("Location") or "nowhere", 100)
+        raise BmcRefused(f"BMC {address} sends us on to {told}", "enrol it by the address where its Redfish is")
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
+        if meaning_of(_messages(response.content)) is Meaning.NO_SESSION_LEFT:
+            raise no_session_left(address)
+        said = f": {words}" if (words := _message(response.content)) else ""
+        raise BmcBusy(
+            f"BMC {address} cannot answer now (HTTP {status}{said})",
+            "wait, or reset it",
+            retry_after_s=_wait_s(response),
+        )
+    if status < HTTPStatus.BAD_REQUEST and not _is_document(response):
+        kind = printable(response.headers.get("Content-Type", "unknown content").partition(";")[0], 50)
+        raise BmcBusy(
+            f"BMC {address} answers with {kind} that is not Redfish's JSON",
+            "it may be starting; else check its address and whether Redfish is enabled on it",
+        )
+
+
+def no_session_left(address: str) -> BmcBusy:
+    """Others have them all, or we have lost some."""
+    return BmcBusy(f"BMC {address} has no session left", "look who else logs in to it")
+
+
+def hushed(content: bytes, secrets: list[str]) -> bytes:
+    """The same without secrets, as they are or as JSON writes them."""
+    for secret in filter(None, secrets):
+        for form in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
+            content = content.replace(form.encode(), b"***")
+    return content
+
+
+def tamed(content: bytes) -> bytes:
+    """An error body in the shape of DSP0266, 8.6, which sushy relies on; nothing, where it has no such shape.
+
+    OpenBMC tells what is wrong with a property beside it, without an error object: that is made one.
+    """
+    told = _parsed(content)
+    if not isinstance(told, dict):
+        return b""
+    error = told.get("error")
+    if error is None:
+        beside = [one for key, value in told.items() if key.endswith(_EXTENDED) for one in _dicts(value)]
+        error = {_EXTENDED: beside}
+    if not isinstance(error, dict):
+        return b""
+    return json.dumps({"error": error | {_EXTENDED: _dicts(error.get(_EXTENDED))}}).encode()
+
+
+def found_fingerprint(text: str) -> str:
+    """The fingerprint that urllib3 has found in place of the one that is pinned, if that is what it says."""
+    found = _FINGERPRINT.search(text)
+    return found[1].replace(":", "").lower() if found else ""
+
+
+def printable(text: str, most: int = 300) -> str:
+    """What a BMC said, for a terminal: on one line, and not for ever."""
+    return "".join(letter for letter in text if letter.isprintable())[:most]
+
+
+def _message(content: bytes) -> str:
+    words = (one.get("Message") or one.get("MessageId") for one in _messages(content))
+    return printable(str(next(filter(None, words), "")), 160).rstrip(".")
+
+
+def _messages(content: bytes) -> list[dict[str, Any]]:
+    """Of an error body that is tamed."""
+    told = _parsed(content)
+    messages: list[dict[str, Any]] = told["error"][_EXTENDED] if isinstance(told, dict) else []
+    return messages
+
+
+def _wait_s(response: requests.Response) -> float | None:
+    """Seconds of the header Retry-After (RFC 9110, section 10.2.3), else those that the message tells."""
+    told = response.headers.get("Retry-After", "").strip()
+    if told.isascii() and told.isdigit():
+        return min(float(told[:9]), _LONGEST_WAIT_S)
+    if told:
+        return _until_s(told)
+    for one in _messages(response.content):
+        arguments = one.get("MessageArgs")
+        if str(one.get("MessageId")).endswith(".ServiceTemporarilyUnavailable") and isinstance(arguments, list):
+            return next((min(float(wait), _LONGEST_WAIT_S) for wait in arguments if str(wait).isdecimal()), None)
+    return None
+
+
+def _until_s(date: str) -> float | None:
+    try:
+        at = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    seconds = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(0.0, seconds), _LONGEST_WAIT_S)
+
+
+def _is_document(response: requests.Response) -> bool:
+    if not response.content:  # a reading has a body; what a change answers is not read
+        return response.request.method != "GET"
+    told = _parsed(response.content)
+    return isinstance(told, dict) or (response.request.method != "GET" and told is not None)
+
+
+def _parsed(content: bytes) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    if isinstance(value, dict):
+        return [value]
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []

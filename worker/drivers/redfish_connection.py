@@ -1,0 +1,186 @@
+"""Connections to a BMC of which every wait ends by the deadline: name, TCP, TLS, what is sent, each byte that comes.
+
+urllib3 bounds each wait for itself, and a BMC that sends a byte now and then would never end. A certificate is trusted
+by its SHA-256 fingerprint, whatever name and dates it bears, or by CAs (RFC 9110, section 4.3.4).
+"""
+
+import hashlib
+import io
+import ipaddress
+import socket
+import ssl
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from bmprov.deadline import Deadline
+
+LEAST_S = 0.001  # a timeout of zero would mean: do not block
+_Address = tuple[Any, Any, int, str, Any]
+
+
+class TimedAdapter(HTTPAdapter):
+    """Makes connections that trust what is to be trusted, and know when to stop.
+
+    `pinned` is a certificate's SHA-256 fingerprint in hexadecimal digits; without it, CAs are trusted as `verify` says.
+    """
+
+    def __init__(self, pinned: str | None, by: Deadline) -> None:
+        self._pinned = pinned
+        self._by = by
+        super().__init__(pool_connections=1, pool_maxsize=1)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: object) -> None:  # noqa: FBT001, FBT002 - requests'
+        """The connections of one BMC."""
+        pinned: dict[str, Any] = {"assert_fingerprint": self._pinned, "assert_hostname": False} if self._pinned else {}
+        self.poolmanager = _Pools(self._by, num_pools=connections, maxsize=maxsize, block=block, **pinned)
+
+    def drop_idle(self) -> None:
+        """The next request gets a connection of its own, which the BMC cannot have closed meanwhile."""
+        self.poolmanager.clear()
+
+
+def fingerprint(host: str, port: int, by: Deadline) -> str:
+    """The SHA-256 fingerprint of the certificate that is shown there, trusted or not; empty when none is."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with suppress(OSError), _connected(host, port, by) as sock, context.wrap_socket(sock) as secure:
+        return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
+    return ""
+
+
+def _connected(host: str, port: int, by: Deadline) -> socket.socket:
+    """A TCP connection. Of several addresses each gets its share of the time, for the first may be dead."""
+    failure: OSError = TimeoutError("the name has no address")
+    addresses = _addresses(host, port, by)
+    for index, (family, kind, protocol, _, address) in enumerate(addresses):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(max(LEAST_S, by.remaining_s / (len(addresses) - index)))
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            failure = error
+            continue
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(max(LEAST_S, by.remaining_s))  # what is left is for the TLS handshake
+        return sock
+    raise failure
+
+
+def _addresses(host: str, port: int, by: Deadline) -> list[_Address]:
+    with suppress(ValueError):
+        ipaddress.ip_address(host)
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found: Future[list[_Address]] = Future()
+    # in a thread of its own: a resolver waits as long as it likes
+    threading.Thread(target=_look_up, args=(host, port, found), daemon=True).start()
+    return found.result(max(LEAST_S, by.remaining_s))
+
+
+def _look_up(host: str, port: int, found: "Future[list[_Address]]") -> None:
+    try:
+        found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except OSError as error:
+        found.set_exception(error)
+    except UnicodeError:
+        found.set_exception(OSError(f"'{host}' is no host name"))
+
+
+class _Pools(PoolManager):
+    """urllib3's pools, each of which knows the deadline."""
+
+    def __init__(self, by: Deadline, **options: Any) -> None:  # noqa: ANN401 - urllib3's
+        super().__init__(**options)
+        self._by = by
+        self.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
+
+    def _new_pool(self, *arguments: Any, **options: Any) -> HTTPConnectionPool:  # noqa: ANN401 - urllib3's
+        pool = super()._new_pool(*arguments, **options)
+        pool.conn_kw["by"] = self._by
+        return pool
+
+
+class _Plain(HTTPConnection):
+    def __init__(self, *arguments: Any, by: Deadline, **options: Any) -> None:  # noqa: ANN401 - urllib3's
+        super().__init__(*arguments, **options)
+        self._by = by
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self._dns_host, self.port, self._by)
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = _Timed(self.sock, self._by)
+
+
+class _Secure(HTTPSConnection):
+    def __init__(self, *arguments: Any, by: Deadline, **options: Any) -> None:  # noqa: ANN401 - urllib3's
+        super().__init__(*arguments, **options)
+        self._by = by
+
+    def _new_conn(self) -> socket.socket:
+        return _connected(self._dns_host, self.port or 443, self._by)
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = _Timed(self.sock, self._by)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class _Timed:
+    """A socket on which as long is read and written as there is time."""
+
+    def __init__(self, sock: Any, by: Deadline) -> None:  # noqa: ANN401 - a socket, plain or TLS
+        self._sock = sock
+        self._by = by
+
+    def makefile(self, *_: object, **__: object) -> io.BufferedReader:
+        """What `http.client` reads the answer from."""
+        return io.BufferedReader(_TimedFile(self._sock, self._by))
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it, or fail by the deadline."""
+        self._sock.settimeout(_time_left(self._by))
+        self._sock.sendall(data)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
+        return getattr(self._sock, name)
+
+
+class _TimedFile(io.RawIOBase):
+    def __init__(self, sock: Any, by: Deadline) -> None:  # noqa: ANN401 - as above
+        self._file = sock.makefile("rb", buffering=0)
+        self._sock = sock
+        self._by = by
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, memory: Any) -> int | None:  # noqa: ANN401 - a writable buffer
+        self._sock.settimeout(_time_left(self._by))
+        count: int | None = self._file.readinto(memory)
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _time_left(by: Deadline) -> float:
+    if by.passed:
+        raise TimeoutError("the deadline has passed")
+    return max(LEAST_S, by.remaining_s)
