@@ -157,6 +157,7 @@ class _Link:
             return _told(self._login, error)
         self._memory.forget(self._login)
         if self._session and self._session.token:
+            self._abandon(self._session)
             return BmcBusy(
                 f"BMC {self._login.address} takes the password and then ends the session at once",
                 "look who else logs in to it, and whether its sessions are cleared",
@@ -165,9 +166,10 @@ class _Link:
 
     def _renew(self) -> None:
         """The BMC has forgotten the session: a new one, for the same system."""
-        old, self._session = self._session, None
+        old, self._session = self._session or Session(self._login), None
         self._memory.forget(self._login)
-        self._log_in(old.system if old else "")
+        self._abandon(old)
+        self._log_in(old.system)
 
     def _log_in(self, system: str = "") -> dict[str, Any]:
         self._wire.forget_session()
@@ -205,10 +207,15 @@ class _Link:
         try:
             self._memory.remember(session)
         except BaseException:
-            self._wire.renew = None
+            self._abandon(session)
+            raise
+
+    def _abandon(self, session: Session) -> None:
+        """Nobody will know it: closed, if the BMC has it still. Some answer 401 to what a user may not do."""
+        self._wire.renew = None
+        if session.token and session.url:
             with suppress(SushyError, BmprovError):
                 self._wire.delete(session.url)
-            raise
 
     def _find(self, root: dict[str, Any]) -> str:
         """The path of the system that is named, or of the only one."""

@@ -136,6 +136,7 @@ class _Http(requests.Session):
 
     def _body(self, response: requests.Response) -> bytes:
         if "X-Auth-Token" in response.headers and "Location" in response.headers:
+            response.raw.close()
             return b""  # a new session: what comes with it is not worth losing it, open and unknown
         body = bytearray()
         for piece in response.iter_content(_PIECE_BYTES):

@@ -60,6 +60,9 @@ class VendorBmc:
     """Changes of the firmware's own setting that wait for the next boot."""
     version: int = 1
     foreign_sessions: int = 0
+    secrets: set[str] = field(default_factory=lambda: {PASSWORD})
+    """What must never be seen: the password, and every token that was given."""
+    stopping: threading.Event = field(default_factory=threading.Event)
     _pending_until: float = 0.0
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -123,6 +126,7 @@ class VendorBmc:
         self.logins += 1
         token, path = secrets.token_hex(16), f"{SESSIONS}/{self.logins}"
         self.sessions[token] = path
+        self.secrets.add(token)
         self.most_sessions = max(self.most_sessions, len(self.sessions))
         where = {"path": path, "address": f"https://192.0.2.7{path}", "body": None}[told.get("location", "path")]
         headers = {"X-Auth-Token": token} | ({"Location": where} if where else {})
@@ -244,17 +248,18 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     bmc: VendorBmc
+    document: Document
     disable_nagle_algorithm = True
     wbufsize = -1
 
     def _handle(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
-        body = json.loads(self.rfile.read(length) or b"{}")
+        self.document = json.loads(self.rfile.read(length) or b"{}")
         self.bmc.before(self.command, self.path)
         if self.bmc.fault and self.bmc.fault(self):
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.tell(*self.bmc.answer(self.command, self.path, headers, body))
+        self.tell(*self.bmc.answer(self.command, self.path, headers, self.document))
 
     do_GET = do_POST = do_PATCH = do_DELETE = _handle  # noqa: N815 - http.server's names
 
@@ -299,6 +304,7 @@ def running(bmc: VendorBmc, certificate: tuple[Path, Path] | None = None) -> Ite
     try:
         yield bmc
     finally:
+        bmc.stopping.set()
         server.shutdown()
         server.server_close()
         thread.join()
