@@ -33,7 +33,7 @@ def judge(response: requests.Response, address: str) -> None:
     if status in _REDIRECTS:
         told = printable(response.headers.get("Location") or "nowhere", 100)
         raise BmcRefused(f"BMC {address} sends us on to {told}", "enrol it by the address where its Redfish is")
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.NOT_IMPLEMENTED:
+    if status > HTTPStatus.NOT_IMPLEMENTED:
         if meaning_of(_messages(response.content)) is Meaning.NO_SESSION_LEFT:
             raise no_session_left(address)
         said = f": {words}" if (words := _message(response.content)) else ""

@@ -130,6 +130,8 @@ class BootSetting:
             modes = [{}, mode] if before.mode == self._mode else [mode, {}]
         if override.device is BootDevice.DEFAULT:
             targets: list[dict[str, str]] = [{_TARGET: "None"}, {}]
+            if "None" not in (self._allowed or ["None"]):
+                targets.reverse()
             if before.target not in (None, "None"):  # HPE iLO 6 wants one that is none of its "None"
                 targets.append({_TARGET: str(before.target)})
             for target in targets:
@@ -142,8 +144,12 @@ class BootSetting:
 
     def _target(self, device: BootDevice) -> str:
         """The first that the BMC says it takes; a list that has none of them is not believed."""
-        allowed = _object(self._system.json.get("Boot")).get(f"{_TARGET}@Redfish.AllowableValues") or ()
-        return next((one for one in _TARGETS[device] if one in allowed), _TARGETS[device][0])
+        return next((one for one in _TARGETS[device] if one in self._allowed), _TARGETS[device][0])
+
+    @property
+    def _allowed(self) -> list[Any]:
+        told = _object(self._system.json.get("Boot")).get(f"{_TARGET}@Redfish.AllowableValues")
+        return told if isinstance(told, list) else []
 
     def _settled(self, path: str, override: BootOverride) -> _Kept:
         """What reads back; later, where the BMC has said that it takes its time."""

@@ -30,7 +30,12 @@ _ROOT = "/redfish/v1/"
 _SESSIONS = "/redfish/v1/SessionService/Sessions"
 _GOODBYE_S = 2.0
 _NO_SESSIONS = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
-_LATER = {HTTPStatus.CONFLICT, HTTPStatus.LOCKED, HTTPStatus.TOO_MANY_REQUESTS}
+_LATER = {
+    HTTPStatus.CONFLICT,
+    HTTPStatus.LOCKED,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,  # what BMCs also say to what they do not like: another way may be tried first
+}
 
 
 @dataclass(frozen=True)
@@ -256,7 +261,7 @@ def _told(login: BmcLogin, error: HTTPError) -> BmprovError:
     elif meaning is Meaning.NO_LICENCE:
         told = BmcRefused(f"{bmc} has no licence for this ({said})", "add the licence, or enrol the machine by IPMI")
     elif meaning is Meaning.BUSY or error.status_code in _LATER:
-        told = BmcBusy(f"{bmc} cannot do it now ({said})", "wait, or look at its event log")
+        told = BmcBusy(f"{bmc} cannot do it now ({said})", "wait, or look at its event log, or reset it")
     return told
 
 

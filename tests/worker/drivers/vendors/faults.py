@@ -35,6 +35,22 @@ def _forgets(handler: Handler) -> bool:
     return True
 
 
+def _echoes(handler: Handler) -> bool:
+    """All that was sent, in the error and in the place of a redirect's address."""
+    sent = [handler.headers.get("X-Auth-Token"), handler.document, json.dumps(handler.document)]
+    body = json.dumps(
+        {"error": {"message": str(sent), "@Message.ExtendedInfo": [{"Message": str(sent), "MessageArgs": sent}]}}
+    )
+    handler.tell_bytes(400, body.encode(), {"Location": f"/login?{sent}"})
+    return True
+
+
+def _redirects_with_token(handler: Handler) -> bool:
+    where = f"/login?token={handler.headers.get('X-Auth-Token')}&password={handler.document.get('Password')}"
+    handler.tell_bytes(302, b"", {"Location": where})
+    return True
+
+
 def _stalls(handler: Handler) -> bool:
     handler.bmc.stopping.wait(_LONG_S)
     handler.close_connection = True
@@ -132,6 +148,8 @@ FAULTS: dict[str, Fault] = {
     "400 with messages that are none": _says(400, b'{"error": {"@Message.ExtendedInfo": ["no", 1, null]}}', {}),
     "401 for ever": _forgets,
     "403": _says(403, b"", {}),
+    "what was sent": _echoes,
+    "a redirect with what was sent": _redirects_with_token,
     "redirect elsewhere": _says(302, b"", {"Location": "https://192.0.2.1/login.html"}),
     "redirect in a circle": _says(308, b"", {"Location": "/redfish/v1/"}),
     "silence": _stalls,
