@@ -81,7 +81,8 @@ class LocalSessions:
 
     def forget(self, login: BmcLogin) -> None:
         """The BMC does not know it any more."""
-        self._sessions.pop(login.address, None)
+        if self.session(login):
+            self._sessions.pop(login.address, None)
 
 
 class CommandRefused(BmcRefused):
@@ -160,7 +161,8 @@ class _Link:
         """What it means that we are not let in. Where a fresh session is not known, the password was right."""
         if error.status_code != HTTPStatus.UNAUTHORIZED:
             return _told(self._login, error)
-        self._memory.forget(self._login)
+        if self._session:  # else it is the login that was refused, and another's session stays remembered
+            self._memory.forget(self._login)
         if self._session and self._session.token:
             self._abandon(self._session)
             return BmcBusy(

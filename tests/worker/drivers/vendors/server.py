@@ -4,6 +4,7 @@ The files are ours; what they say is from public documents and issues, each name
 behind each: its power, what it would boot from, and a count of what was asked.
 """
 
+import base64
 import json
 import secrets
 import socket
@@ -63,7 +64,10 @@ class VendorBmc:
     secrets: set[str] = field(default_factory=lambda: {PASSWORD})
     """What must never be seen: the password, and every token that was given."""
     stopping: threading.Event = field(default_factory=threading.Event)
+    connections: int = 0
     _pending_until: float = 0.0
+    _boot_from: float = 0.0
+    _boot_until: tuple[str, str] = ("Disabled", "None")
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -88,29 +92,38 @@ class VendorBmc:
             if path.rstrip("/") == ROOT.rstrip("/"):
                 return 200, self._root(), {}
             if path == SESSIONS and method == "POST":
-                return self._log_in(body)
-            if headers.get("x-auth-token") not in self.sessions:
+                return (404, None, {}) if self.vendor["login"].get("basic") else self._log_in(body)
+            if headers.get("x-auth-token") not in self.sessions and not self._knows(headers):
                 return self._said("expired")
             if method == "DELETE" and path in self.sessions.values():
                 self.sessions = {token: one for token, one in self.sessions.items() if one != path}
                 return 204, None, {}
             return self._inside(method, path, headers, body)
 
-    def _inside(self, method: str, path: str, headers: dict[str, str], body: Document) -> Answer:
+    def _inside(self, method: str, path: str, headers: dict[str, str], body: Document) -> Answer:  # noqa: PLR0911 - a route each
         reset = f"{self.path.rstrip('/')}/Actions/ComputerSystem.Reset"
         settings = self.vendor.get("settings", {})
         if path.rstrip("/") == "/redfish/v1/Systems":
             return 200, {"Members": [{"@odata.id": self.path}], "Members@odata.count": 1}, {}
         if path.rstrip("/") == self.path.rstrip("/"):
+            if method == "PATCH" and settings.get("takes_boot"):
+                return self._said("elsewhere")
             return self._system() if method == "GET" else self._patch(headers, body)
-        if method == "GET" and path == settings.get("path"):
-            return 200, settings["document"], {"ETag": '"settings"'}
+        if path == settings.get("path"):
+            if method == "PATCH":
+                return self._patch(headers, body) if settings.get("takes_boot") else self._said("read_only")
+            boot = self._boot() if settings.get("takes_boot") else {}
+            return 200, {**settings["document"], **({"Boot": boot} if boot else {})}, {"ETag": f'"{self.version}"'}
         if path == reset and method == "POST":
             return self._reset(body.get("ResetType"))
         if path == f"{self.path}/ResetActionInfo":
             parameters = [{"Name": "ResetType", "Required": True, "AllowableValues": self.vendor["resets"]}]
             return 200, {"Id": "ResetActionInfo", "Parameters": parameters}, {}
         return 404, None, {}
+
+    def _knows(self, headers: dict[str, str]) -> bool:
+        password = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        return bool(self.vendor["login"].get("basic")) and headers.get("authorization") == f"Basic {password}"
 
     def _root(self) -> Document:
         links = {"Sessions": {"@odata.id": SESSIONS}}
@@ -132,9 +145,9 @@ class VendorBmc:
         headers = {"X-Auth-Token": token} | ({"Location": where} if where else {})
         return told.get("status", 201), {"@odata.id": path, "UserName": USER, "Password": None}, headers
 
-    def _system(self) -> Answer:
+    def _boot(self) -> Document:
         quirks = self.vendor["boot"]
-        enabled, target = self.enabled, self.target
+        enabled, target = (self.enabled, self.target) if time.monotonic() >= self._boot_from else self._boot_until
         if quirks.get("idle_once") and enabled == "Disabled":
             enabled, target = "Once", "None"
         boot: Document = {"BootSourceOverrideEnabled": enabled, "BootSourceOverrideTarget": target}
@@ -142,6 +155,12 @@ class VendorBmc:
             boot["BootSourceOverrideMode"] = self.mode
         if allowed := quirks.get("allowed"):
             boot["BootSourceOverrideTarget@Redfish.AllowableValues"] = allowed
+        return boot
+
+    def _system(self) -> Answer:
+        boot = self._boot()
+        if self.vendor.get("settings", {}).get("takes_boot"):
+            boot = {"BootSourceOverrideEnabled": None, "BootSourceOverrideTarget": None, "BootOrder": []}
         document = {
             "@odata.id": self.path,
             "Id": "1",
@@ -216,6 +235,8 @@ class VendorBmc:
             self.setup_jobs += 1
         elif quirks.get("mode") not in ("read-only", "absent"):
             self.mode = boot.get("BootSourceOverrideMode", self.mode)
+        self._boot_until = self.enabled, self.target
+        self._boot_from = time.monotonic() + quirks.get("later_s", 0)
         self.target, self.enabled = ("None", "Disabled") if enabled == "Disabled" else (target, enabled)
         self.version += 1
         return self._said(refused or "boot_done")
@@ -251,6 +272,10 @@ class Handler(BaseHTTPRequestHandler):
     document: Document
     disable_nagle_algorithm = True
     wbufsize = -1
+
+    def setup(self) -> None:
+        self.bmc.connections += 1
+        super().setup()
 
     def _handle(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
