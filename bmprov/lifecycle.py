@@ -42,11 +42,12 @@ class Event(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an operation does to its machine."""
+    """What an operation does to its machine; `BMC` only asks or tells its BMC something."""
 
     INSPECT = "inspect"
     DEPLOY = "deploy"
     POWER = "power"
+    BMC = "bmc"
     RELEASE = "release"
 
 
@@ -95,6 +96,7 @@ COURSES: MappingProxyType[Kind, Course] = MappingProxyType(
         Kind.INSPECT: Course(Event.INSPECT, Event.INSPECTED, Event.FAIL, Event.CANCEL),
         Kind.DEPLOY: Course(Event.DEPLOY, Event.DEPLOYED, Event.FAIL, Event.CANCEL),
         Kind.POWER: Course(None, None, None, None),
+        Kind.BMC: Course(None, None, None, None),
         Kind.RELEASE: Course(Event.RELEASE, Event.CLEANED, Event.FAIL, Event.CANCEL),
     }
 )

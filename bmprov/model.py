@@ -65,6 +65,7 @@ class Urgency(StrEnum):
 
 URGENCY: Mapping[Kind, Urgency] = {
     Kind.POWER: Urgency.POWER,
+    Kind.BMC: Urgency.POWER,
     Kind.RELEASE: Urgency.POWER,
     Kind.DEPLOY: Urgency.DEPLOY,
     Kind.INSPECT: Urgency.DEPLOY,
@@ -175,7 +176,8 @@ class Operation:
     """Something that is being done to a machine, as a list of named steps.
 
     `due_at` is when a worker should look next; `lease_*` says which worker is looking now; `signals` counts the
-    calls of the ramdisk, so that one which arrives while a step runs is never slept through.
+    calls of the ramdisk, so that one which arrives while a step runs is never slept through. `command` is the custom
+    action (`bmprov.actions`) that it carries out, with its `parameters`; `answer` is what that has to tell, as JSON.
     """
 
     id: str
@@ -204,6 +206,9 @@ class Operation:
     check: str = ""
     cancelled_by: str = ""
     created_at: float = 0.0
+    command: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    answer: Any = None
     finished_at: float | None = None
 
     @property

@@ -30,10 +30,15 @@ class PowerAction(StrEnum):
 
 
 class BootDevice(StrEnum):
-    """Where the firmware looks for its next boot; `DEFAULT` means that nothing overrides the firmware's own order."""
+    """Where the firmware looks for its next boot; `DEFAULT` means that nothing overrides the firmware's own order.
+
+    `SETUP` is the firmware's own menu.
+    """
 
     NETWORK = "network"
     DISK = "disk"
+    CDROM = "cdrom"
+    SETUP = "setup"
     DEFAULT = "default"
 
 

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from bmprov.actions import ACTIONS
 from bmprov.errors import Fatal
 
 DEFAULT_PATH = Path("/etc/bmprov/bmprov.toml")
@@ -23,7 +24,11 @@ _KERNEL_ARGUMENTS = re.compile(r"[A-Za-z0-9=,.:_/ -]{0,80}")  # what iPXE and GR
 
 @dataclass(frozen=True)
 class ApiSettings:
-    """`[api]`: where the REST API and the web page listen, always with TLS."""
+    """`[api]`: where the REST API and the web page listen, always with TLS.
+
+    `user_actions` are custom actions that CloudStack's tenants (role type `User`) may take although they can destroy
+    work or change the BMC: names of `bmprov.actions`.
+    """
 
     listen: str = "127.0.0.1"
     port: int = 8443
@@ -32,6 +37,11 @@ class ApiSettings:
     processes: int = 2
     threads: int = 8
     reservation_s: float = 1800.0
+    user_actions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if unknown := sorted(set(self.user_actions) - set(ACTIONS)):
+            raise ValueError(f"api.user_actions has '{unknown[0]}', and there are {', '.join(ACTIONS)}")
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 READS = ("status", "statuses")
 ORDERS = ("create", "start", "stop", "reboot", "delete")
 ACTIONS = ("prepare", *ORDERS, *READS)
+CUSTOM_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+CUSTOM_LENGTH = 64
 
 SETTINGS = ("endpoint", "token", "ca", "fingerprint")
 INI_PATH = "/etc/bmprov/extension.ini"
@@ -116,7 +118,8 @@ class Call:
                 f"bmprov.py got {len(arguments)} arguments instead of 3",
                 "CloudStack calls it as `bmprov.py <action> <payload file> <timeout in seconds>`",
             ) from None
-        if self.action not in ACTIONS:
+        self.custom = self.action not in ACTIONS  # any other name is a custom action, which the service knows or not
+        if self.custom and not (set(self.action) <= CUSTOM_CHARS and 0 < len(self.action) <= CUSTOM_LENGTH):
             raise Failure(f"bmprov has no action {self.action[:64]!r}", "it has " + ", ".join(ACTIONS))
         self.timeout_s = _seconds(timeout)
         self.end = started + self.timeout_s - min(MARGIN_S, self.timeout_s / 2)
@@ -142,6 +145,8 @@ class Call:
     def body(self) -> bytes:
         """The payload as the service gets it: without the settings, so that a token is in no body and no log."""
         payload = dict(self.payload)
+        if self.custom:
+            payload["action"] = self.action
         external = payload.get("externaldetails")
         if isinstance(external, dict):
             payload["externaldetails"] = {level: _without_settings(found) for level, found in external.items()}
@@ -622,6 +627,7 @@ class Operation:
         self.error = _words(fields.get("error"))
         self.check = _words(fields.get("check"))
         self.message = _words(fields.get("message"))
+        self.answer: "Any" = fields.get("answer")  # a table or an object of a custom action
         if not self.id or self.state not in UNDER_WAY + ENDED:
             raise Nonsense("the service answered without an operation", "check that the endpoint is bmprov's own")
 
@@ -637,7 +643,7 @@ class Action:
     def run(self) -> "Dict[str, Any]":
         """The JSON object for CloudStack."""
         action, end = self._call.action, self._call.end
-        path = "/cloudstack/" + action
+        path = "/cloudstack/" + ("custom" if self._call.custom else action)
         if action in READS:
             reply = self._service.post(path, self._call.body(), min(end, clock() + READ_S))
             return _checked(action, reply.get("answer"))
@@ -660,8 +666,9 @@ class Action:
                     raise
             except Unavailable as trouble:
                 perhaps = perhaps or trouble.sent
-                # an order that got lost may have been carried out; of these only a reboot hurts when it is done twice
-                twice = trouble.sent and self._call.action == "reboot"
+                # an order that got lost may have been carried out; a reboot hurts when it is done twice, and so do
+                # some custom actions
+                twice = trouble.sent and (self._call.custom or self._call.action == "reboot")
                 if twice or clock() - begun > PATIENCE_S or not _pause(_delay(begun), by):
                     doubt = ", and whether the order was taken is not known" if perhaps else ""
                     raise Failure(trouble.why + doubt, trouble.check) from None
@@ -687,6 +694,8 @@ class Action:
     def _outcome(self, operation: Operation) -> "Dict[str, Any]":
         if operation.state == "succeeded":
             done = f"{self._call.action} of {self._call.name} succeeded on machine {operation.machine}"
+            if self._call.custom:
+                return {"status": "success", "message": operation.answer or operation.message, "printmessage": "true"}
             return {"status": "success", "message": operation.message or done}
         reason = "it was cancelled" if operation.state == "cancelled" else "no reason was given"
         check = operation.check or f"`bmprov operation show {operation.id}` has the timeline"

@@ -7,8 +7,10 @@ deadline wakes the operation.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from bmprov.deadline import Deadline
+from bmprov.hardware import BmcTools
 from bmprov.lifecycle import Event
 from bmprov.model import Machine, Operation
 from bmprov.power import Power, PowerDriver
@@ -20,13 +22,15 @@ class Done:
     """The step has reached its end.
 
     `netboot` opens or closes the network-boot services to the machine (None leaves them); `event` moves the machine's
-    state in the middle of a flow; `forget` ends the instance's claim on the machine.
+    state in the middle of a flow; `forget` ends the instance's claim on the machine; `answer` is what a custom action
+    tells (the last step's counts).
     """
 
     detail: str = ""
     netboot: bool | None = None
     event: Event | None = None
     forget: bool = False
+    answer: Any = None
 
 
 @dataclass(frozen=True)
@@ -65,17 +69,30 @@ class Fail:
 Outcome = Done | Wait | Retry | Fail
 
 
+@dataclass(frozen=True)
+class MachineDrivers:
+    """What moves a machine: its power and boot device, and what else its BMC can."""
+
+    power: PowerDriver
+    tools: BmcTools
+
+
 @dataclass
 class Context:
-    """What a step knows: the operation and its machine as they stood when it began, and the machine's power driver."""
+    """What a step knows: the operation and its machine as they stood when it began, and the machine's drivers."""
 
     operation: Operation
     machine: Machine
-    driver: PowerDriver
+    drivers: MachineDrivers
     limits: WorkerSettings
     by: Deadline
     now: float
     observed: Power | None = field(default=None, init=False)
+
+    @property
+    def driver(self) -> PowerDriver:
+        """The machine's power and boot device."""
+        return self.drivers.power
 
     @property
     def overdue(self) -> bool:

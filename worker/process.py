@@ -81,7 +81,7 @@ def run_watch(settings: Settings) -> None:
     queue = JobQueue(settings.redis)
     drivers = Drivers(Vault.from_file(settings.key_file), queue)
     with ThreadPoolExecutor(settings.watch.sweep_concurrency, "sweep") as pool:
-        sweeper = Sweeper(store, drivers.of, settings.watch.read_s, pool)
+        sweeper = Sweeper(store, lambda machine: drivers.of(machine).power, settings.watch.read_s, pool)
         Watch(store, queue, settings.site, settings.watch, sweeper.sweep).run(_stop_signals())
 
 

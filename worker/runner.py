@@ -13,11 +13,10 @@ import structlog
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError, Fatal, Retryable
 from bmprov.model import Machine, Operation, OperationState, StepRun
-from bmprov.power import PowerDriver
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store, Transaction
 from bmprov.store.operations import LeaseLost
-from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
+from worker.flow import Context, Done, Fail, Flow, MachineDrivers, Outcome, Retry, Step, Wait
 from worker.flows import flow_of
 
 log = structlog.get_logger()
@@ -27,11 +26,11 @@ log = structlog.get_logger()
 class Runner:
     """Runs operations in the name of one worker.
 
-    `driver_of` gives a machine's power driver; `jitter` gives a factor (about 1) that spreads retries.
+    `drivers_of` gives a machine's drivers; `jitter` gives a factor (about 1) that spreads retries.
     """
 
     store: Store
-    driver_of: Callable[[Machine], PowerDriver]
+    drivers_of: Callable[[Machine], MachineDrivers]
     limits: WorkerSettings
     owner: str
     jitter: Callable[[], float]
@@ -63,8 +62,8 @@ class Runner:
         if operation.cancelled_by:
             return None, Fail(f"cancelled by {operation.cancelled_by}")
         try:
-            driver = self.driver_of(machine)
-            context = Context(operation, machine, driver, self.limits, Deadline.after(self.limits.step_s), now)
+            drivers, by = self.drivers_of(machine), Deadline.after(self.limits.step_s)
+            context = Context(operation, machine, drivers, self.limits, by, now)
         except Fatal as error:
             return None, Fail(error.why, error.check)
         try:
@@ -138,7 +137,9 @@ class _Settlement:
             )
         self.transaction.operations.record(current, run)
         moved = self.transaction.machines.get(machine.id) or machine
-        self.transaction.operations.finish(current, moved, OperationState.SUCCEEDED, message=done.detail)
+        self.transaction.operations.finish(
+            current, moved, OperationState.SUCCEEDED, message=done.detail, answer=done.answer
+        )
         return None
 
     def _wait(self, wait: Wait, current: Operation) -> Operation | None:

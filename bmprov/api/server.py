@@ -49,7 +49,13 @@ def build(settings: Settings) -> Services:
     """
     store = Store(settings.database, pool_size=settings.api.threads)
     vault = Vault.from_file(settings.key_file)
-    orders = Orders(store, vault, reservation_s=settings.api.reservation_s, freshness_s=settings.watch.freshness_s)
+    orders = Orders(
+        store,
+        vault,
+        reservation_s=settings.api.reservation_s,
+        freshness_s=settings.watch.freshness_s,
+        user_actions=settings.api.user_actions,
+    )
     return Services(store, JobQueue(settings.redis), orders, ImageStore(settings.images))
 
 

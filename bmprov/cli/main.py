@@ -38,6 +38,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "operation": Entry("operation:command", _ASK, "list, show, watch, cancel what is done to machines"),
         "event": Entry("event:command", _ASK, "list who did what"),
         "token": Entry("token:command", _ASK, "create, list, revoke callers' tokens"),
+        "cloudstack": Entry("cloudstack:command", _RUN, "print what is to be set up in CloudStack itself"),
         "up": Entry("up:command", _HOUSE, "run all processes in one folder, with simulated machines if wanted"),
         "demo": Entry("demo:command", _HOUSE, "the main job on simulated machines, played as CloudStack plays it"),
         "init": Entry("init:command", _RUN, "make a settings file, a key file and a certificate"),

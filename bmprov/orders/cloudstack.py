@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from bmprov.actions import action_named, refuse
 from bmprov.adoption import adopt
 from bmprov.allocation import Need
 from bmprov.errors import Conflict, Invalid, NotFound
@@ -15,7 +16,15 @@ from bmprov.lifecycle import Kind, State
 from bmprov.model import Image, Instance, Machine, Operation
 from bmprov.orders.desk import Answer, Caller, OrderDesk
 from bmprov.orders.fitness import unfit
-from bmprov.payload import InstanceRef, InstanceRequest, parse_host, parse_ref, parse_request, prepare_answer
+from bmprov.payload import (
+    InstanceRef,
+    InstanceRequest,
+    parse_custom,
+    parse_host,
+    parse_ref,
+    parse_request,
+    prepare_answer,
+)
 from bmprov.power import PowerAction
 from bmprov.store import Transaction
 from bmprov.store.instances import PowerFacts
@@ -86,6 +95,22 @@ class CloudStackOrders(OrderDesk):
         with self._store.write() as transaction:
             machine = transaction.machines.get(machine.id) or machine
             return self._begin(transaction, caller, Kind.RELEASE, machine)
+
+    def custom(self, payload: Mapping[str, Any], caller: Caller) -> Operation:
+        """Carry out a custom action on an instance's machine.
+
+        Raises:
+            Invalid: there is no such action, or a parameter makes no sense.
+            Refused: the caller's role in CloudStack may not.
+            Conflict: the machine is not active, or something else is under way on it.
+        """
+        request = parse_custom(payload)
+        action = action_named(request.action)
+        parameters = action.checked(request.parameters)
+        refuse(action, request.role_type, self._user_actions)
+        with self._store.write() as transaction:
+            machine = self._active_machine(transaction, parse_ref(payload), caller)
+            return self._command(transaction, caller, machine, action, parameters)
 
     def status(self, payload: Mapping[str, Any], caller: Caller) -> Answer:
         """The power of one instance, from the store alone."""

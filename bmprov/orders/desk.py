@@ -1,8 +1,10 @@
 """What all orders share: who orders, how an operation is begun, and how one that is in the way is cancelled."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bmprov.actions import CustomAction
 from bmprov.errors import Conflict, NotFound
 from bmprov.lifecycle import Kind
 from bmprov.model import Machine, Operation, Role
@@ -32,13 +34,25 @@ class Caller:
 
 
 class OrderDesk:
-    """Takes orders. `reservation_s` is how long a reservation lasts, `freshness_s` how long a power reading counts."""
+    """Takes orders. `reservation_s` is how long a reservation lasts, `freshness_s` how long a power reading counts.
 
-    def __init__(self, store: Store, vault: Vault, *, reservation_s: float, freshness_s: float) -> None:
+    `user_actions` are the guarded custom actions that tenants may take too.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        *,
+        reservation_s: float,
+        freshness_s: float,
+        user_actions: tuple[str, ...] = (),
+    ) -> None:
         self._store = store
         self._vault = vault
         self._reservation_s = reservation_s
         self._freshness_s = freshness_s
+        self._user_actions = user_actions
 
     def cancel(self, operation_id: str, caller: Caller) -> Operation:
         """End an operation between two steps.
@@ -61,11 +75,46 @@ class OrderDesk:
     ) -> Operation:
         """Begin an operation; the same one, when it is under way already."""
         running = transaction.operations.unfinished_of(machine.id)
-        if running is not None and (running.kind, running.action) == (kind, action):
+        if running is not None and (running.kind, running.action, running.command) == (kind, action, ""):
             return running
         instance = transaction.instances.get(machine.instance_id) if machine.instance_id else None
         operation = transaction.operations.begin(kind, machine, caller.name, instance=instance, action=action)
         self._audit(transaction, caller, f"{kind} {action or ''}".strip(), machine, operation_id=operation.id)
+        return operation
+
+    def _command(
+        self,
+        transaction: Transaction,
+        caller: Caller,
+        machine: Machine,
+        action: CustomAction,
+        parameters: Mapping[str, Any],
+    ) -> Operation:
+        """Begin a custom action.
+
+        Raises:
+            Conflict: something else is under way on the machine; it says what.
+        """
+        running = transaction.operations.unfinished_of(machine.id)
+        if running is not None:
+            what = running.command or running.action or running.kind
+            at = f", in step '{running.step}'" if running.step else ""
+            raise Conflict(
+                f"'{action.name}' does not go with {what}, which is under way on machine '{machine.name}'{at}",
+                f"wait for its end: `bmprov operation show {running.id}`",
+            )
+        instance = transaction.instances.get(machine.instance_id) if machine.instance_id else None
+        kind = Kind.BMC if action.power is None else Kind.POWER
+        operation = transaction.operations.begin(
+            kind,
+            machine,
+            caller.name,
+            instance=instance,
+            action=action.power,
+            command=action.name,
+            parameters=parameters,
+        )
+        self._audit(transaction, caller, action.name, machine, operation_id=operation.id)
         return operation
 
     def _interrupt(self, machine_id: str, caller: Caller, kind: Kind, action: PowerAction | None = None) -> None:

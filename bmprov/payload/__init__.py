@@ -6,6 +6,7 @@ no sense is refused by name.
 """
 
 from bmprov.payload.choice import DETAILS, Choice
+from bmprov.payload.custom import CustomRequest, parse_custom
 from bmprov.payload.nic import NicRequest
 from bmprov.payload.request import (
     InstanceRef,
@@ -20,10 +21,12 @@ from bmprov.payload.seed import Seed
 __all__ = [
     "DETAILS",
     "Choice",
+    "CustomRequest",
     "InstanceRef",
     "InstanceRequest",
     "NicRequest",
     "Seed",
+    "parse_custom",
     "parse_host",
     "parse_ref",
     "parse_request",

@@ -5,7 +5,7 @@ back cannot overwrite what its successor has done (`LeaseLost`).
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
@@ -44,6 +44,8 @@ class Operations:
         *,
         instance: Instance | None = None,
         action: PowerAction | None = None,
+        command: str = "",
+        parameters: Mapping[str, Any] | None = None,
     ) -> Operation:
         """Begin an operation and move its machine to the state that goes with it.
 
@@ -61,6 +63,8 @@ class Operations:
             instance_id=instance.id if instance else None,
             cloud=instance.cloud if instance else "",
             action=action,
+            command=command,
+            parameters=parameters or {},
             due_at=self._now,
             created_at=self._now,
         )
@@ -169,6 +173,7 @@ class Operations:
         message: str = "",
         error: str = "",
         check: str = "",
+        answer: object = None,
     ) -> Operation:
         """End the operation and move its machine to where that leaves it."""
         course = COURSES[operation.kind]
@@ -186,6 +191,7 @@ class Operations:
             "waiting_for": "",
             "wait_until": None,
             "netboot": False,
+            "answer": answer,
         }
         done = self._change(
             (_O.id == operation.id, _O.finished_at.is_(None)), state=state, finished_at=self._now, **words, **_IDLE

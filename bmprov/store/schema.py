@@ -139,6 +139,9 @@ operations = Table(
     _text("cancelled_by"),
     Column("created_at", Double, nullable=False),
     Column("finished_at", Double),
+    _text("command"),
+    Column("parameters", JSON, nullable=False, server_default="{}"),
+    Column("answer", JSON),
     Index(
         "uq_operations_one_unfinished",
         "machine_id",

@@ -199,13 +199,13 @@ class IpmiSimMachine:
 
 
 @contextmanager
-def ipmi_sim(folder: Path) -> Iterator[IpmiSimMachine]:
+def ipmi_sim(folder: Path, emulation: str = EMULATION) -> Iterator[IpmiSimMachine]:
     """OpenIPMI's simulator: suite 3 only, and boot flags that are never marked valid."""
     port = free_udp_port()
     texts = {
         "chassis": CHASSIS,
         "lan.conf": LAN.format(port=port, folder=folder, user=USER, password=PASSWORD),
-        "sim.emu": EMULATION,
+        "sim.emu": emulation,
         "power": "0",
         "boot": "none",
     }

@@ -222,3 +222,33 @@ def test_out_of_time_other_operations_go_on(
     result = call(cloudstack.within(2), action, vm)
     assert_sentence(result, "rack1-07", "'power off'", "goes on")
     assert {request.method for request in service.requests[1:]} == {"GET"}
+
+
+@pytest.mark.parametrize("told", [[{"sensor": "CPU Temp", "reading": "42 °C", "health": "ok"}], {"serial": "X1"}, None])
+def test_a_custom_action_is_shown(told: object, cloudstack: CloudStack, service: Service, vm: VirtualMachine) -> None:
+    """What it tells, or else its message, goes into CloudStack's dialog; the service hears name and parameters."""
+    service.on("/cloudstack/custom", operation("queued", 202))
+    service.on("/operations/op-1", operation("succeeded", message="done on rack1-07", answer=told))
+    payload = cloudstack.payload("sensors", vm) | {"parameters": {"seconds": 5}}
+    result = cloudstack.call("sensors", payload)
+    assert result.answer == {"status": "success", "message": told or "done on rack1-07", "printmessage": "true"}
+    sent = json.loads(service.requests[0].body)
+    assert (sent["action"], sent["parameters"]) == ("sensors", {"seconds": 5})
+
+
+def test_a_custom_action_that_may_have_been_taken_is_not_sent_again(
+    cloudstack: CloudStack, service: Service, vm: VirtualMachine
+) -> None:
+    """A second power cycle would hurt; the sentence says that it is not known."""
+    service.on("/cloudstack/custom", Reply(502))
+    result = call(cloudstack, "powercycle", vm)
+    assert_sentence(result, "powercycle of", "whether the order was taken is not known")
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["", "no such", "../x", "A" * 10, "x" * 65])
+def test_what_is_no_action_is_not_sent(name: str, cloudstack: CloudStack, service: Service, vm: VirtualMachine) -> None:
+    """Only names that an action can have."""
+    result = cloudstack.call(name, cloudstack.payload("status", vm))
+    assert_sentence(result, "bmprov has no action")
+    assert service.requests == []

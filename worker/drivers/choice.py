@@ -1,25 +1,27 @@
-"""Which driver a machine's BMC wants, by the scheme of its address. The only place where a BMC's password is opened."""
+"""Which drivers a BMC wants, by the scheme of its address. The only place where a BMC's password is opened."""
 
 from bmprov.errors import Fatal
 from bmprov.model import Bmc, BootMode, Machine
-from bmprov.power import BmcLogin, PowerDriver
+from bmprov.power import BmcLogin
 from bmprov.queue import JobQueue
 from bmprov.vault import Vault
-from worker.drivers.fake import FakeDriver
+from worker.drivers.fake import FakeDriver, FakeTools
 from worker.drivers.ipmi import IpmiDriver
-from worker.drivers.preferred import PreferredDriver
+from worker.drivers.ipmi_tools import IpmiTools
+from worker.drivers.preferred import PreferredDriver, PreferredTools
+from worker.flow import MachineDrivers
 
 
 class Drivers:
-    """Makes the power driver of a machine."""
+    """Makes the drivers of a machine."""
 
     def __init__(self, vault: Vault, queue: JobQueue) -> None:
         self._vault = vault
         self._queue = queue
         self._suites: dict[str, int] = {}  # the cipher suite that each BMC has agreed to, so that it is asked once
 
-    def of(self, machine: Machine) -> PowerDriver:
-        """The driver of this machine's BMC, or of its two.
+    def of(self, machine: Machine) -> MachineDrivers:
+        """The drivers of this machine's BMC, or of its two.
 
         Raises:
             Fatal: no driver knows the scheme of an address, or a password does not open.
@@ -27,25 +29,36 @@ class Drivers:
         first = self._of(machine, machine.bmc)
         if machine.second_bmc is None:
             return first
-        return PreferredDriver(machine.name, first, self._of(machine, machine.second_bmc))
+        second = self._of(machine, machine.second_bmc)
+        return MachineDrivers(
+            PreferredDriver(machine.name, first.power, second.power),
+            PreferredTools(machine.name, first.tools, second.tools),
+        )
 
-    def _of(self, machine: Machine, bmc: Bmc) -> PowerDriver:
+    def _of(self, machine: Machine, bmc: Bmc) -> MachineDrivers:
         uefi = machine.boot_mode is BootMode.UEFI
         match bmc.address.partition("://")[0]:
             case "fake":
-                return FakeDriver(machine.reading.power)
+                return MachineDrivers(FakeDriver(machine.reading.power), FakeTools())
             case "ipmi":
-                return IpmiDriver(self._login(bmc), self._queue, self._suites, uefi=uefi)
+                login = self._login(bmc)
+                power = IpmiDriver(login, self._queue, self._suites, uefi=uefi)
+                return MachineDrivers(power, IpmiTools(login, self._queue, self._suites))
             case "redfish" | "redfish+http":
-                from worker.drivers.redfish import RedfishDriver  # sushy takes 0.2 s and 20 MiB, for those who need it
-                from worker.drivers.session_memory import SharedSessions
-
-                sessions = SharedSessions(self._queue, self._vault)
-                return RedfishDriver(self._login(bmc), self._queue, sessions, uefi=uefi)
+                return self._redfish(self._login(bmc), uefi=uefi)
             case scheme:
                 raise Fatal(
                     f"no driver speaks '{scheme}' to the BMC of {machine.name}", "use ipmi:// or redfish://HOST[:PORT]"
                 )
+
+    def _redfish(self, login: BmcLogin, *, uefi: bool) -> MachineDrivers:
+        from worker.drivers.redfish import RedfishDriver  # sushy takes 0.2 s and 20 MiB, for those who need it
+        from worker.drivers.redfish_tools import RedfishTools
+        from worker.drivers.session_memory import SharedSessions
+
+        sessions = SharedSessions(self._queue, self._vault)
+        power = RedfishDriver(login, self._queue, sessions, uefi=uefi)
+        return MachineDrivers(power, RedfishTools(login, self._queue, sessions))
 
     def _login(self, bmc: Bmc) -> BmcLogin:
         password = self._vault.open(bmc.sealed_password).decode()

@@ -4,7 +4,10 @@ It measures what the control plane costs by itself, and lets an operator rehears
 last reading is its power.
 """
 
+from collections.abc import Mapping, Sequence
+
 from bmprov.deadline import Deadline
+from bmprov.hardware import LogEntry, Sensor
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 
 
@@ -31,3 +34,36 @@ class FakeDriver:
     def set_boot(self, override: BootOverride, by: Deadline) -> None:  # noqa: ARG002 - as above
         """Set the boot override."""
         self._boot = override
+
+
+class FakeTools:
+    """A BMC with nothing to tell."""
+
+    def nmi(self, by: Deadline) -> None:
+        """Nothing."""
+
+    def identify(self, seconds: int, by: Deadline) -> bool:  # noqa: ARG002 - as above
+        """Nothing."""
+        return True
+
+    def sensors(self, by: Deadline) -> Sequence[Sensor]:  # noqa: ARG002 - as above
+        """None."""
+        return []
+
+    def event_log(self, most: int, by: Deadline) -> Sequence[LogEntry]:  # noqa: ARG002 - as above
+        """Nothing."""
+        return []
+
+    def clear_event_log(self, by: Deadline) -> None:
+        """Nothing."""
+
+    def reset_bmc(self, by: Deadline) -> None:
+        """Nothing."""
+
+    def hardware(self, by: Deadline) -> Mapping[str, str]:  # noqa: ARG002 - as above
+        """That it is none."""
+        return {"manufacturer": "none: this machine's BMC is fake://"}
+
+    def firmware(self, by: Deadline) -> Mapping[str, str]:  # noqa: ARG002 - as above
+        """None."""
+        return {}

@@ -21,8 +21,14 @@ _VALID_BIT_CLEARING, _BOOT_FLAGS = 3, 5
 _KEEP_WITHOUT_CHASSIS_CONTROL = 0x08
 _LOCKED = 0x80
 _VALID, _PERSISTENT, _UEFI = 0x80, 0x40, 0x20
-_SELECTORS = {BootDevice.DEFAULT: 0, BootDevice.NETWORK: 1, BootDevice.DISK: 2}
-_DEVICES = {1: BootDevice.NETWORK, 2: BootDevice.DISK, 3: BootDevice.DISK}  # 3 is the disk in safe mode
+_SELECTORS = {
+    BootDevice.DEFAULT: 0,
+    BootDevice.NETWORK: 1,
+    BootDevice.DISK: 2,
+    BootDevice.CDROM: 5,
+    BootDevice.SETUP: 6,
+}
+_DEVICES = {selector: device for device, selector in _SELECTORS.items()} | {3: BootDevice.DISK}  # in safe mode
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ administrator) and remembers the suite, so that only the first session with a BM
 import socket
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 from pyghmi.ipmi.private import constants
@@ -70,13 +71,22 @@ class IpmiSession:
         Raises:
             CommandRefused: any completion code that does not ask for patience.
         """
-        answer = self._wire.raw_command(netfn, command, data=data)
+        answer = self.raw(netfn, command, data)
         code = answer["code"]
         if code in _BUSY:
             raise BmcBusy(f"BMC {self._address} is too busy to {what} ({code:#04x})", "wait, or reset the BMC")
         if code:
             raise CommandRefused(self._address, what, code)
         return bytes(answer["data"])
+
+    def raw(self, netfn: int, command: int, data: Sequence[int] = (), lun: int = 0) -> dict[str, Any]:
+        """Send a command and return pyghmi's answer: `data`, and `code` with its `error` when that is not zero."""
+        answer: dict[str, Any] = self._wire.raw_command(netfn, command, data=data, rslun=lun)
+        return answer
+
+    def until(self, by: Deadline) -> None:
+        """The deadline of what comes next."""
+        self._wire.by = by
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Only silence is a reason to turn to the second: a BMC that refuses, or reads back something else, has answered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,11 +11,13 @@ import structlog
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcUnreachable
+from bmprov.hardware import BmcTools, LogEntry, Sensor
 from bmprov.power import BootOverride, Power, PowerAction, PowerDriver
 
 log = structlog.get_logger()
 
 _T = TypeVar("_T")
+_D = TypeVar("_D")
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,59 @@ class PreferredDriver:
         self._ask(lambda driver, part: driver.set_boot(override, part), by)
 
     def _ask(self, act: Callable[[PowerDriver, Deadline], _T], by: Deadline) -> _T:
+        return _either(self.name, self.first, self.second, act, by)
+
+
+@dataclass(frozen=True)
+class PreferredTools:
+    """Fulfils `bmprov.hardware.BmcTools` by one of two; the first gets half of the time."""
+
+    name: str
+    first: BmcTools
+    second: BmcTools
+
+    def nmi(self, by: Deadline) -> None:
+        """Send a non-maskable interrupt."""
+        self._ask(lambda tools, part: tools.nmi(part), by)
+
+    def identify(self, seconds: int, by: Deadline) -> bool:
+        """Light the machine's locator."""
+        return self._ask(lambda tools, part: tools.identify(seconds, part), by)
+
+    def sensors(self, by: Deadline) -> Sequence[Sensor]:
+        """All sensors that have a reading."""
+        return self._ask(lambda tools, part: tools.sensors(part), by)
+
+    def event_log(self, most: int, by: Deadline) -> Sequence[LogEntry]:
+        """The newest entries of the event log."""
+        return self._ask(lambda tools, part: tools.event_log(most, part), by)
+
+    def clear_event_log(self, by: Deadline) -> None:
+        """Empty the event log."""
+        self._ask(lambda tools, part: tools.clear_event_log(part), by)
+
+    def reset_bmc(self, by: Deadline) -> None:
+        """Restart the BMC itself."""
+        self._ask(lambda tools, part: tools.reset_bmc(part), by)
+
+    def hardware(self, by: Deadline) -> Mapping[str, str]:
+        """What the machine is."""
+        return self._ask(lambda tools, part: tools.hardware(part), by)
+
+    def firmware(self, by: Deadline) -> Mapping[str, str]:
+        """Versions by component."""
+        return self._ask(lambda tools, part: tools.firmware(part), by)
+
+    def _ask(self, act: Callable[[BmcTools, Deadline], _T], by: Deadline) -> _T:
+        return _either(self.name, self.first, self.second, act, by)
+
+
+def _either(name: str, first: _D, second: _D, act: Callable[[_D, Deadline], _T], by: Deadline) -> _T:
+    try:
+        return act(first, by.within(by.remaining_s / 2))
+    except BmcUnreachable as silence:
+        log.info("the first BMC does not answer, asking the second", machine=name, error=str(silence))
         try:
-            return act(self.first, by.within(by.remaining_s / 2))
-        except BmcUnreachable as silence:
-            log.info("the first BMC does not answer, asking the second", machine=self.name, error=str(silence))
-            try:
-                return act(self.second, by)
-            except BmcUnreachable as error:
-                raise BmcUnreachable(f"{silence.why}, and {error.why}", error.check) from error
+            return act(second, by)
+        except BmcUnreachable as error:
+            raise BmcUnreachable(f"{silence.why}, and {error.why}", error.check) from error

@@ -36,7 +36,7 @@ def shut_down(context: Context) -> Outcome:
         return Done(f"it was still on after {context.limits.shutdown_s:g} s")
     if context.waited_of(context.limits.shutdown_s) % _REMIND_S < _POLL_S:
         try:
-            context.driver.switch(PowerAction.SOFT_OFF, context.by)
+            context.observe(context.driver.switch(PowerAction.SOFT_OFF, context.by))
         except BmcRefused as refusal:
             return Done(f"the BMC cannot ask for it ({refusal.why})")
     return Wait("the operating system to shut down", context.limits.shutdown_s, _POLL_S)

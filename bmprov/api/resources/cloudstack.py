@@ -56,6 +56,13 @@ class CloudStack:
         """Give an instance's machine back; an instance that does not exist is deleted."""
         return self._told(self._services.orders.delete(body.root, caller))
 
+    @route(HTTPMethod.POST, f"{_AT}/custom", roles=CLOUDS, answers={202: OperationBegun})
+    def custom(self, body: Payload, caller: Caller) -> OperationBegun:
+        """Carry out a custom action on an instance's machine; the operation's `answer` is what it tells."""
+        operation = self._services.orders.custom(body.root, caller)
+        self._services.nudge(operation)
+        return OperationBegun.of(operation)
+
     @route(HTTPMethod.POST, f"{_AT}/status", roles=CLOUDS, answers={200: Answered})
     def status(self, body: Payload, caller: Caller) -> Answered:
         """Tell the power of an instance."""

@@ -17,6 +17,7 @@ class OperationOut(Reply):
     id: str
     kind: Kind
     action: PowerAction | None
+    command: str | None = Field(description="the custom action that it carries out")
     state: OperationState
     step: str | None
     attempt: int
@@ -29,6 +30,7 @@ class OperationOut(Reply):
     message: str | None
     error: str | None
     check: str | None
+    answer: Any = Field(None, description="what a custom action has to tell: an object, or a list of them")
     created_at: datetime
     finished_at: datetime | None
 
@@ -102,6 +104,7 @@ def _fields(operation: Operation) -> dict[str, Any]:
         "id": operation.id,
         "kind": operation.kind,
         "action": operation.action,
+        "command": operation.command or None,
         "state": operation.state,
         "step": operation.step,
         "attempt": operation.attempt,
@@ -114,6 +117,7 @@ def _fields(operation: Operation) -> dict[str, Any]:
         "message": operation.message or None,
         "error": operation.error or None,
         "check": operation.check or None,
+        "answer": operation.answer,
         "created_at": moment(operation.created_at),
         "finished_at": moment_or_none(operation.finished_at),
     }

@@ -71,6 +71,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "GET", f"{api}/instances", None),
         (cloud, "GET", instance, None),
         (cloud, "GET", f"{instance}/power", None),
+        (cloud, "POST", f"{api}/cloudstack/custom", payload() | {"action": "sensors", "caller": {"roletype": "User"}}),
         (cloud, "POST", f"{api}/cloudstack/reboot", payload()),
         (cloud, "POST", f"{api}/cloudstack/stop", payload()),
         (cloud, "POST", f"{api}/cloudstack/start", payload()),

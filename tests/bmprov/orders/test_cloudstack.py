@@ -9,20 +9,29 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from bmprov.errors import Conflict, Invalid, NoCapacity, NotFound
+from bmprov.errors import Conflict, Invalid, NoCapacity, NotFound, Refused
 from bmprov.lifecycle import Kind, State
 from bmprov.model import Arch, BootMode, Image, Machine, Nic, Operation, OperationState, Role
 from bmprov.orders import Caller, NewMachine, Orders
-from bmprov.power import PowerAction
+from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
-from worker.drivers.fake import FakeDriver
+from worker.drivers.fake import FakeDriver, FakeTools
+from worker.flow import MachineDrivers
 from worker.runner import Runner
 
 CLOUD = Caller("cloud-1", Role.CLOUD, "c1", "10.0.0.1")
 OTHER = Caller("cloud-2", Role.CLOUD, "c2", "10.0.0.2")
 ADMIN = Caller("admin", Role.ADMIN, "", "127.0.0.1")
+
+
+def bmc(address: str) -> BmcLogin:
+    return BmcLogin(address, "admin", "geheim")
+
+
+def _drivers(machine: Machine) -> MachineDrivers:
+    return MachineDrivers(FakeDriver(machine.reading.power), FakeTools())
 
 
 def uuid_of(number: int) -> str:
@@ -57,12 +66,12 @@ class House:
         self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: self.now)
         self.store.migrate()
         self.orders = Orders(self.store, Vault([Fernet.generate_key()]), reservation_s=1800, freshness_s=90)
-        self.runner = Runner(self.store, lambda one: FakeDriver(one.reading.power), WorkerSettings(), "w1", lambda: 1.0)
+        self.runner = Runner(self.store, _drivers, WorkerSettings(), "w1", lambda: 1.0)
         with self.store.write() as transaction:
             transaction.images.add(Image("img", "debian", "raw", "00", 1, "00", 1))
         for number in range(machines):
             nics = (Nic(f"52:54:00:00:{number:02x}:00", 0, "front"), Nic(f"52:54:00:00:{number:02x}:01", 1, "back"))
-            new = NewMachine(f"m{number:02d}", f"ipmi://10.0.0.{number}:623", "admin", "geheim", nics=nics, cpus=4)
+            new = NewMachine(f"m{number:02d}", bmc(f"ipmi://10.0.0.{number}:623"), nics=nics, cpus=4)
             self.run(self.orders.enrol(new, ADMIN)[1])
 
     def run(self, operation: Operation | dict[str, Any]) -> Operation:
@@ -355,7 +364,7 @@ def enter_image(house: House, name: str, **known: Any) -> None:  # noqa: ANN401 
 def test_an_image_that_a_machine_cannot_take_is_refused(tmp_path: Path, known: dict[str, Any], says: str) -> None:
     """Before anything is reserved or switched on; for the machine of a MAC, and for one that is reserved already."""
     house = House(tmp_path, 0)
-    new = NewMachine("m00", "ipmi://10.0.0.1:623", "admin", "geheim", nics=(Nic("52:54:00:00:00:00", 0),), disk_gib=9)
+    new = NewMachine("m00", bmc("ipmi://10.0.0.1:623"), nics=(Nic("52:54:00:00:00:00", 0),), disk_gib=9)
     house.run(house.orders.enrol(replace(new, cpus=4), ADMIN)[1])
     enter_image(house, "other", **known)
     with pytest.raises(NoCapacity, match=f"takes the image: the nearest, m00: image 'other' {says}"):
@@ -379,10 +388,83 @@ def test_an_image_that_a_machine_cannot_take_is_refused(tmp_path: Path, known: d
 def test_the_next_machine_takes_an_image_that_the_smallest_cannot(house: House) -> None:
     """An image chooses too; a disk, an architecture and boot modes that nobody knows refuse nothing."""
     nics = (Nic("52:54:00:00:99:00", 0),)
-    new = NewMachine("old", "ipmi://10.0.9.9:623", "admin", "geheim", nics=nics, cpus=64, boot_mode=BootMode.BIOS)
+    new = NewMachine("old", bmc("ipmi://10.0.9.9:623"), nics=nics, cpus=64, boot_mode=BootMode.BIOS)
     house.run(house.orders.enrol(new, ADMIN)[1])
     enter_image(house, "bios", boot_modes=(BootMode.BIOS,), min_disk_bytes=2**50, arch=Arch.X86_64)
     answer = house.orders.prepare(payload(image="bios"), CLOUD)
     assert answer["details"] == {"External:bmprov.machine": "old"}
     enter_image(house, "unknown", min_disk_bytes=2**50)
     assert house.orders.prepare(payload(2, image="unknown"), CLOUD)["details"] == {"External:bmprov.machine": "m00"}
+
+
+def custom(action: str, role_type: str = "Admin", number: int = 1, **parameters: object) -> dict[str, Any]:
+    return payload(number) | {"action": action, "parameters": parameters, "caller": {"roletype": role_type}}
+
+
+def test_a_custom_action_is_an_operation(house: House) -> None:
+    """It is carried out with its parameters, and what it tells is kept with it."""
+    house.deploy()
+    done = house.run(house.orders.custom(custom("hardware"), CLOUD))
+    assert (done.kind, done.command, done.action) == (Kind.BMC, "hardware", None)
+    assert done.answer["machine"] == "m00"
+    done = house.run(house.orders.custom(custom("identify", seconds=30), CLOUD))
+    assert (done.parameters, done.message) == ({"seconds": 30}, "the locator of m00 is lit for 30 s")
+    done = house.run(house.orders.custom(custom("bootdevice", device="setup"), CLOUD))
+    assert done.message == "m00 boots from setup once"
+    with house.store.read() as transaction:
+        assert {"hardware", "identify", "bootdevice"} <= {event.what for event in transaction.events.newest()}
+
+
+@pytest.mark.parametrize(
+    ("action", "during", "after"),
+    [
+        ("powercycle", "poweron", "poweron"),
+        ("powerreset", "poweron", "poweron"),
+        ("poweroff", "poweron", "poweroff"),
+        ("softshutdown", "poweron", "poweroff"),
+        ("poweron", "poweron", "poweron"),
+    ],
+)
+def test_power_that_is_switched_by_a_custom_action(house: House, action: str, during: str, after: str) -> None:
+    """A machine that is off for a moment because we cycle it is on to CloudStack; one that was switched off is off."""
+    house.deploy()
+    operation = house.orders.custom(custom(action), CLOUD)
+    assert (operation.kind, operation.command) == (Kind.POWER, action)
+    assert house.power() == during
+    assert house.run(operation).state is OperationState.SUCCEEDED
+    assert house.power() == after
+
+
+def test_what_does_not_go_with_a_deployment_is_refused_with_the_reason(house: House) -> None:
+    """Before it is active, while it is deployed, and while another action is under way."""
+    with pytest.raises(NotFound, match="no instance"):
+        house.orders.custom(custom("powercycle"), CLOUD)
+    house.orders.create(payload(), CLOUD)
+    with pytest.raises(Conflict, match="is deploying and not active"):
+        house.orders.custom(custom("powercycle"), CLOUD)
+    house.deploy(2)
+    house.orders.custom(custom("powercycle", number=2), CLOUD)
+    with pytest.raises(
+        Conflict, match="'nmi' does not go with powercycle, which is under way on machine 'm01'"
+    ) as caught:
+        house.orders.custom(custom("nmi", number=2), CLOUD)
+    assert caught.value.retry_after_s is None
+
+
+def test_a_tenant_may_not_what_can_destroy_work(house: House) -> None:
+    """Unless the operator lets him; what only looks is for all, and nothing is begun by a refusal."""
+    house.deploy()
+    with pytest.raises(Refused, match="'powercycle' is not for a caller of role type User"):
+        house.orders.custom(custom("powercycle", "User"), CLOUD)
+    with pytest.raises(Invalid, match="no action 'selfdestruct'"):
+        house.orders.custom(custom("selfdestruct"), CLOUD)
+    assert house.run(house.orders.custom(custom("sensors", "User"), CLOUD)).answer == []
+    house.orders._user_actions = ("powercycle",)
+    assert house.run(house.orders.custom(custom("powercycle", "User"), CLOUD)).state is OperationState.SUCCEEDED
+
+
+def test_another_clouds_instance_is_not_there(house: House) -> None:
+    """As with every action."""
+    house.deploy()
+    with pytest.raises(NotFound):
+        house.orders.custom(custom("sensors"), OTHER)

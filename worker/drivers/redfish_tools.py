@@ -1,0 +1,231 @@
+"""Sensors, event log, locator and the rest over Redfish. Fulfils `bmprov.hardware.BmcTools`.
+
+Schemas of DSP2046: ComputerSystem, Chassis, Thermal and Power (of which newer BMCs make Sensors), Manager, LogService,
+UpdateService. What is read is read as JSON: vendors leave out what sushy's classes require.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sushy.exceptions import ResourceNotFoundError
+
+from bmprov.deadline import Deadline
+from bmprov.errors import BmcRefused
+from bmprov.hardware import Health, LogEntry, Sensor
+from bmprov.power import BmcLogin
+from worker.drivers.bmc_lock import BmcLock
+from worker.drivers.redfish_session import SessionMemory, redfish_system
+
+_MOST_MEMBERS = 64
+_HEALTHS = {"OK": Health.OK, "Warning": Health.WARNING, "Critical": Health.CRITICAL}
+_EVENT_LOGS = ("sel", "iel", "eventlog", "log1", "log", "platformlog", "lclog")
+"""Ids of event logs in lower case, the likeliest first: SEL of most, IEL of HPE, PlatformLog of Lenovo."""
+_UNITS = {"Cel": "°C", "RPM": "RPM", "V": "V", "W": "W", "A": "A", "%": "%"}
+
+Document = Mapping[str, Any]
+
+
+class RedfishTools:
+    """What one machine's BMC can besides power. May be used by several threads; `memory` as `RedfishDriver` has it."""
+
+    def __init__(self, login: BmcLogin, lock: BmcLock, memory: SessionMemory) -> None:
+        self._login = login
+        self._lock = lock
+        self._memory = memory
+
+    def nmi(self, by: Deadline) -> None:
+        """Send a non-maskable interrupt."""
+        with self._bmc(by) as bmc:
+            bmc.act(bmc.system, "ComputerSystem.Reset", "send an NMI", {"ResetType": "Nmi"})
+
+    def identify(self, seconds: int, by: Deadline) -> bool:
+        """Light the machine's locator; Redfish knows no time."""
+        with self._bmc(by) as bmc:
+            for place in (bmc.system, *bmc.linked("Chassis")):
+                if "LocationIndicatorActive" in place:
+                    bmc.patch(place, {"LocationIndicatorActive": seconds > 0})
+                    return False
+                if "IndicatorLED" in place:
+                    bmc.patch(place, {"IndicatorLED": "Blinking" if seconds else "Off"})
+                    return False
+            raise self._without("a locator")
+
+    def sensors(self, by: Deadline) -> Sequence[Sensor]:
+        """All sensors that have a reading."""
+        with self._bmc(by) as bmc:
+            return [sensor for chassis in bmc.linked("Chassis") for sensor in _sensors(bmc, chassis)]
+
+    def event_log(self, most: int, by: Deadline) -> Sequence[LogEntry]:
+        """The newest entries of the event log, newest first."""
+        with self._bmc(by) as bmc:
+            entries = bmc.members(self._log(bmc).get("Entries"))
+            return [_entry(entry) for entry in sorted(entries, key=_age, reverse=True)[:most]]
+
+    def clear_event_log(self, by: Deadline) -> None:
+        """Empty the event log."""
+        with self._bmc(by) as bmc:
+            bmc.act(self._log(bmc), "LogService.ClearLog", "clear the event log", {})
+
+    def reset_bmc(self, by: Deadline) -> None:
+        """Restart the BMC itself; its sessions end with it."""
+        with self._bmc(by) as bmc:
+            manager = next(iter(bmc.linked("ManagedBy")), None)
+            if manager is None:
+                raise self._without("a manager to restart")
+            offered = bmc.offered(manager, "Manager.Reset")
+            kind = next((one for one in ("GracefulRestart", "ForceRestart") if one in offered), "GracefulRestart")
+            bmc.act(manager, "Manager.Reset", "restart", {"ResetType": kind})
+            self._memory.forget(self._login)
+
+    def hardware(self, by: Deadline) -> Mapping[str, str]:
+        """What the machine is."""
+        with self._bmc(by) as bmc:
+            system = bmc.system
+            processors, memory = system.get("ProcessorSummary") or {}, system.get("MemorySummary") or {}
+            told = {
+                "manufacturer": system.get("Manufacturer"),
+                "product": system.get("Model"),
+                "serial": system.get("SerialNumber"),
+                "sku": system.get("SKU"),
+                "asset": system.get("AssetTag"),
+                "uuid": system.get("UUID"),
+                "processors": _joined(processors.get("Count"), processors.get("Model"), " x "),
+                "memory installed": _joined(memory.get("TotalSystemMemoryGiB"), "GiB", " "),
+                "health": (system.get("Status") or {}).get("Health"),
+            }
+            return {name: str(value).strip() for name, value in told.items() if value}
+
+    def firmware(self, by: Deadline) -> Mapping[str, str]:
+        """Versions by component."""
+        with self._bmc(by) as bmc:
+            told = {"BIOS": bmc.system.get("BiosVersion")}
+            for manager in bmc.linked("ManagedBy"):
+                told["BMC"] = manager.get("FirmwareVersion")
+            for item in bmc.members(bmc.service("UpdateService").get("FirmwareInventory")):
+                told.setdefault(str(item.get("Name") or item.get("Id")), item.get("Version"))
+            return {name: str(version) for name, version in told.items() if version}
+
+    def _log(self, bmc: "_Bmc") -> Document:
+        """The event log among the services of the manager and of the system."""
+        places = [*bmc.linked("ManagedBy"), bmc.system]
+        found = {
+            str(log.get("Id", "")).lower(): log for place in places for log in bmc.members(place.get("LogServices"))
+        }
+        name = next((name for name in _EVENT_LOGS if name in found), next(iter(found), None))
+        if name is None:
+            raise self._without("an event log")
+        return found[name]
+
+    def _without(self, what: str) -> BmcRefused:
+        return BmcRefused(f"BMC {self._login.address} tells of no {what.removeprefix('a ').removeprefix('an ')}", "")
+
+    @contextmanager
+    def _bmc(self, by: Deadline) -> Iterator["_Bmc"]:
+        with (
+            self._lock.hold(self._login.address, by),
+            redfish_system(self._login, self._memory, by) as system,
+        ):
+            yield _Bmc(system, self._login)
+
+
+class _Bmc:
+    """The documents of a BMC. What is linked and is not there is left out."""
+
+    def __init__(self, system: Any, login: BmcLogin) -> None:  # noqa: ANN401 - sushy has no types
+        self.system: Document = system.json
+        self._wire = system._conn  # noqa: SLF001 - sushy gives no other way to what it has no class for
+        self._login = login
+
+    def get(self, reference: object) -> Document:
+        """What a link leads to; nothing when it leads nowhere."""
+        path = reference.get("@odata.id") if isinstance(reference, Mapping) else None
+        if not isinstance(path, str):
+            return {}
+        try:
+            found = self._wire.get(path).json()
+        except ResourceNotFoundError:
+            return {}
+        return found if isinstance(found, Mapping) else {}
+
+    def linked(self, name: str) -> list[Document]:
+        """The documents that the system links to by this name."""
+        references = (self.system.get("Links") or {}).get(name) or []
+        return [found for reference in references[:_MOST_MEMBERS] if (found := self.get(reference))]
+
+    def service(self, name: str) -> Document:
+        """A service of the root."""
+        return self.get(self.get({"@odata.id": "/redfish/v1/"}).get(name))
+
+    def members(self, reference: object) -> list[Document]:
+        """The members of a collection, whether they come with it or must be fetched one by one."""
+        members = self.get(reference).get("Members") or []
+        whole = [member for member in members if isinstance(member, Mapping) and set(member) > {"@odata.id"}]
+        return whole or [found for member in members[:_MOST_MEMBERS] if (found := self.get(member))]
+
+    def offered(self, document: Document, action: str) -> list[str]:
+        """The kinds of reset that an action offers."""
+        told = (document.get("Actions") or {}).get(f"#{action}") or {}
+        offered: list[str] = told.get("ResetType@Redfish.AllowableValues") or []
+        return offered
+
+    def act(self, document: Document, action: str, what: str, body: Mapping[str, Any]) -> None:
+        """Do an action of a document."""
+        target = ((document.get("Actions") or {}).get(f"#{action}") or {}).get("target")
+        if not target:
+            raise BmcRefused(f"BMC {self._login.address} has no way to {what}", "look for a newer firmware of the BMC")
+        self._wire.post(target, data=dict(body))
+
+    def patch(self, document: Document, body: Mapping[str, Any]) -> None:
+        """Change a document."""
+        path = document["@odata.id"]
+        etag = self._wire.get(path).headers.get("ETag")
+        self._wire.patch(path, data=dict(body), etag=etag)
+
+
+def _sensors(bmc: _Bmc, chassis: Document) -> Iterator[Sensor]:
+    """A chassis' sensors: of Thermal and Power, and where these are gone, of Sensors (DSP2064)."""
+    thermal, power = bmc.get(chassis.get("Thermal")), bmc.get(chassis.get("Power"))
+    yield from _listed(thermal.get("Temperatures"), "ReadingCelsius", "°C")
+    for fan in thermal.get("Fans") or []:
+        yield from _listed([fan], "Reading", "%" if fan.get("ReadingUnits") == "Percent" else "RPM")
+    yield from _listed(power.get("Voltages"), "ReadingVolts", "V")
+    yield from _listed(power.get("PowerControl"), "PowerConsumedWatts", "W")
+    for supply in power.get("PowerSupplies") or []:
+        state = (supply.get("Status") or {}).get("State")
+        if state and state != "Absent":
+            yield Sensor(_name(supply), str(state).lower(), _health(supply))
+    if not thermal and not power:
+        for sensor in bmc.members(chassis.get("Sensors")):
+            yield from _listed([sensor], "Reading", _UNITS.get(str(sensor.get("ReadingUnits")), ""))
+
+
+def _listed(items: object, key: str, unit: str) -> Iterator[Sensor]:
+    for item in items if isinstance(items, list) else []:
+        reading = item.get(key)
+        if isinstance(reading, (int, float)):
+            yield Sensor(_name(item), f"{reading:.4g} {unit}".strip(), _health(item))
+
+
+def _name(item: Document) -> str:
+    return str(item.get("Name") or item.get("FanName") or item.get("MemberId") or "unnamed")
+
+
+def _health(item: Document) -> Health:
+    return _HEALTHS.get(str((item.get("Status") or {}).get("Health")), Health.UNKNOWN)
+
+
+def _entry(entry: Document) -> LogEntry:
+    health = _HEALTHS.get(str(entry.get("Severity")), Health.UNKNOWN)
+    text = "".join(letter for letter in str(entry.get("Message") or entry.get("Name")) if letter.isprintable())
+    return LogEntry(str(entry.get("Created") or "unknown"), health, text[:200])
+
+
+def _age(entry: Document) -> tuple[str, int]:
+    """By the BMC's clock, then by number: a clock that was set back does not hide what is new within a second."""
+    number = str(entry.get("Id", ""))
+    return str(entry.get("Created") or ""), int(number) if number.isdigit() else 0
+
+
+def _joined(first: object, second: object, between: str) -> str | None:
+    return f"{first}{between}{second}" if first and second else None
