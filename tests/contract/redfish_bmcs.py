@@ -1,13 +1,22 @@
 """Redfish BMCs for the tests: our simulated one and sushy-tools' emulator, each with a machine to look at."""
 
 import asyncio
+import re
+import socket
 import ssl
+import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import bcrypt
+import httpx
 
 from bmprov import tls
+from bmprov.cli.embedded import free_ports
 from bmprov.deadline import Deadline
 from bmprov.model import BootMode
 from bmprov.power import BmcLogin, BootDevice, Power
@@ -16,8 +25,10 @@ from bmprov.sim.redfish.bmc import RedfishBmc
 from bmprov.sim.redfish.endpoint import RedfishEndpoint, serve_redfish
 from bmprov.sim.redfish.facts import MachineFacts
 from bmprov.sim.redfish.sessions import SessionLimits
-from tests.contract.bmcs import PASSWORD, USER, CountingChassis, SimulatedBmcs
+from tests import debian
+from tests.contract.bmcs import PASSWORD, USER, CountingChassis, SimulatedBmcs, running
 
+EMULATOR, FAKE = (Path(__file__).with_name(name) for name in ("sushy_emulator.py", "sushy_fake.py"))
 FACTS = MachineFacts("sim-1", ("52:54:00:00:00:01", "52:54:00:00:00:02"), boot_mode=BootMode.UEFI)
 
 
@@ -80,10 +91,17 @@ class RedfishBmcs(SimulatedBmcs):
         self._redfish.append(endpoint)
         return SimulatedRedfish(self, endpoint, chassis, self.trust if with_tls else "")
 
+    def take_down(self) -> None:
+        """Stop every Redfish BMC."""
+        asyncio.run_coroutine_threadsafe(self._close_redfish(), self.loop).result()
+
     async def _close(self) -> None:
-        for endpoint in self._redfish:
-            await endpoint.close()
+        await self._close_redfish()
         await super()._close()
+
+    async def _close_redfish(self) -> None:
+        while self._redfish:
+            await self._redfish.pop().close()
 
 
 @contextmanager
@@ -101,3 +119,114 @@ def simulated_redfish(folder: Path, *, with_tls: bool = True) -> Iterator[Simula
     """Our simulated BMC, on HTTPS or HTTP."""
     with redfish_bmcs(folder) as hall:
         yield hall.start_redfish(with_tls=with_tls)
+
+
+class SushyEmulatorMachine:
+    """A machine of `sushy_emulator.py`, which tells its state in a file."""
+
+    tells_boot = True
+    keeps_boot = True
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.login = BmcLogin(f"redfish+http://127.0.0.1:{port}", USER, PASSWORD)
+        self._folder = folder
+
+    def power(self) -> Power:
+        return Power(self._state()[0])
+
+    def netboots(self) -> bool:
+        return self._state()[1] == "interface"
+
+    def changes(self) -> int:
+        return int(self._state()[2])
+
+    def _state(self) -> list[str]:
+        return (self._folder / "state").read_text().split()
+
+
+@contextmanager
+def sushy_emulator(folder: Path) -> Iterator[SushyEmulatorMachine]:
+    """sushy-tools over libvirt: no sessions, no power cycle, a boot order that is kept, and `Once` that is not."""
+    port = free_tcp_port()
+    debian.file("/usr/lib/python3/dist-packages/libvirt.py", "python3-libvirt")
+    python, packages = "/usr/bin/python3", sysconfig.get_path("purelib")
+    command = [python, str(EMULATOR), packages, str(port), str(folder / "state"), str(auth_file(folder))]
+    with running(command, folder):
+        wait_for_port(port)
+        yield SushyEmulatorMachine(folder, port)
+
+
+class SushyFakeMachine:
+    """A machine of sushy-tools' fake driver, seen through its HTTP and its access log, for it has nothing else."""
+
+    tells_boot = True
+    keeps_boot = False
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.login = BmcLogin(f"redfish+http://127.0.0.1:{port}", USER, PASSWORD)
+        self._http = httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=(USER, PASSWORD))
+        self._output = folder / "output"
+
+    def power(self) -> Power:
+        return Power(self._system()["PowerState"].lower())
+
+    def netboots(self) -> bool:
+        return bool(self._system()["Boot"]["BootSourceOverrideTarget"] == "Pxe")
+
+    def changes(self) -> int:
+        return len(re.findall("POST [^ ]*ComputerSystem.Reset HTTP", self._output.read_text()))
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _system(self) -> dict[str, Any]:
+        (member,) = self._http.get("/redfish/v1/Systems").json()["Members"]
+        system: dict[str, Any] = self._http.get(member["@odata.id"]).json()
+        return system
+
+
+@contextmanager
+def sushy_fake(folder: Path) -> Iterator[SushyFakeMachine]:
+    """sushy-tools with machines that it makes up: power changes show late, and all is `Continuous`, no target even."""
+    port = free_tcp_port()
+    settings = {
+        "SUSHY_EMULATOR_AUTH_FILE": str(auth_file(folder)),
+        "SUSHY_EMULATOR_STATE_DIR": str(folder),
+        "SUSHY_EMULATOR_FAKE_DRIVER": True,
+    }
+    config = folder / "emulator.conf"
+    config.write_text("".join(f"{name} = {value!r}\n" for name, value in settings.items()))
+    options = ["--fake", "--config", str(config), "--interface", "127.0.0.1", "--port", str(port)]
+    with running([sys.executable, str(FAKE), *options], folder):
+        wait_for_port(port)
+        machine = SushyFakeMachine(folder, port)
+        try:
+            yield machine
+        finally:
+            machine.close()
+
+
+def auth_file(folder: Path) -> Path:
+    """The users of sushy-tools, as Apache's htpasswd has them."""
+    path = folder / "users"
+    path.write_text(f"{USER}:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
+    return path
+
+
+def free_tcp_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody has at this moment."""
+    (port,) = free_ports(socket.SOCK_STREAM, 1)
+    return port
+
+
+def wait_for_port(port: int) -> None:
+    """Return once somebody listens."""
+    by = Deadline.after(20)
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert not by.passed, "nobody listens"
+            time.sleep(0.02)  # a server that starts tells nobody
+        else:
+            return

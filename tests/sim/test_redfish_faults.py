@@ -191,6 +191,21 @@ def test_a_certificate_of_the_hall(hall: RedfishBmcs) -> None:
             httpx.get(machine.url)
 
 
+def test_it_ends_while_somebody_waits(tmp_path: Path) -> None:
+    """A BMC that is taken down hangs up on those who are connected, whether it owes them an answer or not."""
+    with redfish_bmcs(tmp_path) as hall, concurrent.futures.ThreadPoolExecutor(1) as pool:
+        machine = hall.start_redfish(with_tls=False)
+        with httpx.Client(base_url=machine.url) as idle, httpx.Client(base_url=machine.url) as waiting:
+            idle.get(ROOT)
+            machine.faults.silent = True
+            answer = pool.submit(waiting.get, ROOT, timeout=20)
+            time.sleep(0.2)  # until the request is there
+            began = time.monotonic()
+            hall.take_down()
+            assert isinstance(answer.exception(), httpx.RemoteProtocolError)
+            assert time.monotonic() - began < 2
+
+
 def test_hundreds_share_a_loop(hall: RedfishBmcs) -> None:
     """Two hundred BMCs over TLS, all of them read at once, each with its own power."""
     machines = [hall.start_redfish() for _ in range(200)]

@@ -51,7 +51,7 @@ class RedfishBmc:
         self.faults = RedfishFaults()
         self.counts = Counts()
         self.log = EventLog(wall)
-        self.manager = Manager(facts, self._restart, wall)
+        self.manager = Manager(facts, self.restart, wall)
         self.sessions = Sessions(account, limits or SessionLimits(), self.faults, self.counts, clock)
         self._clock = clock
         self._away_until = float("-inf")
@@ -116,7 +116,8 @@ class RedfishBmc:
             resource.change(parse(request))
         return _read(request, resource)
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
+        """Start anew: for a moment nobody is there, and then no session."""
         self.sessions.end_all()
         self._away_until = self._clock() + _RESTART_S
 

@@ -15,6 +15,7 @@ from bmprov.sim.redfish.message import Answer, Request
 
 _IDLE_S = 75.0
 _LOOK_S = 0.05
+_GOODBYE_S = 0.1  # for aiohttp, 0 means for ever
 _MOST_BYTES = 2**20
 
 
