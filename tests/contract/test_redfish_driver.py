@@ -165,6 +165,16 @@ def test_a_boot_override_that_is_dropped(driver: RedfishDriver, machine: Simulat
         driver.set_boot(NETWORK_ONCE, soon())
 
 
+def test_a_boot_override_that_must_wait(driver: RedfishDriver, machine: SimulatedRedfish) -> None:
+    """A BMC that takes no override before the machine has started is busy, and takes it afterwards."""
+    machine.faults.busy_until_boot = True
+    with pytest.raises(BmcBusy):
+        driver.set_boot(NETWORK_ONCE, soon())
+    driver.switch(PowerAction.ON, soon())
+    driver.set_boot(NETWORK_ONCE, soon())
+    assert machine.netboots()
+
+
 def test_once_is_for_one_boot(driver: RedfishDriver, machine: SimulatedRedfish) -> None:
     """It reads as once, the next boot is from the network, and afterwards there is no override."""
     driver.set_boot(NETWORK_ONCE, soon())

@@ -139,7 +139,7 @@ def parse(request: Request) -> Document:
         raise refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "HeaderInvalid", "Content-Type")
     try:
         document = json.loads(request.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refusal(HTTPStatus.BAD_REQUEST, "MalformedJSON") from None
     if not isinstance(document, dict):
         raise refusal(HTTPStatus.BAD_REQUEST, "MalformedJSON")

@@ -1,7 +1,6 @@
 """Sessions of one BMC, and who is who (DSP0266, section 13.3; schemas SessionService and Session)."""
 
 import base64
-import binascii
 import hmac
 import secrets
 from collections.abc import Callable
@@ -95,14 +94,14 @@ class Sessions:
     def _admit_token(self, token: str) -> None:
         self.active()
         for session in self._sessions.values():
-            if hmac.compare_digest(session.token.encode(), token.encode()):
+            if _same(session.token, token):
                 session.used_at = self._clock()
                 return
         raise _unauthorized("NoValidSession")
 
     def _is_account(self, user: str, password: str) -> bool:
-        same = hmac.compare_digest(user.encode(), self._account.name.encode())
-        return hmac.compare_digest(password.encode(), self._account.password.encode()) and same
+        right = _same(user, self._account.name)
+        return _same(password, self._account.password) and right
 
     def _open(self, request: Request) -> Answer:
         user, password = _credentials(parse(request))
@@ -166,11 +165,16 @@ def _credentials(sent: Document) -> tuple[str, str]:
     return sent["UserName"], sent["Password"]
 
 
+def _same(one: str, other: str) -> bool:
+    """Compare in constant time, whatever JSON or a header makes of bytes that are not UTF-8."""
+    return hmac.compare_digest(one.encode(errors="surrogatepass"), other.encode(errors="surrogatepass"))
+
+
 def _decoded(encoded: str) -> tuple[str, str]:
     """User and password of Basic authentication (RFC 7617)."""
     try:
         user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:
         return "", ""
     return user, password
 
