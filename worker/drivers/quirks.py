@@ -36,6 +36,8 @@ class Quirk:
     manufacturer: str
     source: str
     model: str = ""
+    cd_is_usb: bool = False
+    """Media that the BMC has mounted are a USB drive: `Cd` is taken, reads back, and is not booted from."""
     mode_is_setup: bool = False
     """Its boot mode is the firmware's own setting: what is sent for an override would change it for ever."""
 
@@ -108,6 +110,11 @@ MESSAGES = (
 )
 
 QUIRKS = (
+    Quirk(
+        "supermicro",
+        "https://opendev.org/openstack/sushy/src/tag/5.14.0/sushy/resources/system/system.py",
+        cd_is_usb=True,
+    ),
     # The overrides themselves need no mode there: DSP0266 leaves alone what is not sent.
     Quirk("dell", "https://github.com/dsx-ai-factory/libredfish/pull/75", mode_is_setup=True),
 )

@@ -86,6 +86,12 @@ def found_fingerprint(text: str) -> str:
     return found[1].replace(":", "").lower() if found else ""
 
 
+def document(response: requests.Response) -> dict[str, Any]:
+    """The JSON object of an answer; an empty one, where there is none."""
+    told = _parsed(response.content)
+    return told if isinstance(told, dict) else {}
+
+
 def printable(text: str, most: int = 300) -> str:
     """What a BMC said, for a terminal: on one line, and not for ever."""
     return "".join(letter for letter in text if letter.isprintable())[:most]
@@ -127,10 +133,9 @@ def _until_s(date: str) -> float | None:
 
 
 def _is_document(response: requests.Response) -> bool:
-    if not response.content:  # a reading has a body; what a change answers is not read
-        return response.request.method != "GET"
-    told = _parsed(response.content)
-    return isinstance(told, dict) or (response.request.method != "GET" and told is not None)
+    if response.request.method == "GET":
+        return isinstance(_parsed(response.content), dict)
+    return not response.content.lstrip().startswith(b"<")  # what a change answers is not read, a web page is no answer
 
 
 def _parsed(content: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -21,7 +21,12 @@ from worker.drivers.redfish_system import ComputerSystem
 log = structlog.get_logger()
 
 _READ_AGAIN_S = 0.25
-_TARGETS = {BootDevice.NETWORK: ("Pxe", "UefiHttp"), BootDevice.DISK: ("Hdd",)}
+_TARGETS = {
+    BootDevice.NETWORK: ("Pxe", "UefiHttp"),
+    BootDevice.DISK: ("Hdd",),
+    BootDevice.CDROM: ("Cd", "UsbCd"),
+    BootDevice.SETUP: ("BiosSetup",),
+}
 _DEVICES = {target: device for device, targets in _TARGETS.items() for target in targets}
 _ENABLED, _TARGET, _MODE = "BootSourceOverrideEnabled", "BootSourceOverrideTarget", "BootSourceOverrideMode"
 _OFTEN = {True: ("Once", "Continuous"), False: ("Continuous", "Once")}
@@ -52,7 +57,7 @@ class _Kept:
 
 
 def read_override(system: ComputerSystem) -> BootOverride:
-    """The boot override in force. A device that `BootDevice` has no word for, such as a CD, counts as `DEFAULT`."""
+    """The boot override in force. A device that `BootDevice` has no word for, such as a floppy, counts as `DEFAULT`."""
     return _kept(system).override
 
 
@@ -138,13 +143,18 @@ class BootSetting:
                 for more in modes:
                     yield {_ENABLED: "Disabled", **target, **more}
             return
-        for often in _OFTEN[override.once]:
+        # a menu, or an installer's CD, would come up at each boot
+        either = override.device in (BootDevice.NETWORK, BootDevice.DISK)
+        for often in _OFTEN[override.once][: 2 if either else 1]:
             for more in modes:
                 yield {_TARGET: self._target(override.device), _ENABLED: often, **more}
 
     def _target(self, device: BootDevice) -> str:
         """The first that the BMC says it takes; a list that has none of them is not believed."""
-        return next((one for one in _TARGETS[device] if one in self._allowed), _TARGETS[device][0])
+        targets = _TARGETS[device]
+        if device is BootDevice.CDROM and self._system.quirk.cd_is_usb:
+            targets = targets[::-1]
+        return next((one for one in targets if one in self._allowed), _TARGETS[device][0])
 
     @property
     def _allowed(self) -> list[Any]:

@@ -19,9 +19,9 @@ from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmprovError
 from bmprov.power import BmcLogin
 from worker.drivers.quirks import Meaning, meaning_of
-from worker.drivers.redfish_answer import no_session_left, printable
+from worker.drivers.redfish_answer import document, no_session_left, printable
 from worker.drivers.redfish_system import ComputerSystem
-from worker.drivers.redfish_wire import Wire, document
+from worker.drivers.redfish_wire import Wire
 
 logging.getLogger("sushy").setLevel(logging.CRITICAL)  # it logs as an error what is told in an exception too
 
@@ -197,8 +197,8 @@ class _Link:
             if error.status_code in _NO_SESSIONS:
                 return Session(self._login)
             raise
-        body = document(answer) if answer.content else {}
-        url = answer.headers.get("Location") or (body.get("@odata.id") if isinstance(body, dict) else None)
+        body = document(answer)
+        url = answer.headers.get("Location") or _linked(body)
         # some BMCs give a whole address, of an inner network even: only its path is used
         return Session(self._login, answer.headers.get("X-Auth-Token", ""), urlsplit(str(url or "")).path)
 
@@ -239,8 +239,7 @@ class _Link:
         )
 
     def _get(self, path: str) -> dict[str, Any]:
-        told: dict[str, Any] = document(self._wire.get(path))
-        return told
+        return document(self._wire.get(path))
 
 
 def _linked(value: object, *names: str) -> str | None:

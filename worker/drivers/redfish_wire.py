@@ -4,7 +4,6 @@ DSP0266 (Redfish Protocol Specification), sections 6 and 13. Nothing is fetched 
 of a link only the path is used, and neither proxies nor .netrc are looked at.
 """
 
-import json
 import ssl
 from collections.abc import Callable  # noqa: TC003 - read where it stands
 from http import HTTPStatus
@@ -190,11 +189,6 @@ class _BrokenOff(Exception):
 def is_fingerprint(trust: str) -> bool:
     """Whether this is a fingerprint and not the path of a CA file."""
     return trust.startswith("sha256:")
-
-
-def document(response: requests.Response) -> Any:  # noqa: ANN401 - JSON
-    """The JSON of an answer that has been judged."""
-    return json.loads(response.content)
 
 
 def _chain(error: BaseException) -> list[BaseException]:

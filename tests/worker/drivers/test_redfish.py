@@ -9,7 +9,7 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcMismatch, BmcRefused
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
-from tests.worker.drivers.vendors.server import PASSWORD, SESSIONS, VendorBmc, running, vendor
+from tests.worker.drivers.vendors.server import PASSWORD, SESSIONS, Handler, VendorBmc, running, vendor
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.redfish import RedfishDriver
 from worker.drivers.redfish_session import LocalSessions, log_out
@@ -143,12 +143,53 @@ def test_an_override_that_is_refused_is_told(bmc: VendorBmc, driver: RedfishDriv
         driver.set_boot(NETWORK_ONCE, soon())
 
 
+def test_the_setup_is_shown_once_or_not_at_all(bmc: VendorBmc, driver: RedfishDriver) -> None:
+    """The firmware's menu is for one boot: a BMC that knows no once does not get it for ever."""
+    driver.set_boot(BootOverride(BootDevice.SETUP, once=True), soon())
+    assert (bmc.boots_from(), bmc.enabled) == ("BiosSetup", "Once")
+    driver.set_boot(NO_OVERRIDE, soon())
+    once = "BootSourceOverrideEnabled"
+    bmc.fault = lambda handler: handler.document.get("Boot", {}).get(once) == "Once" and not handler.tell(400, None, {})
+    with pytest.raises(BmcRefused):
+        driver.set_boot(BootOverride(BootDevice.SETUP, once=True), soon())
+    assert bmc.boots_from() == "None"
+
+
 def test_a_machine_that_boots_over_http_netboots(bmc: VendorBmc, driver: RedfishDriver) -> None:
     """Where there is no PXE, the network is UEFI HTTP boot."""
     bmc.vendor["boot"]["allowed"] = ["None", "UefiHttp", "Hdd"]
     driver.set_boot(NETWORK_ONCE, soon())
     assert bmc.boots_from() == "UefiHttp"
     assert driver.read_boot(soon()) == NETWORK_ONCE
+
+
+@pytest.mark.parametrize("body", [b"Success", b"", b'"done"', b"[]"])
+def test_what_a_change_answers_may_be_anything(bmc: VendorBmc, driver: RedfishDriver, body: bytes) -> None:
+    """It has been accepted, and what reads back is judged: not its words."""
+
+    def words(handler: Handler) -> bool:
+        if handler.command not in ("POST", "PATCH") or handler.path == SESSIONS:
+            return False
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        status, _, more = bmc.answer(handler.command, handler.path, headers, handler.document)
+        handler.tell_bytes(status, body, more)
+        return True
+
+    bmc.fault = words
+    assert driver.switch(PowerAction.ON, soon()) is Power.ON
+    driver.set_boot(NETWORK_ONCE, soon())
+    assert bmc.boots_from() == "Pxe"
+
+
+def test_a_user_who_may_not_read_leaves_no_session(bmc: VendorBmc, driver: RedfishDriver) -> None:
+    """Some BMCs answer 401 to what a user may not do: the session is there still, and is closed before the next."""
+    driver.read(soon())
+    bmc.fault = lambda handler: handler.path == bmc.path and not handler.tell(401, None, {})
+    for _ in range(3):
+        with pytest.raises(BmcBusy, match="takes the password and then ends the session at once"):
+            driver.read(soon())
+        assert bmc.sessions == {}
+    assert bmc.most_sessions == 1
 
 
 def test_a_changed_password_is_a_new_session(bmc: VendorBmc, driver: RedfishDriver, memory: LocalSessions) -> None:

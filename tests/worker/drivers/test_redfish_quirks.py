@@ -62,6 +62,18 @@ def test_dells_boot_mode_is_left_alone(bmc: VendorBmc) -> None:
     assert (bmc.boots_from(), bmc.setup_jobs) == ("Pxe", 0)
 
 
+def test_supermicros_cd_is_a_usb_drive(bmc: VendorBmc) -> None:
+    """Where both are offered, a Supermicro boots its mounted media as UsbCd; another make's CD is Cd."""
+    cd_once = BootOverride(BootDevice.CDROM, once=True)
+    bmc.vendor["boot"]["allowed"] = ["None", "Cd", "UsbCd"]
+    for manufacturer, target in (("Supermicro", "UsbCd"), ("Lenovo", "Cd")):
+        bmc.vendor["system"]["Manufacturer"] = manufacturer
+        driver = RedfishDriver(bmc.login(), LocalBmcLock(), LocalSessions())
+        driver.set_boot(cd_once, Deadline.after(3))
+        assert bmc.boots_from() == target
+        assert driver.read_boot(Deadline.after(3)) == cd_once
+
+
 def test_a_system_is_matched_by_what_it_says_of_itself() -> None:
     """By the beginning of manufacturer and model, whatever the case; a BMC that says nothing has no quirk."""
     assert quirk_of("Dell Inc.", "PowerEdge R740").mode_is_setup
