@@ -151,6 +151,15 @@ def test_a_change_may_be_bound_to_an_etag(http: httpx.Client) -> None:
     assert http.patch(SYSTEM, json={"AssetTag": "c"}, headers={"If-Match": "*"}).status_code == 200
 
 
+def test_a_clock_does_not_change_an_etag(hall: RedfishBmcs) -> None:
+    """The manager's DateTime goes on, and its ETag stays."""
+    machine = hall.start_redfish(with_tls=False)
+    with httpx.Client(base_url=machine.url, auth=("admin", "secret")) as client:
+        first = client.get(f"{ROOT}/Managers/1")
+        machine.wait_until(lambda: client.get(f"{ROOT}/Managers/1").json()["DateTime"] != first.json()["DateTime"])
+        assert client.get(f"{ROOT}/Managers/1").headers["ETag"] == first.headers["ETag"]
+
+
 @pytest.mark.parametrize(
     ("body", "messages"),
     [

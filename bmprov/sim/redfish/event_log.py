@@ -13,6 +13,7 @@ SEL = f"{_SERVICES}/Sel"
 _ENTRIES = f"{SEL}/Entries"
 _CLEAR = f"{SEL}/Actions/LogService.ClearLog"
 _MOST = 512
+_CHANGED = "ResourceEvent.1.3.ResourceChanged"
 
 
 class EventLog:
@@ -28,8 +29,8 @@ class EventLog:
         self._last += 1
         path = f"{_ENTRIES}/{self._last}"
         told = odata(path, "LogEntry.v1_17_0", f"Event {self._last}")
-        event = {"EntryType": "SEL", "Severity": severity, "Created": stamp(self._wall()), "Message": message}
-        self._entries.append(told | event)
+        event = {"EntryType": "SEL", "Severity": severity, "Created": stamp(self._wall())}
+        self._entries.append(told | event | {"Message": message, "MessageId": _CHANGED})
 
     def tree(self) -> Tree:
         """The resources of the log."""

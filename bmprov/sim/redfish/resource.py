@@ -64,8 +64,9 @@ def fixed(document: Document) -> Resource:
 
 
 def etag(document: Document) -> str:
-    """The strong ETag of a resource as it is now."""
-    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+    """The strong ETag of a resource as it is now; its clock does not count (DSP0266, section 7.5.3)."""
+    lasting = {name: value for name, value in document.items() if name != "DateTime"}
+    digest = hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()
     return f'"{digest[:16]}"'
 
 
