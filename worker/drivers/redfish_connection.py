@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util.ssl_ import create_urllib3_context
 
 from bmprov.deadline import Deadline
 
@@ -38,7 +39,11 @@ class TimedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: object) -> None:  # noqa: FBT001, FBT002 - requests'
         """The connections of one BMC."""
-        pinned: dict[str, Any] = {"assert_fingerprint": self._pinned, "assert_hostname": False} if self._pinned else {}
+        pinned: dict[str, Any] = {}
+        if self._pinned:
+            # a context of our own, for urllib3's loads all of the system's CAs at each connection: 20 ms for nothing
+            context = create_urllib3_context(cert_reqs=ssl.CERT_NONE)
+            pinned = {"assert_fingerprint": self._pinned, "assert_hostname": False, "ssl_context": context}
         self.poolmanager = _Pools(self._by, num_pools=connections, maxsize=maxsize, block=block, **pinned)
 
     def drop_idle(self) -> None:
@@ -50,28 +55,43 @@ def fingerprint(host: str, port: int, by: Deadline) -> str:
     """The SHA-256 fingerprint of the certificate that is shown there, trusted or not; empty when none is."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with suppress(OSError), _connected(host, port, by) as sock, context.wrap_socket(sock) as secure:
+    with suppress(OSError), _Route(by).connect(host, port) as sock, context.wrap_socket(sock) as secure:
         return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
     return ""
 
 
-def _connected(host: str, port: int, by: Deadline) -> socket.socket:
-    """A TCP connection. Of several addresses each gets its share of the time, for the first may be dead."""
-    failure: OSError = TimeoutError("the name has no address")
-    addresses = _addresses(host, port, by)
-    for index, (family, kind, protocol, _, address) in enumerate(addresses):
-        sock = socket.socket(family, kind, protocol)
+class _Route:
+    """The way to a host: its addresses, looked up once, the one that answered first."""
+
+    def __init__(self, by: Deadline) -> None:
+        self.by = by
+        self._addresses: list[_Address] = []
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """A TCP connection. Of several addresses each gets its share of the time, for the first may be dead."""
+        self._addresses = self._addresses or _addresses(host, port, self.by)
+        failure: OSError = OSError("the name has no address")
+        for index, address in enumerate(self._addresses):
+            try:
+                sock = self._try(address, self.by.remaining_s / (len(self._addresses) - index))
+            except OSError as error:
+                failure = error
+                continue
+            self._addresses.sort(key=lambda one: one is not address)
+            return sock
+        raise failure
+
+    def _try(self, address: _Address, seconds: float) -> socket.socket:
+        sock = socket.socket(*address[:3])
         try:
-            sock.settimeout(max(LEAST_S, by.remaining_s / (len(addresses) - index)))
-            sock.connect(address)
-        except OSError as error:
+            sock.settimeout(max(LEAST_S, seconds))
+            sock.connect(address[4])
+        except OSError:
             sock.close()
-            failure = error
-            continue
+            raise
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.settimeout(max(LEAST_S, by.remaining_s))  # what is left is for the TLS handshake
+        sock.settimeout(max(LEAST_S, self.by.remaining_s))  # what is left is for the TLS handshake
         return sock
-    raise failure
 
 
 def _addresses(host: str, port: int, by: Deadline) -> list[_Address]:
@@ -98,39 +118,39 @@ class _Pools(PoolManager):
 
     def __init__(self, by: Deadline, **options: Any) -> None:  # noqa: ANN401 - urllib3's
         super().__init__(**options)
-        self._by = by
+        self._route = _Route(by)
         self.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
     def _new_pool(self, *arguments: Any, **options: Any) -> HTTPConnectionPool:  # noqa: ANN401 - urllib3's
         pool = super()._new_pool(*arguments, **options)
-        pool.conn_kw["by"] = self._by
+        pool.conn_kw["route"] = self._route
         return pool
 
 
 class _Plain(HTTPConnection):
-    def __init__(self, *arguments: Any, by: Deadline, **options: Any) -> None:  # noqa: ANN401 - urllib3's
+    def __init__(self, *arguments: Any, route: _Route, **options: Any) -> None:  # noqa: ANN401 - urllib3's
         super().__init__(*arguments, **options)
-        self._by = by
+        self._route = route
 
     def _new_conn(self) -> socket.socket:
-        return _connected(self._dns_host, self.port, self._by)
+        return self._route.connect(self._dns_host, self.port)
 
     def connect(self) -> None:
         super().connect()
-        self.sock = _Timed(self.sock, self._by)
+        self.sock = _Timed(self.sock, self._route.by)
 
 
 class _Secure(HTTPSConnection):
-    def __init__(self, *arguments: Any, by: Deadline, **options: Any) -> None:  # noqa: ANN401 - urllib3's
+    def __init__(self, *arguments: Any, route: _Route, **options: Any) -> None:  # noqa: ANN401 - urllib3's
         super().__init__(*arguments, **options)
-        self._by = by
+        self._route = route
 
     def _new_conn(self) -> socket.socket:
-        return _connected(self._dns_host, self.port or 443, self._by)
+        return self._route.connect(self._dns_host, self.port or 443)
 
     def connect(self) -> None:
         super().connect()
-        self.sock = _Timed(self.sock, self._by)
+        self.sock = _Timed(self.sock, self._route.by)
 
 
 class _PlainPool(HTTPConnectionPool):

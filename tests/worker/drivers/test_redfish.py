@@ -1,5 +1,6 @@
 """The Redfish driver where makes of BMC do not matter: threads, connections, systems by name, boot objects."""
 
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcMismatch, BmcRefused
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
-from tests.worker.drivers.vendors.server import PASSWORD, SESSIONS, Handler, VendorBmc, running, vendor
+from tests.worker.drivers.vendors.server import PASSWORD, SESSIONS, Handler, VendorBmc, closed_port, running, vendor
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.redfish import RedfishDriver
 from worker.drivers.redfish_session import LocalSessions, log_out
@@ -63,6 +64,22 @@ def test_a_change_has_a_connection_of_its_own_and_readings_share_one(bmc: Vendor
     assert driver.switch(PowerAction.ON, soon()) is Power.ON
     assert len(bmc.requests) > 8
     assert bmc.connections <= 3
+
+
+def test_the_address_that_answers_is_used(bmc: VendorBmc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name with two addresses, of which one is dead, is looked up once in a call, and the dead one tried once."""
+    kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+    looked_up: list[str] = []
+
+    def look_up(host: str, *_: object, **__: object) -> list[object]:
+        looked_up.append(host)
+        return [(*kind, ("127.0.0.1", closed)), (*kind, ("127.0.0.1", bmc.port))]
+
+    closed = closed_port()
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    login = replace(bmc.login(), address="redfish+http://bmc.example")
+    assert RedfishDriver(login, LocalBmcLock(), LocalSessions()).switch(PowerAction.ON, soon()) is Power.ON
+    assert looked_up == ["bmc.example"]
 
 
 def test_one_of_several_systems_is_named(bmc: VendorBmc, memory: LocalSessions) -> None:
