@@ -76,7 +76,6 @@ class Machine(Protocol):
     login: BmcLogin
     tells_boot: bool
     keeps_boot: bool
-    speaks_suite_3: bool
 
     def power(self) -> Power: ...
 
@@ -87,6 +86,12 @@ class Machine(Protocol):
     def changes(self) -> int:
         """How often somebody moved its power."""
         ...
+
+
+class IpmiMachine(Machine, Protocol):
+    """A machine behind a BMC that speaks IPMI."""
+
+    speaks_suite_3: bool
 
 
 class SimulatedMachine:

@@ -4,37 +4,23 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from bmprov.power import BmcLogin, Power, PowerDriver
+from bmprov.power import BmcLogin, PowerDriver
 from tests.contract import bmcs, redfish_bmcs
+from tests.contract.bmcs import IpmiMachine, Machine
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.redfish import RedfishDriver
 from worker.drivers.redfish_session import LocalSessions
 
 
-class Machine(Protocol):
-    """A machine behind a BMC, seen from the other side. What it has is told in `bmcs.Machine`."""
-
-    login: BmcLogin
-    tells_boot: bool
-    keeps_boot: bool
-
-    def power(self) -> Power: ...
-
-    def netboots(self) -> bool: ...
-
-    def changes(self) -> int: ...
-
-
 @contextmanager
-def _simulated_ipmi(_folder: Path, *, suites: tuple[int, ...]) -> Iterator[bmcs.Machine]:
+def _simulated_ipmi(_folder: Path, *, suites: tuple[int, ...]) -> Iterator[IpmiMachine]:
     with bmcs.simulated_bmcs() as hall:
         yield hall.start(suites=suites)
 
 
-IPMI: dict[str, Callable[[Path], AbstractContextManager[bmcs.Machine]]] = {
+IPMI: dict[str, Callable[[Path], AbstractContextManager[IpmiMachine]]] = {
     "ipmi_sim": bmcs.ipmi_sim,
     "VirtualBMC": bmcs.virtual_bmc,
     "simulated, suites 17 and 3": partial(_simulated_ipmi, suites=(17, 3)),

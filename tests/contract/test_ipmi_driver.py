@@ -10,14 +10,14 @@ from pyghmi.ipmi.private.simplesession import Session
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcRefused
-from tests.contract.bmcs import Machine
+from tests.contract.bmcs import IpmiMachine
 from tests.contract.machines import IPMI
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
 
 
 @pytest.fixture(params=IPMI)
-def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IpmiMachine]:
     """A machine that is off, behind each kind of BMC in turn."""
     with IPMI[request.param](tmp_path) as machine:
         yield machine
@@ -27,7 +27,7 @@ def soon() -> Deadline:
     return Deadline.after(10)
 
 
-def test_the_suite_costs_no_time(machine: Machine) -> None:
+def test_the_suite_costs_no_time(machine: IpmiMachine) -> None:
     """Without a pinned suite the first session takes less than a second, and the suite is remembered."""
     suites: dict[str, int] = {}
     began = time.monotonic()
@@ -36,7 +36,7 @@ def test_the_suite_costs_no_time(machine: Machine) -> None:
     assert suites[machine.login.address] in (17, 3)
 
 
-def test_a_pinned_suite_is_used(machine: Machine) -> None:
+def test_a_pinned_suite_is_used(machine: IpmiMachine) -> None:
     """With suite 3 pinned, a BMC that has it works and one without it is refused with words."""
     login = replace(machine.login, cipher_suites=(3,))
     suites: dict[str, int] = {}
@@ -49,7 +49,7 @@ def test_a_pinned_suite_is_used(machine: Machine) -> None:
             pinned.read(soon())
 
 
-def test_a_session_is_out_of_the_library_when_it_is_closed(machine: Machine) -> None:
+def test_a_session_is_out_of_the_library_when_it_is_closed(machine: IpmiMachine) -> None:
     """Sessions in a row leave nothing in pyghmi's tables."""
     driver = IpmiDriver(machine.login, LocalBmcLock())
     for _ in range(10):

@@ -12,7 +12,8 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcUnreachable
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction, PowerDriver
-from tests.contract.machines import IPMI, REDFISH, Machine, driver_of
+from tests.contract.bmcs import Machine
+from tests.contract.machines import IPMI, REDFISH, driver_of
 
 NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
 NETWORK_ALWAYS = BootOverride(BootDevice.NETWORK, once=False)

@@ -11,7 +11,8 @@ from bmprov.deadline import Deadline
 from bmprov.errors import BmcBusy, BmcMismatch, BmcUnreachable, BmcUntrusted, BmprovError, Retryable
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from bmprov.sim.redfish.sessions import SessionLimits
-from tests.contract.machines import REDFISH, Machine, driver_of
+from tests.contract.bmcs import Machine
+from tests.contract.machines import REDFISH, driver_of
 from tests.contract.redfish_bmcs import RedfishBmcs, SimulatedRedfish, redfish_bmcs
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.redfish import RedfishDriver
