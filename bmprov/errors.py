@@ -85,6 +85,16 @@ class BmcAuthFailed(Fatal):
         )
 
 
+class BmcLockedOut(BmcAuthFailed):
+    """The BMC has refused this login so often that one more would lock the account; nothing was sent."""
+
+    def __init__(self, address: str, refusals: int) -> None:
+        super(BmcAuthFailed, self).__init__(
+            f"BMC {address} has refused its user or password {refusals} times, so they are not tried again",
+            "tell them anew with `bmprov machine set-bmc`, before the BMC locks the account",
+        )
+
+
 class BmcRefused(Fatal):
     """The BMC answered and will not do it."""
 

@@ -4,13 +4,14 @@ Losing all of Redis loses nothing: the operation's row says what is to be done a
 RQ's JSON serializer is used, because pickle would let anyone who can write to Redis run code in the workers.
 """
 
+import secrets
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from redis import Redis
-from redis.exceptions import LockError, RedisError
-from redis.lock import Lock
+from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -23,7 +24,13 @@ JOB = "worker.job.advance"
 
 _JOB_S = 600
 _PROGRESS_S = 3600
-_HOLD_S = 20
+_HOLD_MS = 20_000
+_ASK_EVERY_S = 0.02
+_RELEASE = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+if ARGV[2] == '0' then return redis.call('del', KEYS[1]) end
+return redis.call('pexpire', KEYS[1], ARGV[2])
+"""
 _BMC, _HELD, _KEPT = "bmprov:bmc:", "bmprov:held:", "bmprov:kept:"
 _ID_SEPARATOR = "_"  # RQ allows letters, digits, `-` and `_` in the id of a job
 
@@ -42,12 +49,14 @@ def queue_names(sites: Iterable[str]) -> list[str]:
 class JobQueue:
     """The queue of one service.
 
-    Raises `Retryable` when Redis does not answer.
+    `pause_s` is how long a BMC is left in peace between two sessions. Raises `Retryable` when Redis does not answer.
     """
 
-    def __init__(self, url: str, owner: str = "") -> None:
+    def __init__(self, url: str, owner: str = "", pause_s: float = 0.0) -> None:
         self._owner = owner
+        self._pause_s = pause_s
         self.redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
+        self._release = self.redis.register_script(_RELEASE)
 
     def nudge(self, operation: Operation) -> None:
         """Ask a worker of the operation's site to look at it."""
@@ -76,14 +85,15 @@ class JobQueue:
 
     @contextmanager
     def hold(self, address: str, by: Deadline) -> Iterator[None]:
-        """Hold a BMC, so that one session at a time is opened to it, whichever process asks.
+        """Hold a BMC, so that one session at a time is opened to it, whichever process asks, and a pause lies between.
 
         Raises:
             BmcBusy: another held it until the deadline.
         """
-        lock = self.redis.lock(f"{_BMC}{address}", timeout=_HOLD_S, sleep=0.02, blocking_timeout=by.remaining_s)
+        key, token = f"{_BMC}{address}", secrets.token_bytes(16)
         with _translated():
-            held = lock.acquire()
+            while not (held := self.redis.set(key, token, nx=True, px=_HOLD_MS)) and not by.passed:
+                time.sleep(min(_ASK_EVERY_S, by.remaining_s))  # a lock that runs out tells nobody
             if held and self._owner:
                 self.redis.sadd(f"{_HELD}{self._owner}", address)
         if not held:
@@ -91,7 +101,7 @@ class JobQueue:
         try:
             yield
         finally:
-            self._let_go(lock, address)
+            self._let_go(key, token, address)
 
     def release_holds(self) -> None:
         """Let go of the BMCs that a process with our owner's name held when it was killed."""
@@ -101,15 +111,12 @@ class JobQueue:
                 self.redis.delete(f"{_BMC}{address}")
             self.redis.delete(f"{_HELD}{self._owner}")
 
-    def _let_go(self, lock: Lock, address: str) -> None:
-        try:
-            lock.release()
+    def _let_go(self, key: str, token: bytes, address: str) -> None:
+        """Let the lock go, after the pause. Another's, when ours had run out meanwhile, is left alone."""
+        with suppress(RedisError):  # Redis is down: the lock runs out by itself
+            self._release(keys=[key], args=[token, int(self._pause_s * 1000)])
             if self._owner:
                 self.redis.srem(f"{_HELD}{self._owner}", address)
-        except LockError:
-            pass  # it ran out, or Redis was emptied: two sessions may have overlapped, which SQL makes harmless
-        except RedisError:
-            pass  # Redis is down: the lock runs out by itself
 
     def keep(self, name: str, value: bytes, for_s: int) -> None:
         """Keep some bytes for all processes, until nobody has asked for them for `for_s` seconds."""

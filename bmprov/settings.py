@@ -46,7 +46,10 @@ class ApiSettings:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """`[worker]`: how steps run. A worker whose lease has run out is thought dead."""
+    """`[worker]`: how steps run. A worker whose lease has run out is thought dead.
+
+    `bmc_pause_s` lies between two sessions with the same BMC, of the watch too: weak BMCs forget to free the first.
+    """
 
     step_s: float = 15.0
     lease_s: float = 20.0
@@ -57,6 +60,7 @@ class WorkerSettings:
     retry_first_s: float = 1.0
     retry_cap_s: float = 30.0
     tries: int = 6
+    bmc_pause_s: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class WatchSettings:
 
     tick_s: float = 0.25
     sweep_s: float = 30.0
-    sweep_concurrency: int = 32
+    sweep_concurrency: int = 128
     read_s: float = 5.0
     freshness_s: float = 90.0
 

@@ -35,8 +35,8 @@ def run_worker(settings: Settings, name: str) -> None:
     `SimpleWorker`): a job is a few milliseconds of our own code, and everything in it has a deadline.
     """
     store = Store(settings.database, pool_size=2)
-    queue = JobQueue(settings.redis, name)
-    drivers = Drivers(Vault.from_file(settings.key_file), queue)
+    queue = JobQueue(settings.redis, name, settings.worker.bmc_pause_s)
+    drivers = Drivers(Vault.from_file(settings.key_file), queue, urgent=True)
     with store.write() as transaction:
         freed = transaction.operations.release_leases(name)
     try:
@@ -77,11 +77,17 @@ class _SiteWorker(SimpleWorker):
 
 def run_watch(settings: Settings) -> None:
     """Keep the site going until SIGTERM."""
-    store = Store(settings.database, pool_size=settings.watch.sweep_concurrency)
-    queue = JobQueue(settings.redis)
-    drivers = Drivers(Vault.from_file(settings.key_file), queue)
+    store = Store(settings.database, pool_size=2)
+    queue = JobQueue(settings.redis, pause_s=settings.worker.bmc_pause_s)
+    drivers = Drivers(Vault.from_file(settings.key_file), queue, urgent=False)
     with ThreadPoolExecutor(settings.watch.sweep_concurrency, "sweep") as pool:
-        sweeper = Sweeper(store, lambda machine: drivers.of(machine).power, settings.watch.read_s, pool)
+        sweeper = Sweeper(
+            store,
+            lambda machine: drivers.of(machine).power,
+            settings.watch.read_s,
+            pool,
+            settings.watch.sweep_concurrency,
+        )
         Watch(store, queue, settings.site, settings.watch, sweeper.sweep).run(_stop_signals())
 
 

@@ -1,56 +1,138 @@
 """The power sweep: reads every BMC of a site, so that what CloudStack is told stays true.
 
-Bounded concurrency; one session per BMC at a time (the driver's lock). A change that nobody ordered is an event.
+First all BMCs are asked at once whether they are there; those that are, are read, many at a time and each by one
+session (the driver's lock). What was read is stored in batches. A change that nobody ordered is an event.
 """
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import chain, islice
 
 import structlog
 
 from bmprov.deadline import Deadline
-from bmprov.errors import BmprovError
+from bmprov.errors import BmcSilent, BmprovError
 from bmprov.model import Machine, PowerReading
 from bmprov.power import Power, PowerDriver
-from bmprov.store import Store
+from bmprov.store import Store, Transaction
+from worker.reach import reachable
 
 log = structlog.get_logger()
+
+_BATCH = 200
+_TICK_S = 0.2
+_FIRST = 8
+_BUSY = 0.7  # of one processor
+_ASKED_S = 2.0
+
+_Read = tuple[Machine, PowerReading]
+
+
+class Pace:
+    """How many BMCs are read at once: few while they answer as fast as we can ask, more as long as we only wait.
+
+    Threads that all have something to do take Python's lock from one another, and everything takes twice the processor.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._now = min(_FIRST, most)
+        self._wall, self._cpu = time.monotonic(), time.process_time()
+
+    def room(self, under_way: int) -> int:
+        """How many more may begin."""
+        return max(0, self._now - under_way)
+
+    def tick(self) -> bool:
+        """Look how busy we are, a few times a second; whether it was time to."""
+        wall, cpu = time.monotonic(), time.process_time()
+        if wall - self._wall < _TICK_S:
+            return False
+        if (cpu - self._cpu) / (wall - self._wall) < _BUSY:
+            self._now = min(self._now * 2, self._most)
+        self._wall, self._cpu = wall, cpu
+        return True
 
 
 @dataclass(frozen=True)
 class Sweeper:
-    """Reads the power of many machines. `read_s` bounds one reading."""
+    """Reads the power of many machines, at most `at_once`. `read_s` bounds one reading."""
 
     store: Store
     driver_of: Callable[[Machine], PowerDriver]
     read_s: float
     pool: ThreadPoolExecutor
+    at_once: int
+    there: Callable[[Iterable[str]], set[str]] = field(default=reachable)
 
     def sweep(self, machines: Iterable[Machine]) -> int:
         """Read all of `machines` and keep what was read; the number that answered."""
-        return sum(self.pool.map(self._read, machines))
+        wanted = list(machines)
+        there = self.there(address for machine in wanted for address in _addresses(machine))
+        present, silent = list[Machine](), list[_Read]()
+        for machine in wanted:
+            if _answered_last(machine) or there.intersection(_addresses(machine)):
+                present.append(machine)
+            else:
+                silent.append((machine, PowerReading(error=str(BmcSilent(machine.bmc.address, _ASKED_S)))))
+        answered = 0
+        for batch in chain([silent], self._batches(present)):
+            self._keep(batch)
+            answered += sum(reading.read_at is not None for _, reading in batch)
+        return answered
 
-    def _read(self, machine: Machine) -> bool:
+    def _batches(self, machines: Iterable[Machine]) -> Iterator[list[_Read]]:
+        """What is read, as it comes: a slow BMC does not hold up what the others say."""
+        waiting, pace = iter(machines), Pace(self.at_once)
+        under_way: set[Future[_Read]] = set()
+        batch: list[_Read] = []
+        while True:
+            under_way |= {self.pool.submit(self._read, one) for one in islice(waiting, pace.room(len(under_way)))}
+            if not under_way:
+                break
+            done, under_way = wait(under_way, timeout=_TICK_S, return_when=FIRST_COMPLETED)
+            batch += map(Future.result, done)
+            if pace.tick() or len(batch) >= _BATCH:
+                yield batch
+                batch = []
+        yield batch
+
+    def _read(self, machine: Machine) -> _Read:
         began = self.store.clock()
         try:
             power = self.driver_of(machine).read(Deadline.after(self.read_s))
         except BmprovError as error:
-            self._keep(machine, PowerReading(error=str(error)))
-            return False
-        self._keep(machine, PowerReading(power, began))
-        return True
+            return machine, PowerReading(error=str(error))
+        return machine, PowerReading(power, began)
 
-    def _keep(self, machine: Machine, reading: PowerReading) -> None:
-        with self.store.write() as transaction:
-            kept = transaction.machines.swept(machine, reading)
-            if kept and _changed(machine, reading):
-                what = f"out-of-band power {reading.power}"
-                transaction.events.add(what, actor="bmprov", machine=machine.name, instance_id=machine.instance_id)
-        if kept and (reading.error != machine.reading.error or _changed(machine, reading)):
-            log.info("power", machine=machine.name, power=reading.power, error=reading.error)
+    def _keep(self, batch: list[_Read]) -> None:
+        if batch:
+            with self.store.write() as transaction:
+                told = [one for one in batch if _store(transaction, *one)]
+            for machine, reading in told:
+                log.info("power", machine=machine.name, power=reading.power, error=reading.error)
+
+
+def _store(transaction: Transaction, machine: Machine, reading: PowerReading) -> bool:
+    """Keep a reading, with an event when nobody ordered what it says; whether it is news."""
+    kept = transaction.machines.swept(machine, reading)
+    if kept and _changed(machine, reading):
+        what = f"out-of-band power {reading.power}"
+        transaction.events.add(what, actor="bmprov", machine=machine.name, instance_id=machine.instance_id)
+    return kept and (reading.error != machine.reading.error or _changed(machine, reading))
+
+
+def _answered_last(machine: Machine) -> bool:
+    """Whether it is worth a login although it was not heard just now: packets get lost."""
+    return machine.reading.read_at is not None and not machine.reading.error
+
+
+def _addresses(machine: Machine) -> list[str]:
+    return [bmc.address for bmc in (machine.bmc, machine.second_bmc) if bmc]
 
 
 def _changed(machine: Machine, reading: PowerReading) -> bool:
-    before = machine.reading.power
-    return reading.read_at is not None and before is not Power.UNKNOWN and before is not reading.power
+    before, now = machine.reading.power, reading.power
+    return reading.read_at is not None and Power.UNKNOWN not in (before, now) and before is not now

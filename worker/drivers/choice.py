@@ -5,18 +5,21 @@ from bmprov.model import Bmc, BootMode, Machine
 from bmprov.power import BmcLogin
 from bmprov.queue import JobQueue
 from bmprov.vault import Vault
+from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.fake import FakeDriver, FakeTools
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.ipmi_tools import IpmiTools
+from worker.drivers.manners import Manners, login_name
 from worker.drivers.preferred import PreferredDriver, PreferredTools
 from worker.flow import MachineDrivers
 
 
 class Drivers:
-    """Makes the drivers of a machine."""
+    """Makes the drivers of a machine. `urgent` is as `Manners` has it."""
 
-    def __init__(self, vault: Vault, queue: JobQueue) -> None:
+    def __init__(self, vault: Vault, queue: JobQueue, *, urgent: bool) -> None:
         self._vault = vault
+        self._urgent = urgent
         self._queue = queue
         self._suites: dict[str, int] = {}  # the cipher suite that each BMC has agreed to, so that it is asked once
 
@@ -41,24 +44,28 @@ class Drivers:
             case "fake":
                 return MachineDrivers(FakeDriver(machine.reading.power), FakeTools())
             case "ipmi":
-                login = self._login(bmc)
-                power = IpmiDriver(login, self._queue, self._suites, uefi=uefi)
-                return MachineDrivers(power, IpmiTools(login, self._queue, self._suites))
+                login, lock = self._login(bmc), self._lock(bmc)
+                power = IpmiDriver(login, lock, self._suites, uefi=uefi)
+                return MachineDrivers(power, IpmiTools(login, lock, self._suites))
             case "redfish" | "redfish+http":
-                return self._redfish(self._login(bmc), uefi=uefi)
+                return self._redfish(self._login(bmc), self._lock(bmc), uefi=uefi)
             case scheme:
                 raise Fatal(
                     f"no driver speaks '{scheme}' to the BMC of {machine.name}", "use ipmi:// or redfish://HOST[:PORT]"
                 )
 
-    def _redfish(self, login: BmcLogin, *, uefi: bool) -> MachineDrivers:
+    def _redfish(self, login: BmcLogin, lock: BmcLock, *, uefi: bool) -> MachineDrivers:
         from worker.drivers.redfish import RedfishDriver  # sushy takes 0.2 s and 20 MiB, for those who need it
         from worker.drivers.redfish_tools import RedfishTools
         from worker.drivers.session_memory import SharedSessions
 
         sessions = SharedSessions(self._queue, self._vault)
-        power = RedfishDriver(login, self._queue, sessions, uefi=uefi)
-        return MachineDrivers(power, RedfishTools(login, self._queue, sessions))
+        power = RedfishDriver(login, lock, sessions, uefi=uefi)
+        return MachineDrivers(power, RedfishTools(login, lock, sessions))
+
+    def _lock(self, bmc: Bmc) -> Manners:
+        name = login_name(bmc.address, bmc.user, bmc.sealed_password)
+        return Manners(self._queue, self._queue, name, urgent=self._urgent)
 
     def _login(self, bmc: Bmc) -> BmcLogin:
         password = self._vault.open(bmc.sealed_password).decode()

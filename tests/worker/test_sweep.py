@@ -1,0 +1,118 @@
+"""The sweep: simulated BMCs, a real database, a real Valkey."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bmprov.model import Bmc, Machine, PowerReading
+from bmprov.power import Power, PowerAction
+from bmprov.queue import JobQueue
+from bmprov.store import Store
+from bmprov.vault import Vault
+from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, free_udp_port, simulated_bmcs
+from worker.drivers.choice import Drivers
+from worker.sweep import Pace, Sweeper
+
+
+class Hall:
+    """Enrolled machines with simulated BMCs, and a sweeper."""
+
+    def __init__(self, folder: Path, valkey: str, bmcs: list[SimulatedMachine]) -> None:
+        Vault.create_file(folder / "secret.key")
+        vault, queue = Vault.from_file(folder / "secret.key"), JobQueue(valkey)
+        queue.redis.flushall()
+        self.store = Store(f"sqlite:///{folder}/bmprov.db")
+        self.store.migrate()
+        self.bmcs = bmcs
+        self.pool = ThreadPoolExecutor(16)
+        drivers = Drivers(vault, queue, urgent=False)
+        self.sweeper = Sweeper(self.store, lambda machine: drivers.of(machine).power, 2.0, self.pool, 16)
+        with self.store.write() as transaction:
+            for number, bmc in enumerate(bmcs):
+                login = Bmc(bmc.login.address, USER, vault.seal(PASSWORD.encode()))
+                transaction.machines.add(Machine(f"m-{number}", f"m{number}", login, ()))
+
+    @property
+    def machines(self) -> list[Machine]:
+        with self.store.read() as transaction:
+            return transaction.machines.all()
+
+    def sweep(self) -> int:
+        return self.sweeper.sweep(self.machines)
+
+    def readings(self) -> list[PowerReading]:
+        return [machine.reading for machine in self.machines]
+
+    def events(self) -> list[str]:
+        with self.store.read() as transaction:
+            return [f"{event.machine} {event.what}" for event in transaction.events.newest()]
+
+
+@pytest.fixture
+def hall(tmp_path: Path, valkey: str) -> Iterator[Hall]:
+    with simulated_bmcs() as bmcs:
+        found = Hall(tmp_path, valkey, [bmcs.start() for _ in range(6)])
+        yield found
+        found.pool.shutdown()
+        found.store.close()
+
+
+def test_every_bmc_is_read(hall: Hall) -> None:
+    """And what each says is kept, with the time."""
+    hall.bmcs[2].chassis.press(PowerAction.ON)
+    assert hall.sweep() == 6
+    assert [reading.power for reading in hall.readings()] == [Power.ON if n == 2 else Power.OFF for n in range(6)]
+    assert all(reading.read_at and not reading.error for reading in hall.readings())
+    assert hall.events() == []
+
+
+def test_what_nobody_ordered_is_an_event(hall: Hall) -> None:
+    """A first reading is none, and neither is one that could not be made."""
+    hall.sweep()
+    hall.bmcs[1].chassis.press(PowerAction.ON)
+    hall.bmcs[3].faults.silent = True
+    assert hall.sweep() == 5
+    assert hall.events() == ["m1 out-of-band power on"]
+    assert "did not answer" in hall.readings()[3].error
+    assert hall.readings()[3].power is Power.OFF
+    hall.bmcs[3].faults.silent = False
+    assert hall.sweep() == 6
+    assert not hall.readings()[3].error
+
+
+def test_a_bmc_that_was_never_there_costs_no_login(hall: Hall) -> None:
+    """It is not heard by the first look, and says so; the others are read."""
+    with hall.store.write() as transaction:
+        gone = Bmc(f"ipmi://127.0.0.1:{free_udp_port()}", USER, b"not even opened")
+        transaction.machines.add(Machine("gone", "gone", gone, ()))
+    assert hall.sweep() == 6
+    assert "did not answer for 2 s" in hall.readings()[0].error
+
+
+def test_what_was_done_meanwhile_is_not_overwritten(hall: Hall) -> None:
+    """A reading that began before an operation touched the machine is worth nothing after it."""
+    machines = hall.machines
+    with hall.store.write() as transaction:
+        transaction.machines.observe("m-0", Power.ON)
+    hall.sweeper.sweep(machines)
+    assert hall.readings()[0].power is Power.ON
+    assert hall.readings()[1].power is Power.OFF
+
+
+def test_the_pace_grows_while_we_only_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And stays while we are busy; never more than was allowed."""
+    wall, cpu = 0.0, 0.0
+    monkeypatch.setattr("worker.sweep.time.monotonic", lambda: wall)
+    monkeypatch.setattr("worker.sweep.time.process_time", lambda: cpu)
+    pace = Pace(30)
+    assert pace.room(0) == 8
+    assert not pace.tick()
+    wall, cpu = 0.3, 0.29
+    assert pace.tick()
+    assert pace.room(3) == 5
+    for rooms in (16, 30, 30):
+        wall += 0.3
+        assert pace.tick()
+        assert pace.room(0) == rooms
