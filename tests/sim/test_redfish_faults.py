@@ -64,7 +64,7 @@ def test_slowness(http: httpx.Client, machine: SimulatedRedfish) -> None:
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda _: power(http), range(4))) == ["Off"] * 4
-    assert 0.4 < time.monotonic() - began < 1.2
+    assert 0.4 < time.monotonic() - began < 1.5
 
 
 def test_no_session_left(http: httpx.Client, machine: SimulatedRedfish) -> None:
@@ -141,10 +141,10 @@ def test_sessions_that_end(http: httpx.Client, machine: SimulatedRedfish) -> Non
 
 def test_a_dribble(http: httpx.Client, machine: SimulatedRedfish) -> None:
     """Byte by byte, headers too: a client's patience with each read does not end it."""
-    machine.faults.dribbles_s = 0.002
+    machine.faults.dribbles_s = 0.004
     began = time.monotonic()
-    assert http.get("/redfish", timeout=0.3).json() == {"v1": "/redfish/v1/"}
-    assert time.monotonic() - began > 0.5
+    assert http.get("/redfish", timeout=0.5).json() == {"v1": "/redfish/v1/"}
+    assert time.monotonic() - began > 1
     machine.faults.dribbles_s = 0.0
     assert power(http) == "Off"
 
