@@ -181,6 +181,10 @@ class _Link:
     def _log_in(self, system: str = "") -> dict[str, Any]:
         self._wire.forget_session()
         root = self._get(_ROOT)
+        if "Systems" not in root and "RedfishVersion" not in root:
+            raise BmcBusy(
+                f"BMC {self._login.address} shows no Redfish service", "it may be starting; else check its port"
+            )
         session = replace(self._open(root), system=system)
         self._use(session)
         self._remember(session)  # before anything else can fail, or it would stay open and unknown
@@ -207,7 +211,8 @@ class _Link:
         if session.token:
             self._wire.set_http_session_auth(session.token)
         else:
-            self._wire.set_http_basic_auth(session.login.user, session.login.password)
+            # as bytes, for requests takes texts for Latin-1, and a password with a letter outside it would be an error
+            self._wire.set_http_basic_auth(session.login.user.encode(), session.login.password.encode())
 
     def _remember(self, session: Session) -> None:
         self._session = session

@@ -4,6 +4,7 @@ DSP0266 (Redfish Protocol Specification), sections 6 and 13. Nothing is fetched 
 of a link only the path is used, and neither proxies nor .netrc are looked at.
 """
 
+import base64
 import ssl
 from collections.abc import Callable  # noqa: TC003 - read where it stands
 from http import HTTPStatus
@@ -147,7 +148,8 @@ class _Http(requests.Session):
     def _quieten(self, response: requests.Response) -> None:
         """What a BMC repeats of our password or token is not carried on: its words get into errors and logs."""
         if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
-            secrets = [self._login.password, str(self.headers.get("X-Auth-Token", ""))]
+            basic = base64.b64encode(f"{self._login.user}:{self._login.password}".encode()).decode()
+            secrets = [self._login.password, str(self.headers.get("X-Auth-Token", "")), basic]
             response._content = tamed(hushed(response.content, secrets))  # noqa: SLF001 - as above
             response.encoding = "utf-8"
             where = response.headers.get("Location", "").encode(errors="replace")

@@ -1,5 +1,6 @@
 """The Redfish driver where makes of BMC do not matter: threads, connections, systems by name, boot objects."""
 
+import base64
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcMismatch, BmcRefused
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
+from tests.worker.drivers.vendors.faults import FAULTS
 from tests.worker.drivers.vendors.server import PASSWORD, SESSIONS, Handler, VendorBmc, closed_port, running, vendor
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.redfish import RedfishDriver
@@ -118,6 +120,31 @@ def test_a_bmc_without_sessions_gets_the_password(
     wrong = replace(bmc.login(), password=f"not {PASSWORD}")
     with pytest.raises(BmcAuthFailed):
         RedfishDriver(wrong, LocalBmcLock(), memory).read(soon())
+
+
+def test_a_password_in_any_letters_gets_in(bmc: VendorBmc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a session or with each request (RFC 7617: UTF-8), and it is not shown when the BMC repeats it."""
+    password = "pässwörd-€-密碼"
+    monkeypatch.setattr("tests.worker.drivers.vendors.server.PASSWORD", password)
+    login = replace(bmc.login(), password=password)
+    assert RedfishDriver(login, LocalBmcLock(), LocalSessions()).read(soon()) is Power.OFF
+    bmc.vendor["login"]["basic"] = True
+    basic = RedfishDriver(login, LocalBmcLock(), LocalSessions())
+    assert basic.read(soon()) is Power.OFF
+    bmc.fault = FAULTS["what was sent"]
+    with pytest.raises(BmcRefused) as caught:
+        basic.read(soon())
+    assert "***" in str(caught.value)
+    assert base64.b64encode(f"admin:{password}".encode()).decode() not in f"{caught.value} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize("root", [{}, {"Name": "lighttpd"}])
+def test_what_is_no_service_gets_no_password(bmc: VendorBmc, driver: RedfishDriver, root: dict[str, str]) -> None:
+    """A BMC that is starting may show an empty root: it has sessions all the same, and is asked again later."""
+    bmc.fault = lambda handler: handler.path == "/redfish/v1/" and not handler.tell(200, root, {})
+    with pytest.raises(BmcBusy, match="shows no Redfish service"):
+        driver.read(soon())
+    assert bmc.requests == []
 
 
 def test_a_login_that_is_refused_for_now_is_no_reason_for_the_password(bmc: VendorBmc, driver: RedfishDriver) -> None:

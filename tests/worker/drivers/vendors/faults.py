@@ -37,7 +37,12 @@ def _forgets(handler: Handler) -> bool:
 
 def _echoes(handler: Handler) -> bool:
     """All that was sent, in the error and in the place of a redirect's address."""
-    sent = [handler.headers.get("X-Auth-Token"), handler.document, json.dumps(handler.document)]
+    sent = [
+        handler.headers.get("X-Auth-Token"),
+        handler.headers.get("Authorization"),
+        handler.document,
+        json.dumps(handler.document),
+    ]
     body = json.dumps(
         {"error": {"message": str(sent), "@Message.ExtendedInfo": [{"Message": str(sent), "MessageArgs": sent}]}}
     )
