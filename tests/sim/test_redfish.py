@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
@@ -120,6 +121,30 @@ def test_who_is_not_let_in_is_told_how(stranger: httpx.Client, machine: Simulate
     assert said(stranger.post(SESSIONS, json={"UserName": "admin"})) == ["CreateFailedMissingReqProperties"]
     assert machine.counts.logins == 0
     assert stranger.get(f"{ROOT}/Nothing").status_code == 401
+
+
+def test_the_timeout_of_sessions_is_written(http: httpx.Client) -> None:
+    """Within what the schema allows, in seconds."""
+    service = f"{ROOT}/SessionService"
+    assert http.patch(service, json={"SessionTimeout": 60}).json()["SessionTimeout"] == 60
+    for wrong in (29, 86401, True, "60"):
+        assert http.patch(service, json={"SessionTimeout": wrong}).status_code == 400
+    assert http.get(service).json()["SessionTimeout"] == 60
+
+
+def test_the_metadata_names_every_schema(http: httpx.Client, stranger: httpx.Client) -> None:
+    """Each type that a resource has is in the XML that everybody may read."""
+    answer = stranger.get(f"{ROOT}/$metadata")
+    assert answer.headers["Content-Type"].startswith("application/xml")
+    names = {one.get("Namespace") for one in ET.fromstring(answer.content).iter() if one.get("Namespace")}  # noqa: S314 - our own BMC's
+    for path in (ROOT, SYSTEM, f"{ROOT}/Chassis/1/Thermal", f"{ROOT}/Managers", f"{SEL}/Entries", SESSIONS):
+        assert http.get(path).json()["@odata.type"].lstrip("#").rpartition(".")[0] in names
+
+
+def test_firmware_is_not_updated(http: httpx.Client) -> None:
+    """The action is there, as the schema wants, and says that the service is disabled."""
+    target = http.get(f"{ROOT}/UpdateService").json()["Actions"]["#UpdateService.SimpleUpdate"]["target"]
+    assert said(http.post(target, json={"ImageURI": "http://127.0.0.1/image"})) == ["ServiceDisabled"]
 
 
 def test_what_is_not_there_is_told(http: httpx.Client) -> None:

@@ -48,7 +48,7 @@ class RedfishEndpoint:
         """Stop listening, and hang up."""
         if self._server is not None:
             self._server.close()
-        await self._http.shutdown(_LOOK_S)  # aiohttp takes zero for: wait for ever
+        await self._http.shutdown(_GOODBYE_S)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.content.read(_MOST_BYTES) if request.body_exists else b""
