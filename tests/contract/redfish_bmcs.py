@@ -230,3 +230,12 @@ def wait_for_port(port: int) -> None:
             time.sleep(0.02)  # a server that starts tells nobody
         else:
             return
+
+
+def said(answer: httpx.Response) -> list[str]:
+    """The messages of an error body, by name."""
+    told = answer.json()["error"]
+    names = [message["MessageId"].rpartition(".")[2] for message in told["@Message.ExtendedInfo"]]
+    assert re.fullmatch(r"Base\.1\.\d+\.\w+", told["code"])
+    assert told["message"]
+    return names
