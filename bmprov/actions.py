@@ -120,6 +120,10 @@ ACTIONS: Mapping[str, CustomAction] = {
 }
 
 
+CHECK = CustomAction("check", "find out whether the machine can do what will be asked of it", _SLOW_S)
+"""What `bmprov machine check` does; it is not for CloudStack's dialog."""
+
+
 def action_named(name: str) -> CustomAction:
     """The action with this name.
 

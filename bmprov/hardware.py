@@ -71,6 +71,10 @@ class BmcTools(Protocol):
         """What the machine is: manufacturer, product, serial number and what else is told."""
         ...
 
+    def macs(self, by: Deadline) -> Sequence[str]:
+        """The MACs of the machine's NICs, in lower case with colons; none when the BMC does not tell."""
+        ...
+
     def firmware(self, by: Deadline) -> Mapping[str, str]:
         """Versions by component."""
         ...

@@ -112,10 +112,14 @@ class Context:
 
 @dataclass(frozen=True)
 class Step:
-    """A named step. The name is what the timeline shows and what the operation's row remembers."""
+    """A named step. The name is what the timeline shows and what the operation's row remembers.
+
+    `limit_s` is for a step that takes longer than others may (`worker.step_s`).
+    """
 
     name: str
     run: Callable[[Context], Outcome]
+    limit_s: float = 0.0
 
 
 @dataclass(frozen=True)

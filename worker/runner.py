@@ -51,6 +51,9 @@ class Runner:
         flow = flow_of(operation, machine.back_end)
         step = flow.at(operation.step)
         began = self.store.clock()
+        if step.limit_s:
+            with self.store.write() as transaction:
+                operation = transaction.operations.prolong(operation, step.limit_s + self.limits.lease_s)
         context, outcome = self._run(step, operation, machine, began)
         with self.store.write() as transaction:
             settlement = _Settlement(self, transaction, operation, flow, step, began)
@@ -62,7 +65,7 @@ class Runner:
         if operation.cancelled_by:
             return None, Fail(f"cancelled by {operation.cancelled_by}")
         try:
-            drivers, by = self.drivers_of(machine), Deadline.after(self.limits.step_s)
+            drivers, by = self.drivers_of(machine), Deadline.after(max(step.limit_s, self.limits.step_s))
             context = Context(operation, machine, drivers, self.limits, by, now)
         except Fatal as error:
             return None, Fail(error.why, error.check)

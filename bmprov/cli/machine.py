@@ -13,7 +13,8 @@ from bmprov.cli.bmcs import bmc_options, bmcs_of, password_of
 from bmprov.cli.enrolling import Enrolling
 from bmprov.cli.options import as_json, connected
 from bmprov.cli.output import age, clock, power, print_json, print_record, print_table
-from bmprov.cli.timeline import follow
+from bmprov.cli.timeline import ending, follow
+from bmprov.errors import Fatal
 from bmprov.lifecycle import State
 from bmprov.model import Arch, BootMode
 from bmprov.power import PowerAction
@@ -126,6 +127,29 @@ def set_bmc(api: Api, *, name: str, password_file: Path | None, **fields: Any) -
 def switch(api: Api, *, name: str, action: str, wait: bool) -> None:
     """Switch a machine. `off` and `reset` act at once; `soft-off` and `cycle` ask its operating system first."""
     _begun(api, api.post(path("machines", name, "power"), {"action": action}), wait=wait)
+
+
+@command.command()
+@click.argument("name")
+@as_json
+@connected
+def check(api: Api, *, name: str, as_json: bool) -> None:
+    """Find out whether a machine can do what will be asked of it; exit code 1 when it cannot.
+
+    Its BMC, the login, the power, the boot override, the sensors, the NICs. Nothing is changed: only on a machine that
+    is off and that no instance has, the boot override is tried and put back.
+    """
+    begun = api.post(path("machines", name, "check"))["operation"]
+    ended = ending(api, begun["id"])
+    if ended["state"] != "succeeded":
+        raise Fatal(ended["error"] or f"the check was {ended['state']}", ended["check"] or "")
+    if as_json:
+        print_json(ended["answer"])
+    else:
+        rows = [[one["check"], one["verdict"], one["finding"]] for one in ended["answer"]]
+        print_table(["CHECK", "VERDICT", "FINDING"], rows, empty="")
+    if any(one["verdict"] == "bad" for one in ended["answer"]):
+        raise click.exceptions.Exit(1)
 
 
 @command.command()

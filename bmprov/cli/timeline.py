@@ -1,6 +1,7 @@
 """An operation as a person sees it: its steps with times, waits and retries, while it runs and afterwards."""
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,6 +103,12 @@ def changes(api: Api, operation_id: str, sleep: Callable[[float], object] = time
         pause_s = min(pause_s * 1.1, _LOOK_SLOWEST_S)
 
 
+def ending(api: Api, operation_id: str) -> Operation:
+    """The operation when it has ended, for a command that shows what it tells and not how it went."""
+    [ended] = deque(changes(api, operation_id), maxlen=1)
+    return ended
+
+
 def show(screen: Console, seen: Iterator[Operation]) -> Operation:
     """Show an operation as it goes on: live on a terminal, else a line for each step. Returns how it ended."""
     if not screen.is_terminal:
@@ -128,7 +135,7 @@ def follow(api: Api, operation_id: str) -> None:
 
 def title(operation: Operation) -> str:
     """What is done to which machine."""
-    return f"{operation['action'] or operation['kind']} of {operation['machine']}"
+    return f"{operation['command'] or operation['action'] or operation['kind']} of {operation['machine']}"
 
 
 def picture(operation: Operation) -> RenderableType:

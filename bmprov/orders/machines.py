@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass, fields
 
+from bmprov.actions import CHECK
 from bmprov.errors import Conflict, NotFound
 from bmprov.lifecycle import Kind
 from bmprov.model import Arch, BackEnd, Bmc, BootMode, Machine, Nic, Operation
@@ -56,6 +57,15 @@ class MachineOrders(OrderDesk):
         """Begin a power operation on a machine."""
         with self._store.write() as transaction:
             return self._begin(transaction, caller, Kind.POWER, named(transaction, machine_name), action)
+
+    def check(self, machine_name: str, caller: Caller) -> Operation:
+        """Begin to find out whether a machine can do what will be asked of it; nothing is changed.
+
+        Raises:
+            Conflict: something else is under way on it.
+        """
+        with self._store.write() as transaction:
+            return self._command(transaction, caller, named(transaction, machine_name), CHECK, {})
 
     def inspect(self, machine_name: str, caller: Caller) -> Operation:
         """Begin to inspect a machine; one in `error` that no instance has comes back into the pool by it."""

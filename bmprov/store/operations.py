@@ -140,6 +140,10 @@ class Operations:
             lease_until=self._now + lease_s,
         )
 
+    def prolong(self, operation: Operation, lease_s: float) -> Operation:
+        """The step takes longer than others."""
+        return self._mine(operation, lease_until=self._now + lease_s)
+
     def wait(self, operation: Operation, run: StepRun, until: float, due_at: float) -> Operation | None:
         """Let the operation sleep until `due_at` or a signal.
 

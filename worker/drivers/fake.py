@@ -64,6 +64,10 @@ class FakeTools:
         """That it is none."""
         return {"manufacturer": "none: this machine's BMC is fake://"}
 
+    def macs(self, by: Deadline) -> Sequence[str]:  # noqa: ARG002 - as above
+        """None."""
+        return []
+
     def firmware(self, by: Deadline) -> Mapping[str, str]:  # noqa: ARG002 - as above
         """None."""
         return {}

@@ -99,6 +99,10 @@ class IpmiTools:
                 told = {}  # it has none
         return {name: str(told[key]) for name, key in _HARDWARE.items() if isinstance(told.get(key), str) and told[key]}
 
+    def macs(self, by: Deadline) -> Sequence[str]:  # noqa: ARG002 - the protocol's deadline
+        """None: IPMI has no word for them."""
+        return []
+
     def firmware(self, by: Deadline) -> Mapping[str, str]:
         """The BMC's own version; IPMI tells of no other."""
         with self._session(by) as session:

@@ -88,6 +88,10 @@ class PreferredTools:
         """What the machine is."""
         return self._ask(lambda tools, part: tools.hardware(part), by)
 
+    def macs(self, by: Deadline) -> Sequence[str]:
+        """The MACs of the machine's NICs."""
+        return self._ask(lambda tools, part: tools.macs(part), by)
+
     def firmware(self, by: Deadline) -> Mapping[str, str]:
         """Versions by component."""
         return self._ask(lambda tools, part: tools.firmware(part), by)

@@ -96,6 +96,13 @@ class RedfishTools:
             }
             return {name: str(value).strip() for name, value in told.items() if value}
 
+    def macs(self, by: Deadline) -> Sequence[str]:
+        """The MACs of the machine's NICs, as far as the BMC knows them while the machine is off."""
+        with self._bmc(by) as bmc:
+            nics = bmc.members(bmc.system.get("EthernetInterfaces"))
+            told = (nic.get("PermanentMACAddress") or nic.get("MACAddress") for nic in nics)
+            return sorted({str(mac).lower().replace("-", ":") for mac in told if mac})
+
     def firmware(self, by: Deadline) -> Mapping[str, str]:
         """Versions by component."""
         with self._bmc(by) as bmc:

@@ -9,7 +9,10 @@ from collections.abc import Callable, Mapping
 from bmprov.hardware import LogEntry, Sensor
 from bmprov.power import BootDevice, BootOverride, Power
 from worker.flow import Context, Done, Fail, Flow, Outcome, Step
+from worker.flows.check import check
 from worker.flows.power import OFF, ON, RESET, power_off, power_on, shut_down
+
+_SLOW_S = 60.0  # hundreds of sensors or firmware inventories, each asked for by itself
 
 
 def nmi(context: Context) -> Outcome:
@@ -93,8 +96,8 @@ def shut_down_only(context: Context) -> Outcome:
     return Fail(f"the operating system did not shut down ({outcome.detail})", "look at its console, or use poweroff")
 
 
-def _flow(name: str, run: Callable[[Context], Outcome]) -> Flow:
-    return Flow((Step(name, run),))
+def _flow(name: str, run: Callable[[Context], Outcome], limit_s: float = 0.0) -> Flow:
+    return Flow((Step(name, run, limit_s),))
 
 
 COMMANDS: Mapping[str, Flow] = {
@@ -106,11 +109,12 @@ COMMANDS: Mapping[str, Flow] = {
     "nmi": _flow("send an NMI", nmi),
     "identify": _flow("locator", identify),
     "bootdevice": _flow("boot device", boot_device),
-    "sensors": _flow("read the sensors", sensors),
-    "eventlog": _flow("read the event log", event_log),
+    "sensors": _flow("read the sensors", sensors, _SLOW_S),
+    "eventlog": _flow("read the event log", event_log, _SLOW_S),
     "cleareventlog": _flow("clear the event log", clear_event_log),
     "bmcreset": _flow("restart the BMC", reset_bmc),
-    "hardware": _flow("read the hardware", hardware),
-    "firmware": _flow("read the firmware", firmware),
+    "hardware": _flow("read the hardware", hardware, _SLOW_S),
+    "firmware": _flow("read the firmware", firmware, _SLOW_S),
+    "check": _flow("check", check, _SLOW_S),
 }
-"""The flow of each custom action."""
+"""The flow of each custom action, and of `bmprov machine check`."""

@@ -84,6 +84,11 @@ class Machines:
         """Begin to switch a machine."""
         return self._begun(self._services.orders.power(name, body.action, caller))
 
+    @route(HTTPMethod.POST, f"{_ONE}/check", roles=OPERATORS, answers={202: OperationBegun})
+    def check(self, name: Key, caller: Caller) -> OperationBegun:
+        """Begin to find out whether a machine can do what will be asked of it; the operation answers with findings."""
+        return self._begun(self._services.orders.check(name, caller))
+
     @route(HTTPMethod.POST, f"{_ONE}/inspect", roles=OPERATORS, answers={202: OperationBegun})
     def inspect(self, name: Key, caller: Caller) -> OperationBegun:
         """Begin to inspect a machine; one in `error` comes back into the pool by it."""

@@ -77,6 +77,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (cloud, "POST", f"{api}/cloudstack/start", payload()),
         (cloud, "POST", f"{api}/cloudstack/delete", payload()),
         (cloud, "POST", f"{api}/cloudstack/delete", payload()),
+        (admin, "POST", f"{spare}/check", None),
         (admin, "POST", f"{spare}/inspect", None),
         (cloud, "POST", f"{api}/cloudstack/create", payload(2)),
         (admin, "POST", f"{spare}/release", None),
