@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bmprov import tls
 from bmprov.api.shapes.machine import MachineIn
-from bmprov.cli.embedded import BMC_PORTS, LOOPBACK, free_ports
+from bmprov.cli.embedded import BMC_PORTS, free_ports
 from bmprov.cli.folder import Folder
 from bmprov.sim import hall
-from bmprov.sim.hall import MachinePlan
+from bmprov.sim.hall import BmcProtocol, MachinePlan
 from bmprov.sim.pace import PACES as _PACES
 from pxe.dhcp.policy import LOADERS
 from pxe.loaders import loaders_in
@@ -38,7 +39,8 @@ def prepare(folder: Folder, count: int | None, pace: str | None) -> None:
 def machines(folder: Folder) -> list[MachineIn]:
     """The simulated machines as they are enrolled."""
     plans = hall.load(folder.machines) if folder.machines.exists() else []
-    return [_enrolled(one) for one in plans]
+    trust = f"sha256:{tls.fingerprint(hall.certificate(folder.machines))}" if plans else ""
+    return [_enrolled(one, trust) for one in plans]
 
 
 def loaders(folder: Folder, configured: Path) -> Path:
@@ -57,15 +59,20 @@ def loaders(folder: Folder, configured: Path) -> Path:
 
 def _plans(before: Sequence[MachinePlan], count: int) -> list[MachinePlan]:
     new = hall.plan(count, [0] * count, _DEFAULT_PACE)[len(before) :]
-    ports = free_ports(socket.SOCK_DGRAM, len(new), BMC_PORTS)
-    return [*before[:count], *(replace(one, bmc_port=port) for one, port in zip(new, ports, strict=True))]
+    ports = {
+        BmcProtocol.IPMI: iter(free_ports(socket.SOCK_DGRAM, len(new), BMC_PORTS)),
+        BmcProtocol.REDFISH: iter(free_ports(socket.SOCK_STREAM, len(new), BMC_PORTS)),
+    }
+    return [*before[:count], *(replace(one, bmc_port=next(ports[one.bmc_protocol])) for one in new)]
 
 
-def _enrolled(one: MachinePlan) -> MachineIn:
+def _enrolled(one: MachinePlan, trust: str) -> MachineIn:
+    login = {"address": one.bmc_address, "user": one.user, "password": one.password}
+    pinned = {"trust": trust} if one.bmc_protocol is BmcProtocol.REDFISH and one.bmc_tls else {}
     return MachineIn.model_validate(
         {
             "name": one.name,
-            "bmc": {"address": f"ipmi://{LOOPBACK}:{one.bmc_port}", "user": one.user, "password": one.password},
+            "bmc": login | pinned,
             "nics": [{"mac": mac, "netboot": place == 0} for place, mac in enumerate(one.macs)],
             "arch": one.arch,
             "boot_mode": one.boot_mode,

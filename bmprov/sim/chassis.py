@@ -25,7 +25,12 @@ class BootSource(IntEnum):
     SETUP = 6
 
 
-_DEVICES = {BootSource.NETWORK: BootDevice.NETWORK, BootSource.DISK: BootDevice.DISK}
+_DEVICES = {
+    BootSource.NETWORK: BootDevice.NETWORK,
+    BootSource.DISK: BootDevice.DISK,
+    BootSource.CD: BootDevice.CDROM,
+    BootSource.SETUP: BootDevice.SETUP,
+}
 
 
 class BootFlags:

@@ -103,6 +103,7 @@ def plan(count: int, ports: Sequence[int], pace: str = "demo") -> list[MachinePl
             tags=("ssd",) if number % 2 else (),
             boot_mode=BootMode.BIOS if number % 4 == 3 else BootMode.UEFI,  # noqa: PLR2004 - every fourth is an old one
             pace=pace,
+            bmc_protocol=BmcProtocol.REDFISH if number % 3 == 2 else BmcProtocol.IPMI,  # noqa: PLR2004 - as above
         )
         for number in range(count)
     ]

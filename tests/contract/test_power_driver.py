@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcAuthFailed, BmcUnreachable
+from bmprov.errors import BmcAuthFailed, BmcBusy, BmcMismatch, BmcRefused, BmcUnreachable
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction, PowerDriver
 from tests.contract.bmcs import Machine
 from tests.contract.machines import IPMI, REDFISH, driver_of
@@ -90,6 +90,18 @@ def test_boot_device_is_set_and_read_back(driver: PowerDriver, machine: Machine,
     driver.set_boot(NO_OVERRIDE, soon())
     assert not machine.netboots()
     assert driver.read_boot(soon()).device is (BootDevice.DISK if machine.keeps_boot else BootDevice.DEFAULT)
+
+
+@pytest.mark.parametrize("device", [BootDevice.CDROM, BootDevice.SETUP])
+def test_a_device_that_not_every_bmc_has(driver: PowerDriver, machine: Machine, device: BootDevice) -> None:
+    """It reads back, or is refused; never is something else set in its place and called a success."""
+    try:
+        driver.set_boot(BootOverride(device, once=True), soon())
+    except (BmcRefused, BmcMismatch, BmcBusy) as refused:
+        assert machine.login.address in str(refused)
+    else:
+        assert driver.read_boot(soon()).device is (device if machine.tells_boot else BootDevice.DEFAULT)
+    assert not machine.netboots()
 
 
 def test_setting_the_same_boot_device_twice_succeeds(driver: PowerDriver, machine: Machine) -> None:
