@@ -187,6 +187,14 @@ def test_an_override_that_is_refused_is_told(bmc: VendorBmc, driver: RedfishDriv
         driver.set_boot(NETWORK_ONCE, soon())
 
 
+def test_what_is_said_beside_a_property_is_told(bmc: VendorBmc, driver: RedfishDriver) -> None:
+    """OpenBMC says what is wrong with a property without an error object: an operator sees it all the same."""
+    body = {"BootSourceOverrideTarget@Message.ExtendedInfo": [{"MessageId": "Base.1.4.0.x", "Message": "Not so."}]}
+    bmc.fault = lambda handler: handler.command == "PATCH" and not handler.tell(400, body, {})
+    with pytest.raises(BmcRefused, match=r"Not so\."):
+        driver.set_boot(NETWORK_ONCE, soon())
+
+
 def test_the_setup_is_shown_once_or_not_at_all(bmc: VendorBmc, driver: RedfishDriver) -> None:
     """The firmware's menu is for one boot: a BMC that knows no once does not get it for ever."""
     driver.set_boot(BootOverride(BootDevice.SETUP, once=True), soon())
