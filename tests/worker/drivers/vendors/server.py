@@ -250,7 +250,7 @@ class VendorBmc:
             return "mode_missing"
         if enabled == "Continuous" and quirks.get("continuous") == "refused":
             return "continuous_refused"
-        if enabled == "Disabled" and target == "None" and quirks.get("none") == "refused":
+        if enabled == "Disabled" and target in (None, "None") and quirks.get("none") == "refused":
             return "none_refused"
         if quirks.get("sets_all_the_same") and enabled:
             return "sets_all_the_same"
