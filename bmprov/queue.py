@@ -7,8 +7,9 @@ RQ's JSON serializer is used, because pickle would let anyone who can write to R
 import secrets
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -44,6 +45,14 @@ def queue_names(sites: Iterable[str]) -> list[str]:
     """The queues of some sites in the order in which a worker empties them: power first."""
     places = list(sites)
     return [queue_name(urgency, site) for urgency in (Urgency.POWER, Urgency.DEPLOY) for site in places]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A BMC that was asked for: the token that lets it go (None when another has it), and what is kept of it."""
+
+    token: bytes | None
+    note: bytes | None
 
 
 class JobQueue:
@@ -102,6 +111,29 @@ class JobQueue:
             yield
         finally:
             self._let_go(key, token, address)
+
+    def hold_many(self, addresses: Sequence[str], notes: Sequence[str], for_s: int) -> list[Hold]:
+        """Hold as many of these BMCs as nobody holds now, each with what is kept by the note's name beside it."""
+        tokens = [secrets.token_bytes(16) for _ in addresses]
+        with _translated(), self.redis.pipeline(transaction=False) as pipeline:
+            for address, token, note in zip(addresses, tokens, notes, strict=True):
+                pipeline.set(f"{_BMC}{address}", token, nx=True, px=_HOLD_MS)
+                pipeline.getex(f"{_KEPT}{note}", ex=for_s)
+            told = pipeline.execute()
+        held = zip(tokens, told[::2], told[1::2], strict=True)
+        return [Hold(token if taken else None, kept) for token, taken, kept in held]
+
+    def let_go_many(self, held: Mapping[str, bytes], notes: Mapping[str, bytes | None], for_s: int) -> None:
+        """Let go of BMCs, by address and token, after the pause; keep these notes, or drop those that are None."""
+        with _translated(), self.redis.pipeline(transaction=False) as pipeline:
+            for address, token in held.items():
+                self._release(keys=[f"{_BMC}{address}"], args=[token, int(self._pause_s * 1000)], client=pipeline)
+            for name, note in notes.items():
+                if note is None:
+                    pipeline.delete(f"{_KEPT}{name}")
+                else:
+                    pipeline.set(f"{_KEPT}{name}", note, ex=for_s)
+            pipeline.execute()
 
     def release_holds(self) -> None:
         """Let go of the BMCs that a process with our owner's name held when it was killed."""

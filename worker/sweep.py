@@ -15,8 +15,11 @@ import structlog
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcSilent, BmprovError
 from bmprov.model import Machine, PowerReading
-from bmprov.power import Power, PowerDriver
+from bmprov.power import Power
+from bmprov.queue import JobQueue
 from bmprov.store import Store, Transaction
+from worker.drivers.choice import Drivers
+from worker.ipmi_round import IpmiRound
 from worker.reach import reachable
 
 log = structlog.get_logger()
@@ -27,7 +30,7 @@ _FIRST = 8
 _BUSY = 0.7  # of one processor
 _ASKED_S = 2.0
 
-_Read = tuple[Machine, PowerReading]
+_Reading = tuple[Machine, PowerReading]
 
 
 class Pace:
@@ -58,20 +61,21 @@ class Pace:
 
 @dataclass(frozen=True)
 class Sweeper:
-    """Reads the power of many machines, at most `at_once`. `read_s` bounds one reading."""
+    """Reads the power of many machines, at most `at_once` by IPMI and as many by other protocols, each for `read_s`."""
 
     store: Store
-    driver_of: Callable[[Machine], PowerDriver]
-    read_s: float
+    drivers: Drivers
+    queue: JobQueue
     pool: ThreadPoolExecutor
     at_once: int
+    read_s: float
     there: Callable[[Iterable[str]], set[str]] = field(default=reachable)
 
     def sweep(self, machines: Iterable[Machine]) -> int:
         """Read all of `machines` and keep what was read; the number that answered."""
         wanted = list(machines)
         there = self.there(address for machine in wanted for address in _addresses(machine))
-        present, silent = list[Machine](), list[_Read]()
+        present, silent = list[Machine](), list[_Reading]()
         for machine in wanted:
             if _answered_last(machine) or there.intersection(_addresses(machine)):
                 present.append(machine)
@@ -83,11 +87,25 @@ class Sweeper:
             answered += sum(reading.read_at is not None for _, reading in batch)
         return answered
 
-    def _batches(self, machines: Iterable[Machine]) -> Iterator[list[_Read]]:
+    def _batches(self, machines: Iterable[Machine]) -> Iterator[list[_Reading]]:
         """What is read, as it comes: a slow BMC does not hold up what the others say."""
+        by_ipmi, others = list[Machine](), list[Machine]()
+        for machine in machines:
+            (by_ipmi if machine.bmc.address.startswith("ipmi:") else others).append(machine)
+        for told in IpmiRound(self.drivers, self.queue, self.at_once, self.read_s).read(by_ipmi):
+            batch = list[_Reading]()
+            for machine, reading in told:
+                if reading is None or (reading.read_at is None and machine.second_bmc):
+                    others.append(machine)  # somebody held the BMC, or there is another one to ask
+                else:
+                    batch.append((machine, reading))
+            yield batch
+        yield from self._by_threads(others)
+
+    def _by_threads(self, machines: Iterable[Machine]) -> Iterator[list[_Reading]]:
         waiting, pace = iter(machines), Pace(self.at_once)
-        under_way: set[Future[_Read]] = set()
-        batch: list[_Read] = []
+        under_way: set[Future[_Reading]] = set()
+        batch: list[_Reading] = []
         while True:
             under_way |= {self.pool.submit(self._read, one) for one in islice(waiting, pace.room(len(under_way)))}
             if not under_way:
@@ -99,24 +117,33 @@ class Sweeper:
                 batch = []
         yield batch
 
-    def _read(self, machine: Machine) -> _Read:
+    def _read(self, machine: Machine) -> _Reading:
         began = self.store.clock()
         try:
-            power = self.driver_of(machine).read(Deadline.after(self.read_s))
+            power = self.drivers.of(machine).power.read(Deadline.after(self.read_s))
         except BmprovError as error:
             return machine, PowerReading(error=str(error))
         return machine, PowerReading(power, began)
 
-    def _keep(self, batch: list[_Read]) -> None:
-        if batch:
-            with self.store.write() as transaction:
-                told = [one for one in batch if _store(transaction, *one)]
-            for machine, reading in told:
-                log.info("power", machine=machine.name, power=reading.power, error=reading.error)
+    def _keep(self, batch: list[_Reading]) -> None:
+        if not batch:
+            return
+        news = [one for one in batch if _is_news(*one)]
+        with self.store.write() as transaction:
+            transaction.machines.swept_again([one for one in batch if not _is_news(*one)])
+            told = [one for one in news if _store(transaction, *one)]
+        for machine, reading in told:
+            log.info("power", machine=machine.name, power=reading.power, error=reading.error)
+
+
+def _is_news(machine: Machine, reading: PowerReading) -> bool:
+    """Whether a reading says anything but that all is as it was."""
+    before = machine.reading
+    return reading.read_at is None or (reading.power, "") != (before.power, before.error)
 
 
 def _store(transaction: Transaction, machine: Machine, reading: PowerReading) -> bool:
-    """Keep a reading, with an event when nobody ordered what it says; whether it is news."""
+    """Keep what is news, with an event when nobody ordered it; whether it is to be told."""
     kept = transaction.machines.swept(machine, reading)
     if kept and _changed(machine, reading):
         what = f"out-of-band power {reading.power}"

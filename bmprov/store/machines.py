@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bmprov.allocation import Need
@@ -17,6 +17,14 @@ from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, t
 
 _M = schema.machines.c
 _FETCH = 200
+
+_BUSY = select(schema.operations.c.id).where(
+    schema.operations.c.machine_id == _M.id, schema.operations.c.finished_at.is_(None)
+)
+_UNTOUCHED = update(schema.machines).where(
+    _M.id == bindparam("whose"), _M.version == bindparam("as_of"), ~_BUSY.exists()
+)
+_READ_AGAIN = _UNTOUCHED.values(power_read_at=bindparam("at"), power_error="")
 
 
 class Machines:
@@ -111,14 +119,17 @@ class Machines:
 
         Without this a reading that began while the machine was off in the middle of a reboot would be told after it.
         """
-        unfinished = select(schema.operations.c.id).where(
-            schema.operations.c.machine_id == machine.id, schema.operations.c.finished_at.is_(None)
-        )
-        mine = (_M.id == machine.id) & (_M.version == machine.version) & ~unfinished.exists()
         values: dict[str, Any] = {"power_error": reading.error}
         if reading.read_at is not None:
             values |= {"power": reading.power, "power_read_at": reading.read_at}
-        return self._connection.execute(update(schema.machines).where(mine).values(**values)).rowcount == 1
+        whose = {"whose": machine.id, "as_of": machine.version}
+        return self._connection.execute(_UNTOUCHED.values(**values), whose).rowcount == 1
+
+    def swept_again(self, readings: Sequence[tuple[Machine, PowerReading]]) -> None:
+        """Keep readings that say what was known, in one go: only their time is new."""
+        rows = [{"whose": one.id, "as_of": one.version, "at": reading.read_at} for one, reading in readings]
+        if rows:
+            self._connection.execute(_READ_AGAIN, rows)
 
     def set_maintenance(self, machine: Machine, reason: str, who: str) -> None:
         """Set the maintenance flag, or clear it with an empty reason."""

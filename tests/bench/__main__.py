@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 
+from tests.bench.bmcs import bench_bmcs
 from tests.bench.deployments import change_power, deploy, enrol_fakes
 from tests.bench.extension import measure_extension
 from tests.bench.http import bench_http
@@ -17,7 +18,7 @@ from tests.bench.writing import bench_ramdisk
 
 WORKERS = "4"
 DEMO_IMAGE = "demo"
-NAMES = ("extension", "simulated", "control", "tftp", "http", "ramdisk", "netboot")
+NAMES = ("extension", "simulated", "control", "tftp", "http", "ramdisk", "netboot", "bmcs")
 
 
 def main() -> None:
@@ -39,6 +40,7 @@ def main() -> None:
         "http": bench_http,
         "ramdisk": bench_ramdisk,
         "netboot": bench_netboot,
+        "bmcs": lambda: bench_bmcs(asked.machines),
     }
     for name in chosen:
         for line in benches[name]():

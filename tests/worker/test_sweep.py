@@ -1,11 +1,15 @@
 """The sweep: simulated BMCs, a real database, a real Valkey."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bmprov.deadline import Deadline
 from bmprov.model import Bmc, Machine, PowerReading
 from bmprov.power import Power, PowerAction
 from bmprov.queue import JobQueue
@@ -28,7 +32,7 @@ class Hall:
         self.bmcs = bmcs
         self.pool = ThreadPoolExecutor(16)
         drivers = Drivers(vault, queue, urgent=False)
-        self.sweeper = Sweeper(self.store, lambda machine: drivers.of(machine).power, 2.0, self.pool, 16)
+        self.sweeper = Sweeper(self.store, drivers, queue, self.pool, 16, 2.0)
         with self.store.write() as transaction:
             for number, bmc in enumerate(bmcs):
                 login = Bmc(bmc.login.address, USER, vault.seal(PASSWORD.encode()))
@@ -99,6 +103,33 @@ def test_what_was_done_meanwhile_is_not_overwritten(hall: Hall) -> None:
     hall.sweeper.sweep(machines)
     assert hall.readings()[0].power is Power.ON
     assert hall.readings()[1].power is Power.OFF
+
+
+def test_a_bmc_that_a_worker_holds_is_read_when_it_lets_go(hall: Hall) -> None:
+    """It is not asked meanwhile: one session at a time."""
+    address = hall.bmcs[4].login.address
+    with ExitStack() as held:
+        held.enter_context(hall.sweeper.queue.hold(address, Deadline.after(1)))
+        threading.Timer(0.5, held.close).start()
+        assert hall.sweep() == 6
+    with hall.sweeper.queue.hold(address, Deadline.after(0.2)):
+        assert hall.bmcs[4].open_sessions() == 0
+
+
+def test_a_second_bmc_is_read_in_place_of_a_silent_one(hall: Hall) -> None:
+    """The machine's power is known by it, and the silence of the first is no error."""
+    hall.bmcs[0].faults.silent = True
+    hall.bmcs[1].chassis.press(PowerAction.ON)
+    with hall.store.write() as transaction:
+        machine = transaction.machines.get("m-0")
+        assert machine is not None
+        spare = replace(machine.bmc, address=hall.bmcs[1].login.address)
+        other = transaction.machines.get("m-1")
+        assert other is not None
+        transaction.machines.remove(other)
+        transaction.machines.set_bmcs(machine, machine.bmc, spare)
+    assert hall.sweep() == 5
+    assert (hall.readings()[0].power, hall.readings()[0].error) == (Power.ON, "")
 
 
 def test_the_pace_grows_while_we_only_wait(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,15 @@ class BmcLock(Protocol):
         ...
 
 
+class NobodyElse:
+    """For who holds the BMC already."""
+
+    @contextmanager
+    def hold(self, address: str, by: Deadline) -> Iterator[None]:  # noqa: ARG002 - the protocol's
+        """Nothing to do."""
+        yield
+
+
 class LocalBmcLock:
     """Holds BMCs within one process, among its threads."""
 

@@ -21,7 +21,7 @@ class Drivers:
         self._vault = vault
         self._urgent = urgent
         self._queue = queue
-        self._suites: dict[str, int] = {}  # the cipher suite that each BMC has agreed to, so that it is asked once
+        self.suites: dict[str, int] = {}  # the cipher suite that each BMC has agreed to, so that it is asked once
 
     def of(self, machine: Machine) -> MachineDrivers:
         """The drivers of this machine's BMC, or of its two.
@@ -44,11 +44,11 @@ class Drivers:
             case "fake":
                 return MachineDrivers(FakeDriver(machine.reading.power), FakeTools())
             case "ipmi":
-                login, lock = self._login(bmc), self._lock(bmc)
-                power = IpmiDriver(login, lock, self._suites, uefi=uefi)
-                return MachineDrivers(power, IpmiTools(login, lock, self._suites))
+                login, lock = self.login(bmc), self._lock(bmc)
+                power = IpmiDriver(login, lock, self.suites, uefi=uefi)
+                return MachineDrivers(power, IpmiTools(login, lock, self.suites))
             case "redfish" | "redfish+http":
-                return self._redfish(self._login(bmc), self._lock(bmc), uefi=uefi)
+                return self._redfish(self.login(bmc), self._lock(bmc), uefi=uefi)
             case scheme:
                 raise Fatal(
                     f"no driver speaks '{scheme}' to the BMC of {machine.name}", "use ipmi:// or redfish://HOST[:PORT]"
@@ -64,9 +64,18 @@ class Drivers:
         return MachineDrivers(power, RedfishTools(login, lock, sessions))
 
     def _lock(self, bmc: Bmc) -> Manners:
-        name = login_name(bmc.address, bmc.user, bmc.sealed_password)
-        return Manners(self._queue, self._queue, name, urgent=self._urgent)
+        return Manners(self._queue, self._queue, self.login_name(bmc), urgent=self._urgent)
 
-    def _login(self, bmc: Bmc) -> BmcLogin:
+    @staticmethod
+    def login_name(bmc: Bmc) -> str:
+        """Names the login of a BMC, for `Manners`."""
+        return login_name(bmc.address, bmc.user, bmc.sealed_password)
+
+    def login(self, bmc: Bmc) -> BmcLogin:
+        """How to log in to a BMC.
+
+        Raises:
+            Fatal: its password does not open.
+        """
         password = self._vault.open(bmc.sealed_password).decode()
         return BmcLogin(bmc.address, bmc.user, password, bmc.cipher_suites, bmc.trust)

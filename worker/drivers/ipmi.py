@@ -14,7 +14,7 @@ from bmprov.errors import BmcMismatch
 from bmprov.power import BmcLogin, BootDevice, BootOverride, Power, PowerAction
 from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.ipmi_chassis import BootFlags, IpmiChassis
-from worker.drivers.ipmi_session import CommandRefused, SuiteMemory, ipmi_session
+from worker.drivers.ipmi_session import CommandRefused, Connect, SuiteMemory, ipmi_session
 
 log = structlog.get_logger()
 
@@ -30,6 +30,7 @@ class IpmiDriver:
 
     `suites` remembers which cipher suite the BMC takes: hand the same dictionary to all drivers of a process. `uefi` is
     how the machine boots, which the override must say. `patience_s` is how long a change may take to read back.
+    `connect` opens the sessions' sockets.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class IpmiDriver:
         uefi: bool = True,
         patience_s: float = _PATIENCE_S,
         sleep: Callable[[float], None] = time.sleep,
+        connect: Connect | None = None,
     ) -> None:
         self._login = login
         self._lock = lock
@@ -48,6 +50,7 @@ class IpmiDriver:
         self._uefi = uefi
         self._patience_s = patience_s
         self._sleep = sleep
+        self._connect = connect
 
     def read(self, by: Deadline) -> Power:
         """The power as the BMC reads it now."""
@@ -144,7 +147,7 @@ class IpmiDriver:
     @contextmanager
     def _chassis(self, by: Deadline) -> Iterator[IpmiChassis]:
         address = self._login.address
-        with self._lock.hold(address, by), ipmi_session(self._login, self._suites, by) as session:
+        with self._lock.hold(address, by), ipmi_session(self._login, self._suites, by, self._connect) as session:
             yield IpmiChassis(session)
 
 

@@ -5,8 +5,8 @@ administrator) and remembers the suite, so that only the first session with a BM
 """
 
 import socket
-from collections.abc import Iterator, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from pyghmi.ipmi.private import constants
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmcSilent, BmcUnreachable
 from bmprov.power import BmcLogin
-from worker.drivers.ipmi_wire import SUITES, Privilege, RoleRefused, SuiteRefused, Unanswered, Wire
+from worker.drivers.ipmi_wire import SUITES, Datagrams, Privilege, RoleRefused, SuiteRefused, Unanswered, Wire
 
 _PORT = 623
 _LOGINS = 5
@@ -23,6 +23,9 @@ _GOODBYE_S = 0.5
 _CLOSE_SESSION = (0x06, 0x3C)
 _NO_PRIVILEGE = 0xD4
 _BUSY = {0xC0, 0xC3, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2}
+
+Connect = Callable[[BmcLogin], Datagrams]
+"""Opens the socket of a session."""
 
 SuiteMemory = MutableMapping[str, int]
 """BMC address to the cipher suite that it took last. A plain dictionary does, shared by the drivers of a process."""
@@ -90,8 +93,10 @@ class IpmiSession:
 
 
 @contextmanager
-def ipmi_session(login: BmcLogin, memory: SuiteMemory, by: Deadline) -> Iterator[IpmiSession]:
-    """Log in, and log out whatever happens.
+def ipmi_session(
+    login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect | None = None
+) -> Iterator[IpmiSession]:
+    """Log in, and log out whatever happens. `connect` opens another kind of socket than the system's own.
 
     Raises:
         BmcUnreachable: no answer before the deadline, or the network says that nobody is there.
@@ -99,7 +104,7 @@ def ipmi_session(login: BmcLogin, memory: SuiteMemory, by: Deadline) -> Iterator
     """
     began_at = by.clock()
     try:
-        wire = _log_in(login, memory, by)
+        wire = _log_in(login, memory, by, connect or connected)
         try:
             yield IpmiSession(wire, login.address)
         finally:
@@ -114,13 +119,13 @@ def _silence(login: BmcLogin, waited_s: float, *, name_sent: bool) -> BmcUnreach
     return BmcSilentAtLogin(login, waited_s) if name_sent else BmcSilent(login.address, waited_s)
 
 
-def _log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline) -> Wire:
+def _log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect) -> Wire:
     suites = _suites(login, memory)
     privilege = Privilege.ADMINISTRATOR  # several BMCs let only administrators set the boot device
     silences = 0
     while True:
         try:
-            wire = _attempt(login, suites[0], privilege, by)
+            wire = _attempt(connect(login), login, suites[0], privilege, by)
         except SuiteRefused:
             suites = suites[1:]
             if not suites:
@@ -139,8 +144,7 @@ def _log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline) -> Wire:
             return wire
 
 
-def _attempt(login: BmcLogin, suite: int, privilege: Privilege, by: Deadline) -> Wire:
-    sock = _connect(login)
+def _attempt(sock: Datagrams, login: BmcLogin, suite: int, privilege: Privilege, by: Deadline) -> Wire:
     try:
         return Wire(sock, login, suite, privilege, by)
     except BaseException:
@@ -148,7 +152,7 @@ def _attempt(login: BmcLogin, suite: int, privilege: Privilege, by: Deadline) ->
         raise
 
 
-def _connect(login: BmcLogin) -> socket.socket:
+def connected(login: BmcLogin) -> socket.socket:
     """A connected socket: strangers' datagrams never reach us, and a closed port is told at once."""
     url = urlsplit(login.address)
     # A host name is looked up here, and no deadline bounds that: addresses of BMCs are better given as numbers.
@@ -187,5 +191,5 @@ def _log_out(wire: Wire) -> None:
     wire.by = wire.by.within(_GOODBYE_S)
     session_id = wire.sessionid.to_bytes(4, "little")
     # Whoever is silent now has forgotten the session or will, by its own timeout.
-    with wire.socket, suppress(Unanswered, OSError):
+    with closing(wire.socket), suppress(Unanswered, OSError):
         wire.raw_command(*_CLOSE_SESSION, data=session_id)

@@ -11,19 +11,21 @@ Suites 17 and 3 only. Refused: IPMI 1.5, whose sessions are not encrypted.
 
 import hashlib
 import secrets
-import socket
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Protocol
 
-from pyghmi.ipmi.private import constants
+from pyghmi.ipmi.private import constants, simplesession
 from pyghmi.ipmi.private.simplesession import Session
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused
 from bmprov.power import BmcLogin
+
+simplesession._monotonic_time = time.monotonic  # noqa: SLF001 - its own is times(2), a system call, five times a reading
 
 _RESEND_S = 1.0
 _RESEND_MOST_S = 4.0
@@ -87,6 +89,30 @@ class _Stage(StrEnum):
     LOGGED_IN = "ESTABLISHED"
 
 
+class Datagrams(Protocol):
+    """What of a connected socket is needed."""
+
+    def settimeout(self, seconds: float, /) -> None:
+        """How long `recv` waits."""
+        ...
+
+    def send(self, data: bytes, /) -> int:
+        """Send a datagram."""
+        ...
+
+    def recv(self, size: int, /) -> bytes:
+        """The next datagram.
+
+        Raises:
+            TimeoutError: none came in time.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
 class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
     """A session that is logged in once it is made. The caller owns the connected socket, and may move `by`.
 
@@ -98,7 +124,7 @@ class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
         BmcAuthFailed, BmcBusy, BmcRefused: as `PowerDriver` has them.
     """
 
-    def __init__(self, sock: socket.socket, login: BmcLogin, suite: int, privilege: Privilege, by: Deadline) -> None:
+    def __init__(self, sock: Datagrams, login: BmcLogin, suite: int, privilege: Privilege, by: Deadline) -> None:
         self.by = by
         self.suite = suite
         self._sock = sock
@@ -110,7 +136,7 @@ class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
 
     # Where pyghmi reaches for the network.
 
-    def _assignsocket(self, server: object = None) -> socket.socket:  # noqa: ARG002 - pyghmi's signature
+    def _assignsocket(self, server: object = None) -> Datagrams:  # noqa: ARG002 - pyghmi's signature
         return self._sock
 
     def _xmit_packet(self, *_: object, **__: object) -> None:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcAuthFailed, BmcLockedOut, BmcUnreachable
+from bmprov.errors import BmcAuthFailed, BmcLockedOut, BmcUnreachable, BmprovError
 from worker.drivers.bmc_lock import BmcLock
 
 SILENCES = 3
@@ -24,7 +24,7 @@ REFUSALS = 2
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 15.0, 240.0
 _URGENT_PAUSE_S = 5.0
-_KEPT_S = 7 * 86_400
+KEPT_S = 7 * 86_400
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,39 @@ class Seen:
     pause_s: float = 0.0
     refusals: int = 0
     refused: str = ""
+
+    def refusal(self, address: str, login: str, now: float, *, urgent: bool) -> BmprovError | None:
+        """Why the BMC is better left alone now; None when it may be asked."""
+        if self.refused == login and self.refusals >= REFUSALS:
+            return BmcLockedOut(address, self.refusals)
+        left_s = self.silent_at + (min(self.pause_s, _URGENT_PAUSE_S) if urgent else self.pause_s) - now
+        if self.silences < SILENCES or left_s <= 0:
+            return None
+        return BmcUnreachable(
+            f"BMC {address} did not answer {self.silences} times in a row; it is asked again in {left_s:.0f} s",
+            "check its cable, its address, its VLAN and its port",
+            retry_after_s=left_s,
+        )
+
+    def after(self, error: BaseException | None, login: str, now: float, jitter: float) -> "Seen":
+        """What is to be kept after a call that ended so. Each probe that meets silence doubles the pause."""
+        if isinstance(error, BmcUnreachable):
+            silences = self.silences + 1
+            pause_s = min(_FIRST_PAUSE_S * 2.0 ** min(max(0, silences - SILENCES), 10), _LONGEST_PAUSE_S) * jitter
+            return replace(self, silences=silences, silent_at=now, pause_s=pause_s)
+        if isinstance(error, BmcAuthFailed):
+            return Seen(refusals=self.refusals + 1 if self.refused == login else 1, refused=login)
+        return Seen() if error is None else self
+
+    @classmethod
+    def of(cls, kept: bytes | None) -> "Seen":
+        """What was kept."""
+        return cls(**json.loads(kept)) if kept else cls()
+
+    @property
+    def note(self) -> bytes | None:
+        """What to keep; None for nothing."""
+        return None if self == Seen() else json.dumps(asdict(self)).encode()
 
 
 class Notes(Protocol):
@@ -83,47 +116,26 @@ class Manners:
             BmcUnreachable: it was silent lately; nothing was sent.
             BmcAuthFailed: it has refused this login too often; nothing was sent.
         """
-        seen = self._seen(address)
-        self._refuse(seen, address)
+        name = note_name(address)
+        seen = Seen.of(self.notes.kept(name, KEPT_S))
+        if refusal := seen.refusal(address, self.login, self.clock(), urgent=self.urgent):
+            raise refusal
+        ended: BaseException | None = None
         with self.lock.hold(address, by):
             try:
                 yield
-            except BmcUnreachable:
-                self._note(address, self._silent(seen))
+            except BaseException as error:
+                ended = error
                 raise
-            except BmcAuthFailed:
-                refusals = seen.refusals + 1 if seen.refused == self.login else 1
-                self._note(address, Seen(refusals=refusals, refused=self.login))
-                raise
-        if seen != Seen():
-            self.notes.drop(_name(address))
+            finally:
+                self._keep(name, seen, seen.after(ended, self.login, self.clock(), self.jitter()))
 
-    def _refuse(self, seen: Seen, address: str) -> None:
-        if seen.refused == self.login and seen.refusals >= REFUSALS:
-            raise BmcLockedOut(address, seen.refusals)
-        pause_s = min(seen.pause_s, _URGENT_PAUSE_S) if self.urgent else seen.pause_s
-        left_s = seen.silent_at + pause_s - self.clock()
-        if seen.silences >= SILENCES and left_s > 0:
-            raise BmcUnreachable(
-                f"BMC {address} did not answer {seen.silences} times in a row; it is asked again in {left_s:.0f} s",
-                "check its cable, its address, its VLAN and its port",
-                retry_after_s=left_s,
-            )
-
-    def _silent(self, seen: Seen) -> Seen:
-        """Twice as long a pause after each probe that meets silence."""
-        silences = seen.silences + 1
-        doublings = max(0, silences - SILENCES)
-        pause_s = min(_FIRST_PAUSE_S * 2.0 ** min(doublings, 10), _LONGEST_PAUSE_S) * self.jitter()
-        return replace(seen, silences=silences, silent_at=self.clock(), pause_s=pause_s)
-
-    def _seen(self, address: str) -> Seen:
-        kept = self.notes.kept(_name(address), _KEPT_S)
-        return Seen(**json.loads(kept)) if kept else Seen()
-
-    def _note(self, address: str, seen: Seen) -> None:
-        self.notes.keep(_name(address), json.dumps(asdict(seen)).encode(), _KEPT_S)
+    def _keep(self, name: str, before: Seen, after: Seen) -> None:
+        if after != before:
+            note = after.note
+            self.notes.drop(name) if note is None else self.notes.keep(name, note, KEPT_S)
 
 
-def _name(address: str) -> str:
+def note_name(address: str) -> str:
+    """Where it is kept what was seen of a BMC."""
     return f"manners:{address}"

@@ -41,8 +41,9 @@ class SharedSessions:
         self.queue.keep(_name(session.login), self.vault.seal(json.dumps(told).encode()), _IDLE_S)
 
     def forget(self, login: BmcLogin) -> None:
-        """The BMC does not know it any more."""
-        self.queue.drop(_name(login))
+        """The BMC does not know it any more. Another login's is left alone."""
+        if self.session(login) is not None:
+            self.queue.drop(_name(login))
 
 
 def _name(login: BmcLogin) -> str:

@@ -51,7 +51,7 @@ class Wires:
             self.sockets.append(MemorySocket(answer, self.clock, delay_s=delay_s, lost=lost))
             return self.sockets[-1]
 
-        monkeypatch.setattr(ipmi_session, "_connect", connect)
+        monkeypatch.setattr(ipmi_session, "connected", connect)
 
     def soon(self, seconds: float = 60.0) -> Deadline:
         return self.clock.soon(seconds)
