@@ -11,8 +11,9 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcMismatch, BmcRefused
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
+from tests.worker.drivers.vendors.bmc import PASSWORD, SESSIONS, VendorBmc, vendor
 from tests.worker.drivers.vendors.faults import FAULTS
-from tests.worker.drivers.vendors.server import PASSWORD, SESSIONS, Handler, VendorBmc, closed_port, running, vendor
+from tests.worker.drivers.vendors.server import Handler, closed_port, running
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.redfish import RedfishDriver
 from worker.drivers.redfish_session import LocalSessions, log_out

@@ -11,17 +11,9 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcBusy, BmcMismatch, BmcRefused, BmcSilent, BmcUnreachable, BmprovError
 from bmprov.power import BmcLogin, BootDevice, BootOverride, Power, PowerAction
+from tests.worker.drivers.vendors.bmc import PASSWORD, SESSIONS, USER, VendorBmc, vendor
 from tests.worker.drivers.vendors.faults import FAULTS, Fault
-from tests.worker.drivers.vendors.server import (
-    PASSWORD,
-    SESSIONS,
-    USER,
-    Handler,
-    VendorBmc,
-    closed_port,
-    running,
-    vendor,
-)
+from tests.worker.drivers.vendors.server import Handler, closed_port, running
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.redfish import RedfishDriver
 from worker.drivers.redfish_session import LocalSessions, Session

@@ -7,7 +7,8 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmprovError
 from bmprov.power import BootDevice, BootOverride, PowerAction
-from tests.worker.drivers.vendors.server import SESSIONS, VendorBmc, running, vendor
+from tests.worker.drivers.vendors.bmc import SESSIONS, VendorBmc, vendor
+from tests.worker.drivers.vendors.server import running
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.quirks import MESSAGES, NONE, QUIRKS, quirk_of
 from worker.drivers.redfish import RedfishDriver

@@ -12,9 +12,10 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcRefused, BmcSilent, BmcUnreachable, BmcUntrusted, BmprovError
 from bmprov.power import BmcLogin, Power, PowerAction
+from tests.worker.drivers.vendors.bmc import PASSWORD, USER, VendorBmc, vendor
 from tests.worker.drivers.vendors.certificates import Signed, files, fingerprint, signed
 from tests.worker.drivers.vendors.faults import FAULTS
-from tests.worker.drivers.vendors.server import PASSWORD, USER, VendorBmc, running, vendor
+from tests.worker.drivers.vendors.server import running
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.redfish import RedfishDriver
 from worker.drivers.redfish_session import LocalSessions

@@ -10,7 +10,8 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
-from tests.worker.drivers.vendors.server import SESSIONS, VENDORS, VendorBmc, running, vendor
+from tests.worker.drivers.vendors.bmc import SESSIONS, VENDORS, VendorBmc, vendor
+from tests.worker.drivers.vendors.server import running
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.redfish import RedfishDriver
 from worker.drivers.redfish_session import LocalSessions, log_out
