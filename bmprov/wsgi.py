@@ -7,6 +7,8 @@ from typing import Any
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
+from bmprov.parenthood import tie_to_me
+
 
 class Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
     """gunicorn without its command line, its settings files and its environment variables.
@@ -27,6 +29,12 @@ class Gunicorn(BaseApplication):  # type: ignore[misc] # gunicorn ships no types
     def load(self) -> Flask:
         """Build the application; called in each process."""
         return self._load()
+
+    def run(self) -> None:
+        """Serve until SIGTERM. The processes die with this one, so that its successor finds the port free."""
+        tie = tie_to_me()
+        self.cfg.set("post_fork", lambda _arbiter, _worker: tie())
+        super().run()
 
 
 def _freeze(_arbiter: object, _worker: object) -> None:

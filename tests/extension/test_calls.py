@@ -44,7 +44,7 @@ def extension(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         ((), "0 arguments instead of 3"),
         (("status",), "1 arguments instead of 3"),
         (("status", "/nowhere", "60", "more"), "4 arguments instead of 3"),
-        (("getconsole", "/nowhere", "60"), "no action 'getconsole'"),
+        (("get console", "/nowhere", "60"), "no action 'get console'"),
         (("bad\naction", "/nowhere", "60"), "no action 'bad\\naction'"),
         (("status", "/nowhere", "soon"), "'soon' is no number of seconds"),
         (("status", "/nowhere", "-1"), "no number of seconds"),

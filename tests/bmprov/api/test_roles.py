@@ -17,6 +17,8 @@ ALLOWED = {
     "machines.one": READING,
     "machines.remove": {Role.ADMIN},
     "machines.set_firmware": {Role.ADMIN},
+    "machines.set_bmcs": {Role.ADMIN},
+    "machines.check": {Role.OPERATOR, Role.ADMIN},
     "machines.maintain": {Role.OPERATOR, Role.ADMIN},
     "machines.power": {Role.OPERATOR, Role.ADMIN},
     "machines.inspect": {Role.OPERATOR, Role.ADMIN},
@@ -37,7 +39,7 @@ ALLOWED = {
     "events.newest": READING,
 } | {
     f"cloudstack.{action}": {Role.CLOUD}
-    for action in ("prepare", "create", "start", "stop", "reboot", "delete", "status", "statuses")
+    for action in ("prepare", "create", "start", "stop", "reboot", "delete", "status", "statuses", "custom")
 }
 
 

@@ -28,6 +28,7 @@ def operation() -> dict[str, Any]:
         "id": "44e23fa5-afd9-453c-a1cd-a201c7659be0",
         "kind": "deploy",
         "action": None,
+        "command": None,
         "state": "failed",
         "step": "wait for the ramdisk",
         "machine": "rack1-07",
