@@ -84,13 +84,14 @@ class Nic:
 
 @dataclass(frozen=True)
 class Bmc:
-    """Where a machine's BMC is. `sealed_password` is ciphertext of `bmprov.vault`; `trust` is that of `BmcLogin`."""
+    """Where a machine's BMC is. `sealed_password` is ciphertext of `bmprov.vault`; the rest is as `BmcLogin` has it."""
 
     address: str
     user: str
     sealed_password: bytes = field(repr=False)
     cipher_suites: tuple[int, ...] = ()
     trust: str = ""
+    privilege: str = ""
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ class BmcLogin:
 
     `address` is a URL without user and password, such as `ipmi://10.1.0.7:623`. `cipher_suites` are IPMI suite numbers
     in the order in which they are offered; empty lets the driver choose. `trust` is for `redfish://`: the certificate's
-    fingerprint (`sha256:` and 64 hexadecimal digits), or the path of a CA file; empty are the system's CAs.
+    fingerprint (`sha256:` and 64 hexadecimal digits), or the path of a CA file; empty are the system's CAs. `privilege`
+    is IPMI's level to log in with, `administrator` or `operator`; empty tries the first, and then the second.
     """
 
     address: str
@@ -64,6 +65,7 @@ class BmcLogin:
     password: str = field(repr=False)
     cipher_suites: tuple[int, ...] = ()
     trust: str = ""
+    privilege: str = ""
 
 
 class PowerDriver(Protocol):

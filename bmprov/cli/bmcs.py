@@ -22,6 +22,9 @@ _BMC_OPTIONS = (
     ),
     click.option("--password-file", type=click.Path(path_type=Path), help="The file that holds the BMC's password."),
     click.option("--cipher-suite", "cipher_suites", type=int, multiple=True, help="An IPMI suite; may be repeated."),
+    click.option(
+        "--privilege", type=click.Choice(["administrator", "operator"]), help="IPMI: the level to log in with."
+    ),
     click.option("--trust", help=_TRUST),
 )
 
@@ -34,14 +37,15 @@ def bmc_options(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def bmcs_of(fields: Mapping[str, Any]) -> dict[str, object]:
-    """The BMCs of the options: suites are for those by IPMI, trust is for those by Redfish."""
+    """The BMCs of the options: suites and privilege are for those by IPMI, trust is for those by Redfish."""
     urls = fields["bmcs"] or ()
     if not 1 <= len(urls) <= len(_FIELDS):
         raise click.UsageError("--bmc says where its BMC is: redfish://USER@HOST or ipmi://USER@HOST; give one or two")
-    suites, trust = list(fields["cipher_suites"] or ()), fields["trust"] or ""
+    by_ipmi = {"cipher_suites": list(fields["cipher_suites"] or ()), "privilege": fields["privilege"] or ""}
+    by_redfish = {"trust": fields["trust"] or ""}
     bmcs = map(enrolment.bmc_of, urls)
     return {
-        name: bmc | ({"trust": trust} if str(bmc["address"]).startswith("redfish") else {"cipher_suites": suites})
+        name: bmc | (by_redfish if str(bmc["address"]).startswith("redfish") else by_ipmi)
         for name, bmc in zip(_FIELDS, bmcs, strict=False)
     }
 

@@ -210,7 +210,7 @@ def _begun(api: Api, answer: dict[str, Any], *, wait: bool) -> None:
 def _machine(name: str, fields: dict[str, Any], password_file: Path | None) -> MachineIn:
     """The machine of the options."""
     given = {key: value for key, value in fields.items() if value not in (None, ())}
-    bmcs = bmcs_of({key: given.pop(key, None) for key in ("bmcs", "cipher_suites", "trust")})
+    bmcs = bmcs_of({key: given.pop(key, None) for key in ("bmcs", "cipher_suites", "privilege", "trust")})
     nics = [enrolment.nic_of(nic) for nic in given.pop("nics", ())]
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
     machine = enrolment.check(given | bmcs | {"name": name, "nics": nics}, f"machine {name}")

@@ -118,7 +118,7 @@ class MachineOrders(OrderDesk):
 
     def _sealed(self, login: BmcLogin) -> Bmc:
         sealed = self._vault.seal(login.password.encode())
-        return Bmc(login.address, login.user, sealed, login.cipher_suites, login.trust)
+        return Bmc(login.address, login.user, sealed, login.cipher_suites, login.trust, login.privilege)
 
     def remove(self, machine_name: str, caller: Caller) -> None:
         """Forget a machine.

@@ -35,7 +35,7 @@ def to_nic(row: Row) -> Nic:
 
 def to_bmc(row: Row) -> Bmc:
     """A row of `second_bmcs`, or the like columns of `machines`."""
-    return Bmc(row["address"], row["user"], row["sealed_password"], tuple(row["cipher_suites"]), row["trust"])
+    return Bmc(**{item.name: row[item.name] for item in fields(Bmc)} | {"cipher_suites": tuple(row["cipher_suites"])})
 
 
 def from_second_bmc(machine_id: str, bmc: Bmc) -> dict[str, Any]:

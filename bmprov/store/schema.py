@@ -45,6 +45,7 @@ machines = Table(
     Column("bmc_sealed_password", LargeBinary, nullable=False),
     Column("bmc_cipher_suites", JSON, nullable=False),
     _text("bmc_trust"),
+    _text("bmc_privilege"),
     Column("arch", Text, nullable=False),
     Column("boot_mode", Text, nullable=False),
     Column("secure_boot", Boolean, nullable=False, server_default=false()),
@@ -82,6 +83,7 @@ second_bmcs = Table(
     Column("sealed_password", LargeBinary, nullable=False),
     Column("cipher_suites", JSON, nullable=False),
     _text("trust"),
+    _text("privilege"),
 )
 
 nics = Table(

@@ -78,4 +78,4 @@ class Drivers:
             Fatal: its password does not open.
         """
         password = self._vault.open(bmc.sealed_password).decode()
-        return BmcLogin(bmc.address, bmc.user, password, bmc.cipher_suites, bmc.trust)
+        return BmcLogin(bmc.address, bmc.user, password, bmc.cipher_suites, bmc.trust, bmc.privilege)

@@ -22,6 +22,7 @@ _LOGINS = 5
 _GOODBYE_S = 0.5
 _CLOSE_SESSION = (0x06, 0x3C)
 _NO_PRIVILEGE = 0xD4
+_PRIVILEGES = {"administrator": Privilege.ADMINISTRATOR, "operator": Privilege.OPERATOR}
 _BUSY = {0xC0, 0xC3, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2}
 
 Connect = Callable[[BmcLogin], Datagrams]
@@ -121,7 +122,8 @@ def _silence(login: BmcLogin, waited_s: float, *, name_sent: bool) -> BmcUnreach
 
 def _log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect) -> Wire:
     suites = _suites(login, memory)
-    privilege = Privilege.ADMINISTRATOR  # several BMCs let only administrators set the boot device
+    # several BMCs let only administrators set the boot device
+    privilege = _PRIVILEGES.get(login.privilege, Privilege.ADMINISTRATOR)
     silences = 0
     while True:
         try:
@@ -131,7 +133,7 @@ def _log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect
             if not suites:
                 raise _no_suite(login) from None
         except RoleRefused:
-            if privilege is Privilege.OPERATOR:
+            if privilege is Privilege.OPERATOR or login.privilege:
                 raise BmcAuthFailed(login.address, login.user) from None
             privilege = Privilege.OPERATOR
         except Unanswered:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -68,10 +68,14 @@ class BmcIn(Request):
         "", description="Redfish: the certificate's SHA-256 fingerprint, or a CA file on the workers; empty: their CAs"
     )
 
+    privilege: Literal["", "administrator", "operator"] = Field(
+        "", description="the IPMI level to log in with; empty: administrator, and operator where that is refused"
+    )
+
     def to_login(self) -> BmcLogin:
         """The BMC as it is ordered."""
         suites, password = tuple(self.cipher_suites), self.password.get_secret_value()
-        return BmcLogin(self.address, self.user, password, suites, self.trust)
+        return BmcLogin(self.address, self.user, password, suites, self.trust, self.privilege)
 
 
 class BmcsIn(Request):
@@ -175,11 +179,13 @@ class BmcOut(Reply):
     address: str
     cipher_suites: list[int]
     trust: str
+    privilege: str
 
     @classmethod
     def of(cls, bmc: Bmc) -> Self:
         """A BMC, without what logs in to it."""
-        return cls(address=bmc.address, cipher_suites=list(bmc.cipher_suites), trust=bmc.trust)
+        suites = list(bmc.cipher_suites)
+        return cls(address=bmc.address, cipher_suites=suites, trust=bmc.trust, privilege=bmc.privilege)
 
 
 class ReadingOut(Reply):

@@ -36,7 +36,12 @@ def test_a_machine_is_enrolled_and_its_inspection_begins(admin: Api, services: S
         {"mac": "52:54:00:aa:bb:01", "position": 0, "tag": "front", "netboot": False},
         {"mac": "52:54:00:aa:bb:02", "position": 1, "tag": "", "netboot": True},
     ]
-    assert told["machine"]["bmc"] == {"address": "ipmi://10.1.0.7:623", "cipher_suites": [17, 3], "trust": ""}
+    assert told["machine"]["bmc"] == {
+        "address": "ipmi://10.1.0.7:623",
+        "cipher_suites": [17, 3],
+        "trust": "",
+        "privilege": "",
+    }
 
 
 def test_the_password_goes_in_and_never_comes_out(admin: Api, services: Services) -> None:
@@ -184,7 +189,12 @@ def test_a_bmc_gets_another_address_and_password(admin: Api, store: Store, servi
     admin.post(URL, json=NEW)
     redfish = {"address": "redfish://10.1.0.7", "user": "root", "password": "new", "trust": "/etc/ca.pem"}
     told = admin.put(f"{URL}/{NEW['name']}/bmcs", json={"bmc": redfish, "second_bmc": NEW["bmc"]}).get_json()
-    assert told["bmc"] == {"address": "redfish://10.1.0.7", "cipher_suites": [], "trust": "/etc/ca.pem"}
+    assert told["bmc"] == {
+        "address": "redfish://10.1.0.7",
+        "cipher_suites": [],
+        "trust": "/etc/ca.pem",
+        "privilege": "",
+    }
     assert told["second_bmc"]["address"] == "ipmi://10.1.0.7:623"
     with store.read() as transaction:
         found = transaction.machines.named(str(NEW["name"]))

@@ -38,6 +38,7 @@ def test_a_file_of_machines(file: Path) -> None:
         "user": "admin",
         "cipher_suites": [],
         "trust": "",
+        "privilege": "",
         "password": "from file",
     }
     assert [(nic["mac"], nic["tag"], nic["netboot"]) for nic in first["nics"]] == [
@@ -111,7 +112,7 @@ def test_what_differs_from_an_enrolled_machine() -> None:
     nic = {"mac": "52:54:00:12:34:56", "position": 0, "tag": "", "netboot": False}
     wanted = check({"name": "a", "bmc": bmc_of("ipmi://u@h"), "nics": [{"mac": nic["mac"]}], "cpus": 4}, "machine a")
     known = body(wanted) | {
-        "bmc": {"address": "ipmi://h", "cipher_suites": [], "trust": ""},
+        "bmc": {"address": "ipmi://h", "cipher_suites": [], "trust": "", "privilege": ""},
         "nics": [nic],
         "state": "active",
     }

@@ -146,6 +146,21 @@ def test_an_operator_may_log_in(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wires.driver.switch(PowerAction.ON, wires.soon()) is Power.ON
 
 
+@pytest.mark.parametrize(("level", "fits"), [("operator", True), ("administrator", False)])
+def test_a_level_that_is_given_is_the_one_that_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, level: str, *, fits: bool
+) -> None:
+    """An account that may be operator only is not tried as administrator first, nor the other way round."""
+    wires = Wires(monkeypatch, simulated(Account("admin", "secret", Privilege.OPERATOR)).answer)
+    driver = IpmiDriver(replace(LOGIN, privilege=level), LocalBmcLock(), sleep=wires.clock.sleep)
+    if fits:
+        assert driver.read(wires.soon()) is Power.OFF
+    else:
+        with pytest.raises(BmcAuthFailed):
+            driver.read(wires.soon())
+    assert len(wires.sockets) == 1
+
+
 def test_a_mere_user_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user below operator is refused with the privilege that is wanted."""
     wires = Wires(monkeypatch, simulated(Account("admin", "secret", Privilege.USER)).answer)
