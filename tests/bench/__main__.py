@@ -10,6 +10,7 @@ from tests.bench.deployments import change_power, deploy, enrol_fakes
 from tests.bench.extension import measure_extension
 from tests.bench.http import bench_http
 from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
+from tests.bench.latency import bench_latency
 from tests.bench.measure import Deployments, Load, http_load
 from tests.bench.netboot import bench_netboot
 from tests.bench.service import Service, payload, running
@@ -18,7 +19,7 @@ from tests.bench.writing import bench_ramdisk
 
 WORKERS = "4"
 DEMO_IMAGE = "demo"
-NAMES = ("extension", "simulated", "control", "tftp", "http", "ramdisk", "netboot", "bmcs")
+NAMES = ("extension", "simulated", "control", "tftp", "http", "ramdisk", "netboot", "bmcs", "latency")
 
 
 def main() -> None:
@@ -40,6 +41,7 @@ def main() -> None:
         "http": bench_http,
         "ramdisk": bench_ramdisk,
         "netboot": bench_netboot,
+        "latency": bench_latency,
         "bmcs": lambda: bench_bmcs(asked.machines),
     }
     for name in chosen:

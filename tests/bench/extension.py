@@ -61,7 +61,7 @@ def measure_extension(service: Service) -> Calls:
 def add_instances(service: Service, count: int, host: str, first: int = 1) -> None:
     """Write running instances straight into the store: what is timed is asking for them."""
     store = Store(service.database)
-    cloud = _cloud_of(store)
+    cloud = cloud_of(store)
     with store.write() as transaction:
         for number in range(first, first + count):
             asked = payload(number, {})
@@ -86,7 +86,8 @@ def _machine(number: int, now: float) -> Machine:
     )
 
 
-def _cloud_of(store: Store) -> str:
+def cloud_of(store: Store) -> str:
+    """The cloud that the service's own token for an extension belongs to."""
     with store.read() as transaction:
         return next(token.cloud for token in transaction.tokens.all() if token.cloud)
 
