@@ -18,6 +18,7 @@ from worker.drivers.ipmi_session import connected
 from worker.drivers.manners import KEPT_S, Seen, note_name
 
 _TURN_S = 0.05
+_HELD_S = 0.01  # a BMC that has been read, until others come with it: a worker may be waiting for it
 _FEW = 16
 
 Read = tuple[Machine, PowerReading | None]
@@ -49,16 +50,19 @@ class IpmiRound:
         """Read all of them; what is known so far, now and then."""
         waiting, talks, ended = deque(machines), Conversations(), list[_Visit]()
         try:
+            let_go_at = time.monotonic()
             while waiting or talks.under_way or ended:
                 room = self._at_once - talks.under_way
-                told = self._let_go(ended) if len(ended) >= _FEW or not (waiting or talks.under_way) else []
+                told: list[Read] = []
+                if len(ended) >= _FEW or (ended and time.monotonic() - let_go_at > _HELD_S):
+                    told, let_go_at = self._let_go(ended), time.monotonic()
                 if waiting and (room >= _FEW or not talks.under_way):
                     wanted = [waiting.popleft() for _ in range(min(room, len(waiting)))]
                     told += self._begin(wanted, talks, ended)
                 if told:
                     yield told
-                if talks.under_way:
-                    talks.turn(_TURN_S)
+                if talks.under_way or ended:
+                    talks.turn(_HELD_S if ended else _TURN_S)
         finally:
             talks.close()
 

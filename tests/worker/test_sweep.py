@@ -1,6 +1,7 @@
 """The sweep: simulated BMCs, a real database, a real Valkey."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -114,6 +115,20 @@ def test_a_bmc_that_a_worker_holds_is_read_when_it_lets_go(hall: Hall) -> None:
         assert hall.sweep() == 6
     with hall.sweeper.queue.hold(address, Deadline.after(0.2)):
         assert hall.bmcs[4].open_sessions() == 0
+
+
+def test_a_slow_bmc_holds_up_no_other(hall: Hall) -> None:
+    """While it is waited for, the others are stored and let go: a worker may want them."""
+    hall.bmcs[0].faults.slow_s = 0.25
+    with ThreadPoolExecutor(1) as aside:
+        sweep = aside.submit(hall.sweep)
+        time.sleep(0.7)
+        assert not sweep.done()
+        assert [bool(reading.read_at) for reading in hall.readings()] == [False, True, True, True, True, True]
+        for bmc in hall.bmcs[1:]:
+            with hall.sweeper.queue.hold(bmc.login.address, Deadline.after(0.01)):
+                pass
+        assert sweep.result() == 6
 
 
 def test_a_second_bmc_is_read_in_place_of_a_silent_one(hall: Hall) -> None:
