@@ -6,12 +6,14 @@ shape, and in them what was sent to them.
 
 import json
 import re
+from codecs import BOM_UTF8
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 import requests
+from pydantic_core import from_json
 
 from bmprov.errors import BmcBusy, BmcRefused
 from worker.drivers.quirks import Meaning, meaning_of
@@ -139,9 +141,13 @@ def _is_document(response: requests.Response) -> bool:
 
 
 def _parsed(content: bytes) -> Any:  # noqa: ANN401 - JSON
+    """None, if it is no JSON, or nested deeper than this parser's limit (200).
+
+    Python's own goes as deep as the stack; whatever the garbage collector calls down there fails for want of it.
+    """
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return from_json(content.removeprefix(BOM_UTF8))
+    except ValueError:
         return None
 
 

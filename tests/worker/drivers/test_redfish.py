@@ -126,7 +126,7 @@ def test_a_bmc_without_sessions_gets_the_password(
 def test_a_password_in_any_letters_gets_in(bmc: VendorBmc, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a session or with each request (RFC 7617: UTF-8), and it is not shown when the BMC repeats it."""
     password = "pässwörd-€-密碼"
-    monkeypatch.setattr("tests.worker.drivers.vendors.server.PASSWORD", password)
+    monkeypatch.setattr("tests.worker.drivers.vendors.bmc.PASSWORD", password)
     login = replace(bmc.login(), password=password)
     assert RedfishDriver(login, LocalBmcLock(), LocalSessions()).read(soon()) is Power.OFF
     bmc.vendor["login"]["basic"] = True
