@@ -32,6 +32,21 @@ if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 if ARGV[2] == '0' then return redis.call('del', KEYS[1]) end
 return redis.call('pexpire', KEYS[1], ARGV[2])
 """
+_HOLD_MANY = """
+local told, count = {}, #KEYS / 2
+for i = 1, count do
+  told[i] = redis.call('set', KEYS[i], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+  told[count + i] = redis.call('getex', KEYS[count + i], 'EX', ARGV[3])
+end
+return told
+"""
+_RELEASE_MANY = """
+for i, key in ipairs(KEYS) do
+  if redis.call('get', key) == ARGV[i + 1] then
+    if ARGV[1] == '0' then redis.call('del', key) else redis.call('pexpire', key, ARGV[1]) end
+  end
+end
+"""
 _BMC, _HELD, _KEPT = "bmprov:bmc:", "bmprov:held:", "bmprov:kept:"
 _ID_SEPARATOR = "_"  # RQ allows letters, digits, `-` and `_` in the id of a job
 
@@ -66,6 +81,8 @@ class JobQueue:
         self._pause_s = pause_s
         self.redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
         self._release = self.redis.register_script(_RELEASE)
+        self._hold_many = self.redis.register_script(_HOLD_MANY)
+        self._release_many = self.redis.register_script(_RELEASE_MANY)
 
     def nudge(self, operation: Operation) -> None:
         """Ask a worker of the operation's site to look at it."""
@@ -114,20 +131,18 @@ class JobQueue:
 
     def hold_many(self, addresses: Sequence[str], notes: Sequence[str], for_s: int) -> list[Hold]:
         """Hold as many of these BMCs as nobody holds now, each with what is kept by the note's name beside it."""
-        tokens = [secrets.token_bytes(16) for _ in addresses]
-        with _translated(), self.redis.pipeline(transaction=False) as pipeline:
-            for address, token, note in zip(addresses, tokens, notes, strict=True):
-                pipeline.set(f"{_BMC}{address}", token, nx=True, px=_HOLD_MS)
-                pipeline.getex(f"{_KEPT}{note}", ex=for_s)
-            told = pipeline.execute()
-        held = zip(tokens, told[::2], told[1::2], strict=True)
-        return [Hold(token if taken else None, kept) for token, taken, kept in held]
+        token = secrets.token_bytes(16)
+        keys = [f"{_BMC}{address}" for address in addresses] + [f"{_KEPT}{note}" for note in notes]
+        with _translated():
+            told = self._hold_many(keys=keys, args=[token, _HOLD_MS, for_s])
+        held = zip(told[: len(addresses)], told[len(addresses) :], strict=True)
+        return [Hold(token if taken else None, kept) for taken, kept in held]
 
     def let_go_many(self, held: Mapping[str, bytes], notes: Mapping[str, bytes | None], for_s: int) -> None:
         """Let go of BMCs, by address and token, after the pause; keep these notes, or drop those that are None."""
         with _translated(), self.redis.pipeline(transaction=False) as pipeline:
-            for address, token in held.items():
-                self._release(keys=[f"{_BMC}{address}"], args=[token, int(self._pause_s * 1000)], client=pipeline)
+            keys = [f"{_BMC}{address}" for address in held]
+            self._release_many(keys=keys, args=[int(self._pause_s * 1000), *held.values()], client=pipeline)
             for name, note in notes.items():
                 if note is None:
                     pipeline.delete(f"{_KEPT}{name}")
