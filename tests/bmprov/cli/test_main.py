@@ -79,7 +79,7 @@ def test_a_token_that_is_not_known(bare: Callable[..., Said], up: House) -> None
 def test_interrupted(up: House) -> None:
     """Ctrl-C ends a command with exit code 130 and one word."""
     program = "import os, signal\nfrom bmprov.cli import api, main\n"
-    program += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored, where the tests are a job with `&`
+    program += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # else `make test &` ignores it
     program += "api.Api.get = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\nmain.main()"
     command = [sys.executable, "-c", program, "machine", "list", "--data", str(up.folder)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
