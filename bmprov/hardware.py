@@ -35,6 +35,33 @@ class LogEntry:
     text: str
 
 
+class ConsoleKind(StrEnum):
+    """How a machine's console is reached. The first two are serial, and shown by `bmprov console`."""
+
+    IPMI = "ipmi"
+    SSH = "ssh"
+    GRAPHICAL = "graphical"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class Console:
+    """A console that a BMC offers.
+
+    `address` is `ipmi://HOST:PORT`, `ssh://HOST:PORT`, or the `https://` page of the graphical one. `enter` is what is
+    typed into the BMC's own shell to get from there to the machine; empty when SSH leads to the machine itself.
+    """
+
+    kind: ConsoleKind
+    address: str = ""
+    enter: str = ""
+
+    @property
+    def serial(self) -> bool:
+        """Whether it is a serial one."""
+        return self.kind in (ConsoleKind.IPMI, ConsoleKind.SSH)
+
+
 class BmcTools(Protocol):
     """What operators ask of a BMC. Every method ends before its deadline and leaves no session open.
 
@@ -77,4 +104,8 @@ class BmcTools(Protocol):
 
     def firmware(self, by: Deadline) -> Mapping[str, str]:
         """Versions by component."""
+        ...
+
+    def console(self, by: Deadline) -> Console:
+        """The console that the BMC offers: a serial one if it has that, else its graphical one, else none."""
         ...

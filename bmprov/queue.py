@@ -176,6 +176,12 @@ class JobQueue:
             found = self.redis.getex(f"{_KEPT}{name}", ex=for_s)
             return found if isinstance(found, bytes) else None
 
+    def take(self, name: str) -> bytes | None:
+        """What is kept by this name, for the first who asks."""
+        with _translated():
+            found = self.redis.getdel(f"{_KEPT}{name}")
+            return found if isinstance(found, bytes) else None
+
     def drop(self, name: str) -> None:
         """Keep it no longer."""
         with _translated():

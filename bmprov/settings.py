@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
+from urllib.parse import urlsplit
 
 from bmprov.actions import ACTIONS
 from bmprov.errors import Fatal
@@ -75,6 +76,25 @@ class WatchSettings:
 
 
 @dataclass(frozen=True)
+class ConsoleSettings:
+    """`[console]`: serial consoles in the browser, with the API's certificate.
+
+    `url` is where browsers reach this service, such as `https://console.example`; without it, it is the name that the
+    API was called by, with `port`. `record` is a folder in which what machines write is kept; without it nothing is.
+    """
+
+    listen: str = "127.0.0.1"
+    port: int = 8444
+    url: str = ""
+    record: str = ""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if self.url and (parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment):
+            raise ValueError("console.url is not of the form https://HOST[:PORT]")
+
+
+@dataclass(frozen=True)
 class PxeSettings:
     """`[pxe]`: the network-boot services of one site.
 
@@ -127,6 +147,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
     pxe: PxeSettings = field(default_factory=PxeSettings)
 
 
@@ -156,7 +177,7 @@ def dump(settings: Settings) -> str:
 
 
 def _is_table(value: object) -> bool:
-    return isinstance(value, (ApiSettings, WorkerSettings, WatchSettings, PxeSettings))
+    return isinstance(value, (ApiSettings, WorkerSettings, WatchSettings, ConsoleSettings, PxeSettings))
 
 
 def _toml(value: object) -> str:

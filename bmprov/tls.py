@@ -6,6 +6,7 @@ that was not handed over. A certificate that is there already is used as it is, 
 
 import os
 import socket
+import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -54,6 +55,21 @@ def fingerprint(certificate: Path) -> str:
         return x509.load_pem_x509_certificate(certificate.read_bytes()).fingerprint(hashes.SHA256()).hex()
     except (OSError, ValueError) as error:
         raise Fatal(f"{certificate} is no certificate ({error})", "it must be a PEM file") from error
+
+
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """What a server speaks: TLS 1.2 and newer, with this certificate.
+
+    Raises:
+        Fatal: the certificate and the key are not usable, or not a pair.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key)
+    except OSError as error:
+        raise Fatal(f"{certificate} and {key} are not usable ({error})", "they must be a pair, in PEM") from error
+    return context
 
 
 def names_of(listen: str) -> list[str]:

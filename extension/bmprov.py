@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-READS = ("status", "statuses")
+READS = ("status", "statuses", "getconsole")
 ORDERS = ("create", "start", "stop", "reboot", "delete")
 ACTIONS = ("prepare", *ORDERS, *READS)
 CUSTOM_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -767,6 +767,9 @@ def _makes_sense(action: str, answer: "Mapping[str, Any]") -> bool:
     power = answer.get("power_state")
     if action == "status":
         fits = power in POWER_STATES
+    elif action == "getconsole":
+        console = answer.get("console")
+        fits = isinstance(console, dict) and isinstance(console.get("url"), str)
     elif action == "statuses":
         fits = isinstance(power, dict) and all(state in POWER_STATES for state in power.values())
     else:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bmprov.deadline import Deadline
-from bmprov.hardware import BmcTools
+from bmprov.hardware import BmcTools, Console
 from bmprov.lifecycle import Event
 from bmprov.model import Machine, Operation
 from bmprov.power import Power, PowerDriver
@@ -88,6 +88,8 @@ class Context:
     by: Deadline
     now: float
     observed: Power | None = field(default=None, init=False)
+    console: Console | None = field(default=None, init=False)
+    """What console the BMC has been found to offer; stored like `observed`."""
 
     @property
     def driver(self) -> PowerDriver:

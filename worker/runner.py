@@ -104,6 +104,8 @@ class _Settlement:
         current = operations.hold(self.operation)
         if context is not None and context.observed is not None:
             machines.observe(current.machine_id, context.observed)
+        if context is not None and context.console is not None:
+            self.transaction.consoles.keep(current.machine_id, context.console)
         machine = machines.get(current.machine_id)
         if machine is None:
             raise LeaseLost(f"the machine of operation {current.id} was removed")

@@ -56,7 +56,7 @@ def build(settings: Settings) -> Services:
         freshness_s=settings.watch.freshness_s,
         user_actions=settings.api.user_actions,
     )
-    return Services(store, JobQueue(settings.redis), orders, ImageStore(settings.images))
+    return Services(store, JobQueue(settings.redis), orders, ImageStore(settings.images), vault, settings.console)
 
 
 def serve(settings: Settings) -> None:
@@ -134,15 +134,8 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
     Raises:
         Fatal: the certificate and the key are not usable, or not a pair.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = tls.server_context(settings.api.certificate, settings.api.key)
     context.sslsocket_class = _ImpatientSocket
-    try:
-        context.load_cert_chain(settings.api.certificate, settings.api.key)
-    except OSError as error:
-        raise Fatal(
-            f"{settings.api.certificate} and {settings.api.key} are not usable ({error})", "they must be a pair, in PEM"
-        ) from error
     return context
 
 

@@ -1,14 +1,18 @@
 """What the routes work with. Built once in each process, by its entry point."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import structlog
 
+from bmprov.console import issue
 from bmprov.errors import Retryable
 from bmprov.model import Operation
-from bmprov.orders import Orders
+from bmprov.orders import ConsoleOrder, Orders
 from bmprov.queue import JobQueue
+from bmprov.settings import ConsoleSettings
 from bmprov.store import Store
+from bmprov.vault import Vault
 from images.blobs import ImageStore
 
 _log = structlog.get_logger("bmprov.api")
@@ -22,6 +26,8 @@ class Services:
     queue: JobQueue
     orders: Orders
     images: ImageStore
+    vault: Vault
+    console: ConsoleSettings
 
     def nudge(self, operation: Operation) -> None:
         """Tell a worker about an operation that has been committed.
@@ -34,6 +40,19 @@ class Services:
             self.queue.nudge(operation)
         except Retryable as error:
             _log.warning("no worker was told, watch will", operation=operation.id, error=str(error))
+
+    def console_url(self, order: ConsoleOrder, called: str) -> str:
+        """Where the browser finds the console: a ticket, or the BMC's own. `called` is the name the API is called by.
+
+        Raises:
+            Retryable: Redis does not answer.
+        """
+        if order.graphical:
+            return order.graphical
+        host = urlsplit(f"//{called}").hostname or called
+        base = self.console.url or f"https://{f'[{host}]' if ':' in host else host}:{self.console.port}"
+        # behind the `#`, which a browser tells nobody
+        return f"{base.rstrip('/')}/console#{issue(self.queue, self.vault, order.admission)}"
 
     def progress(self, operation: Operation) -> tuple[int, int] | None:
         """Bytes written and bytes in all, while a machine writes its image; None when nobody knows."""

@@ -15,7 +15,7 @@ from bmprov.store import Store
 CLOUD = "cloudstack"
 """The cloud of the extension's token in an `up`."""
 
-_REACHED = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+REACHED = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
 """What a client connects to when the service listens on every address."""
 
 
@@ -37,7 +37,7 @@ def hand_over(folder: Folder, settings: Settings) -> None:
     finally:
         store.close()
     api = settings.api
-    endpoint = f"https://{_REACHED.get(api.listen, api.listen)}:{api.port}"
+    endpoint = f"https://{REACHED.get(api.listen, api.listen)}:{api.port}"
     pinned = f"# or, instead of ca: fingerprint = sha256:{tls.fingerprint(api.certificate)}\n"
     for path, token, more in ((folder.client_ini, admin, ""), (folder.extension_ini, cloud, pinned)):
         write(path, f"[bmprov]\nendpoint = {endpoint}\ntoken = {token}\nca = {api.certificate}\n{more}")

@@ -40,12 +40,13 @@ def settle(folder: Folder, listen: str | None, port: int | None) -> Settings:
     found = settings.load(folder.settings) if folder.settings.exists() else None
     told = tomllib.loads(folder.settings.read_text()) if found else {}
     chosen = found or Settings()
-    redis_port, api_port, http_port = free_ports(socket.SOCK_STREAM, 3)
+    redis_port, api_port, http_port, console_port = free_ports(socket.SOCK_STREAM, 4)
     api = _api(told.get("api", {}), folder, api_port if port == 0 else None)
     wanted = replace(
         chosen,
         **_missing(told, _top(folder, redis_port)),
         api=replace(chosen.api, **api | _given(listen=listen, port=port)),
+        console=replace(chosen.console, **_console(told.get("console", {}), api, listen, console_port)),
         pxe=replace(chosen.pxe, **_pxe(told.get("pxe", {}), http_port)),
     )
     if wanted != found:
@@ -104,6 +105,11 @@ def _api(told: Mapping[str, Any], folder: Folder, free_port: int | None) -> dict
     return _missing(told, own)
 
 
+def _console(told: Mapping[str, Any], api: Mapping[str, Any], listen: str | None, free_port: int) -> dict[str, Any]:
+    """The console listens where the API does, on a port of its own."""
+    return _missing(told, {"port": free_port} if "port" in api else {}) | _given(listen=listen)
+
+
 def _pxe(told: Mapping[str, Any], http_port: int) -> dict[str, Any]:
     """Network boot for simulated machines: on loopback, on ports that need no root."""
     own: dict[str, Any] = {"listen": LOOPBACK, "address": LOOPBACK, "http_port": http_port}
@@ -125,6 +131,7 @@ def _taken(chosen: Settings) -> Iterator[tuple[str, str]]:
     pxe = chosen.pxe
     wanted = [
         ("the API's", socket.SOCK_STREAM, chosen.api.listen, chosen.api.port),
+        ("the console's", socket.SOCK_STREAM, chosen.console.listen, chosen.console.port),
         ("network boot's HTTP", socket.SOCK_STREAM, pxe.listen, pxe.http_port),
         ("network boot's DHCP", socket.SOCK_DGRAM, pxe.listen, pxe.dhcp_port),
         ("network boot's TFTP", socket.SOCK_DGRAM, pxe.listen, pxe.tftp_port),

@@ -27,7 +27,7 @@ def command(*, data: Path) -> None:
     """Wait until the parts of an `up` answer, add the demo's image, enrol its simulated machines, say `ready`."""
     folder = Folder(data.absolute())
     login = Login.from_file(folder.client_ini)
-    wait_ready(login, load(folder.settings).pxe)
+    wait_ready(login, load(folder.settings))
     with Api(login) as api:
         add_demo_image(api)
         began = time.monotonic()

@@ -154,6 +154,17 @@ def check(api: Api, *, name: str, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
+@connected
+def console(api: Api, *, name: str) -> None:
+    """Print the address of a machine's console: for one browser, once, within a minute."""
+    found = api.post(path("machines", name, "console"))
+    click.echo(found["url"])
+    if found["graphical"]:
+        click.echo("its BMC has no serial console; this is the BMC's own page", err=True)
+
+
+@command.command()
+@click.argument("name")
 @_wait
 @connected
 def inspect(api: Api, *, name: str, wait: bool) -> None:

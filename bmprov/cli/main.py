@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "serve": Entry("processes:serve", _RUN, "the REST API"),
         "worker": Entry("processes:worker", _RUN, "runs the steps of operations"),
         "watch": Entry("processes:watch", _RUN, "deadlines, retries, and the power sweep"),
+        "console": Entry("processes:console", _RUN, "serial consoles in the browser"),
         "pxe": Entry("processes:pxe", _RUN, "the network-boot services: dhcp, tftp, http"),
         "sim": Entry("processes:sim", _RUN, "simulated machines"),
         "furnish": Entry("furnish:command", "", "enrol the simulated machines of an `up`; `up` runs it"),

@@ -47,6 +47,16 @@ def watch(settings: Settings) -> None:
 
 
 @click.command()
+@configured
+def console(settings: Settings) -> None:
+    """Serve the machines' serial consoles to browsers."""
+    from worker.console.process import run_console
+
+    journal.configure(settings.log_format)
+    run_console(settings)
+
+
+@click.command()
 @click.argument("part", type=click.Choice(tuple(PARTS)))
 @configured
 def pxe(settings: Settings, *, part: str) -> None:

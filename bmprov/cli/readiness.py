@@ -8,9 +8,10 @@ from http import HTTPStatus
 import httpx
 
 from bmprov.cli.api import trust
+from bmprov.cli.credentials import REACHED
 from bmprov.cli.login import Login
 from bmprov.errors import Fatal
-from bmprov.settings import PxeSettings
+from bmprov.settings import Settings
 
 _PATIENCE_S = 90.0
 _LOOK_EVERY_S = 0.1
@@ -18,22 +19,24 @@ _REFUSAL_S = 0.05
 _READ_REQUEST = b"\0\1is-there-anybody\0octet\0"  # RFC 1350, section 5; the answer is an error packet
 
 
-def wait_ready(login: Login, pxe: PxeSettings, sleep: Callable[[float], object] = time.sleep) -> None:
+def wait_ready(login: Login, settings: Settings, sleep: Callable[[float], object] = time.sleep) -> None:
     """Return when the API and the network-boot services answer.
 
     Raises:
         Fatal: one of them does not.
     """
     until = time.monotonic() + _PATIENCE_S
-    for name, answers in _questions(login, pxe):
+    for name, answers in _questions(login, settings):
         while not answers():
             if time.monotonic() > until:
                 raise Fatal(f"{name} does not answer", "look into its log")
             sleep(_LOOK_EVERY_S)  # nothing tells when a socket is bound
 
 
-def _questions(login: Login, pxe: PxeSettings) -> Iterator[tuple[str, Callable[[], bool]]]:
+def _questions(login: Login, settings: Settings) -> Iterator[tuple[str, Callable[[], bool]]]:
+    pxe, console = settings.pxe, settings.console
     yield "the API", lambda: _api_is_ready(login)
+    yield "the console", lambda: _connects(REACHED.get(console.listen, console.listen), console.port)
     yield "network boot's HTTP", lambda: _connects(pxe.address, pxe.http_port)
     yield "network boot's DHCP", lambda: _hears(pxe.address, pxe.dhcp_port)
     yield "network boot's TFTP", lambda: _hears(pxe.address, pxe.tftp_port, _READ_REQUEST)

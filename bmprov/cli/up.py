@@ -86,6 +86,7 @@ def _parts(folder: Folder, settings: Settings, workers: int) -> list[Part]:
         Part("serve", (*bmprov, "serve", *at)),
         *(Part(slot, (*bmprov, "worker", *at, "--name", slot)) for slot in slots),
         Part("watch", (*bmprov, "watch", *at)),
+        Part("console", (*bmprov, "console", *at)),
         *(Part(f"pxe-{part}", (*bmprov, "pxe", *at, part)) for part in ("dhcp", "tftp", "http")),
         Part(
             "furnish",

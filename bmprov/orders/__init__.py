@@ -5,10 +5,11 @@ nothing. No order waits for hardware: the caller polls the operation that it get
 """
 
 from bmprov.orders.cloudstack import CloudStackOrders
+from bmprov.orders.consoles import ConsoleOrder
 from bmprov.orders.desk import Answer, Caller
 from bmprov.orders.machines import MachineOrders, NewMachine
 
-__all__ = ["Answer", "Caller", "NewMachine", "Orders"]
+__all__ = ["Answer", "Caller", "ConsoleOrder", "NewMachine", "Orders"]
 
 
 class Orders(CloudStackOrders, MachineOrders):

@@ -11,9 +11,11 @@ from typing import Any
 from bmprov.actions import action_named, refuse
 from bmprov.adoption import adopt
 from bmprov.allocation import Need
+from bmprov.console import Admission
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.lifecycle import Kind, State
 from bmprov.model import Image, Instance, Machine, Operation
+from bmprov.orders.consoles import ConsoleOrder, order_console
 from bmprov.orders.desk import Answer, Caller, OrderDesk
 from bmprov.orders.fitness import unfit
 from bmprov.payload import (
@@ -23,6 +25,7 @@ from bmprov.payload import (
     parse_host,
     parse_ref,
     parse_request,
+    parse_user,
     prepare_answer,
 )
 from bmprov.power import PowerAction
@@ -30,6 +33,8 @@ from bmprov.store import Transaction
 from bmprov.store.instances import PowerFacts
 from bmprov.store.reservations import Claimant, reserve
 from bmprov.truth import CLOUDSTACK_WORDS, Told, power_of
+
+_NAME_CHARS = 64
 
 
 class CloudStackOrders(OrderDesk):
@@ -107,10 +112,23 @@ class CloudStackOrders(OrderDesk):
         request = parse_custom(payload)
         action = action_named(request.action)
         parameters = action.checked(request.parameters)
-        refuse(action, request.role_type, self._user_actions)
+        refuse(action, parse_user(payload).role_type, self._user_actions)
         with self._store.write() as transaction:
             machine = self._active_machine(transaction, parse_ref(payload), caller)
             return self._command(transaction, caller, machine, action, parameters)
+
+    def console(self, payload: Mapping[str, Any], caller: Caller) -> ConsoleOrder:
+        """A place at the console of an instance's machine (CloudStack 4.22, `getconsole`). It ends with the instance.
+
+        Raises:
+            Conflict: the machine is not active, or its BMC has no console.
+        """
+        user = parse_user(payload).name[:_NAME_CHARS]
+        with self._store.read() as transaction:
+            ref = parse_ref(payload)
+            machine = self._active_machine(transaction, ref, caller)
+            admission = Admission(machine.id, f"{user} in {caller.cloud}" if user else caller.cloud, ref.instance_id)
+            return order_console(machine, transaction.consoles.of(machine.id), admission)
 
     def status(self, payload: Mapping[str, Any], caller: Caller) -> Answer:
         """The power of one instance, from the store alone."""

@@ -4,9 +4,11 @@ import uuid
 from dataclasses import dataclass, fields
 
 from bmprov.actions import CHECK
+from bmprov.console import Admission
 from bmprov.errors import Conflict, NotFound
 from bmprov.lifecycle import Kind
-from bmprov.model import Arch, BackEnd, Bmc, BootMode, Machine, Nic, Operation
+from bmprov.model import Arch, BackEnd, Bmc, BootMode, Machine, Nic, Operation, Role
+from bmprov.orders.consoles import ConsoleOrder, order_console
 from bmprov.orders.desk import Caller, OrderDesk
 from bmprov.power import BmcLogin, PowerAction
 from bmprov.store import Transaction
@@ -67,6 +69,18 @@ class MachineOrders(OrderDesk):
         with self._store.write() as transaction:
             return self._command(transaction, caller, named(transaction, machine_name), CHECK, {})
 
+    def console_of(self, machine_name: str, caller: Caller) -> ConsoleOrder:
+        """A place at a machine's console; who may only read may only watch.
+
+        Raises:
+            Conflict: its BMC has none.
+        """
+        with self._store.read() as transaction:
+            machine = named(transaction, machine_name)
+            may_write = caller.role in (Role.OPERATOR, Role.ADMIN)
+            admission = Admission(machine.id, caller.name, may_write=may_write)
+            return order_console(machine, transaction.consoles.of(machine.id), admission)
+
     def inspect(self, machine_name: str, caller: Caller) -> Operation:
         """Begin to inspect a machine; one in `error` that no instance has comes back into the pool by it."""
         with self._store.write() as transaction:
@@ -112,6 +126,7 @@ class MachineOrders(OrderDesk):
             transaction.one_at_a_time("BMCs")
             machine = named(transaction, machine_name)
             transaction.machines.set_bmcs(machine, self._sealed(first), self._sealed(second) if second else None)
+            transaction.consoles.forget(machine.id)
             detail = " then ".join(bmc.address for bmc in (first, second) if bmc)
             self._audit(transaction, caller, "BMC", machine, detail=detail)
             return named(transaction, machine.id)

@@ -17,10 +17,12 @@ from bmprov.payload.request import (
     prepare_answer,
 )
 from bmprov.payload.seed import Seed
+from bmprov.payload.user import CloudUser, parse_user
 
 __all__ = [
     "DETAILS",
     "Choice",
+    "CloudUser",
     "CustomRequest",
     "InstanceRef",
     "InstanceRequest",
@@ -30,5 +32,6 @@ __all__ = [
     "parse_host",
     "parse_ref",
     "parse_request",
+    "parse_user",
     "prepare_answer",
 ]

@@ -1,4 +1,4 @@
-"""A custom action's payload: which one, its parameters, and what role its caller has in CloudStack."""
+"""A custom action's payload: which one, and its parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,10 @@ from bmprov.payload.reading import Reader
 
 @dataclass(frozen=True)
 class CustomRequest:
-    """`role_type` is CloudStack's (`Admin`, `ResourceAdmin`, `DomainAdmin`, `User`), empty when it is not told."""
+    """A custom action as it is asked for."""
 
     action: str
     parameters: Mapping[str, Any]
-    role_type: str
 
 
 def parse_custom(payload: Mapping[str, Any]) -> CustomRequest:
@@ -23,12 +22,11 @@ def parse_custom(payload: Mapping[str, Any]) -> CustomRequest:
     Raises:
         Invalid: it names no action.
     """
-    reader = Reader.of(payload, "")
-    action = reader.text("action")
+    action = Reader.of(payload, "").text("action")
     if action is None:
         raise Invalid("the payload has no 'action'", "CloudStack names it in a custom action")
     parameters = payload.get("parameters")
     given = {} if parameters is None else parameters
     if not isinstance(given, Mapping):
         raise Invalid("the payload's 'parameters' are no object", "it must be what CloudStack wrote")
-    return CustomRequest(action, given, reader.object("caller").text("roletype") or "")
+    return CustomRequest(action, given)

@@ -126,6 +126,10 @@ class CloudStack:
         """The power of one instance, as at every ping of the host."""
         return self.call("status", self.payload("status", vm))
 
+    def console(self, vm: VirtualMachine) -> Result:
+        """`getconsole` (CloudStack 4.22)."""
+        return self.call("getconsole", self.payload("getconsole", vm))
+
     def statuses(self) -> Result:
         """The power of all instances of this host."""
         return self.call("statuses", self.payload("statuses"))

@@ -86,6 +86,16 @@ second_bmcs = Table(
     _text("privilege"),
 )
 
+consoles = Table(
+    "consoles",
+    metadata,
+    Column("machine_id", Text, ForeignKey("machines.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    _text("address"),
+    _text("enter"),
+    _text("host_key"),
+)
+
 nics = Table(
     "nics",
     metadata,

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bmprov.errors import Fatal, Retryable
+from bmprov.store.consoles import Consoles
 from bmprov.store.events import Events
 from bmprov.store.images import Images
 from bmprov.store.instances import Instances
@@ -34,6 +35,7 @@ class Transaction:
         self.now = now
         self.events = Events(connection, now)
         self.machines = Machines(connection, now)
+        self.consoles = Consoles(connection)
         self.instances = Instances(connection, now)
         self.operations = Operations(connection, now)
         self.images = Images(connection, now)

@@ -20,7 +20,7 @@ from images.ramdisk.build import Built, build
 from images.ramdisk.flavours import FLAVOURS
 from tests import debian
 from tests.bench.measure import BenchError
-from tests.bench.netboot import system
+from tests.bench.netboot import both, system
 from tests.trees import tree_sha512
 
 _GUEST = Path(__file__).with_name("guest")
@@ -57,10 +57,10 @@ def _size(flavour: str, built: Built) -> str:
 
 def _contents(folder: Path) -> dict[str, Path]:
     """What is written, by name; `packed` is the system again."""
-    files, noise = system(folder), folder / "random"
+    files, noise = both(folder, "full", system(folder)), folder / "random"
     with noise.open("wb") as file:
         file.writelines(os.urandom(_MIB) for _ in range(_RANDOM_MIB))
-    return {"system": files["raw"], "random": noise, "packed": files["raw.zst"]}
+    return {"system": files["full-raw"], "random": noise, "packed": files["full-raw.zst"]}
 
 
 def _plan(files: dict[str, Path]) -> dict[str, Any]:

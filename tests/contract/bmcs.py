@@ -60,6 +60,7 @@ set_working_mc 0x20
   chassis_control "{folder}/chassis 0x20"
   user 2 true "{user}" "{password}" admin 10 none md2 md5 straight
 """
+SERIAL = '  sol "tcp:127.0.0.1:{port}" 115200\n'
 
 EMULATION = """mc_setbmc 0x20
 mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
@@ -187,8 +188,9 @@ class IpmiSimMachine:
     keeps_boot = False
     speaks_suite_3 = True
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, process: subprocess.Popen[bytes]) -> None:
         self.login = BmcLogin(f"ipmi://127.0.0.1:{port}", USER, PASSWORD)
+        self.process = process
         self._folder = folder
 
     def power(self) -> Power:
@@ -204,12 +206,16 @@ class IpmiSimMachine:
 
 
 @contextmanager
-def ipmi_sim(folder: Path, emulation: str = EMULATION) -> Iterator[IpmiSimMachine]:
-    """OpenIPMI's simulator: suite 3 only, and boot flags that are never marked valid."""
+def ipmi_sim(folder: Path, emulation: str = EMULATION, serial_port: int = 0) -> Iterator[IpmiSimMachine]:
+    """OpenIPMI's simulator: suite 3 only, and boot flags that are never marked valid.
+
+    Its machine's serial port is what listens on `serial_port`.
+    """
     port = free_udp_port()
     texts = {
         "chassis": CHASSIS,
-        "lan.conf": LAN.format(port=port, folder=folder, user=USER, password=PASSWORD),
+        "lan.conf": LAN.format(port=port, folder=folder, user=USER, password=PASSWORD)
+        + (SERIAL.format(port=serial_port) if serial_port else ""),
         "sim.emu": emulation,
         "power": "0",
         "boot": "none",
@@ -219,8 +225,8 @@ def ipmi_sim(folder: Path, emulation: str = EMULATION) -> Iterator[IpmiSimMachin
     (folder / "chassis").chmod(0o700)
     (folder / "state").mkdir()
     options = ["-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"]
-    with running([debian.program("ipmi_sim", "openipmi"), *options], folder):
-        machine = IpmiSimMachine(folder, port)
+    with running([debian.program("ipmi_sim", "openipmi"), *options], folder) as process:
+        machine = IpmiSimMachine(folder, port, process)
         wait_for(machine.login)
         yield machine
 
@@ -263,12 +269,12 @@ def virtual_bmc(folder: Path) -> Iterator[VirtualBmcMachine]:
 
 
 @contextmanager
-def running(command: list[str], folder: Path) -> Iterator[None]:
-    """A server for as long as the block lasts, its output in a file."""
-    with (folder / "output").open("w") as output:
+def running(command: list[str], folder: Path, name: str = "output") -> Iterator[subprocess.Popen[bytes]]:
+    """A server for as long as the block lasts, its output in a file of this name."""
+    with (folder / name).open("w") as output:
         server = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
-        yield
+        yield server
     finally:
         server.kill()
         server.wait()
@@ -291,6 +297,14 @@ def wait_for(login: BmcLogin) -> None:
 def free_udp_port() -> int:
     """A UDP port of 127.0.0.1 that nobody has at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def free_tcp_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody has at this moment."""
+    with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port

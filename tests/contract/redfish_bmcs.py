@@ -16,7 +16,6 @@ import bcrypt
 import httpx
 
 from bmprov import tls
-from bmprov.cli.embedded import free_ports
 from bmprov.deadline import Deadline
 from bmprov.model import BootMode
 from bmprov.power import BmcLogin, BootDevice, Power
@@ -26,7 +25,7 @@ from bmprov.sim.redfish.endpoint import RedfishEndpoint, serve_redfish
 from bmprov.sim.redfish.facts import MachineFacts
 from bmprov.sim.redfish.sessions import SessionLimits
 from tests import debian
-from tests.contract.bmcs import PASSWORD, USER, CountingChassis, SimulatedBmcs, running
+from tests.contract.bmcs import PASSWORD, USER, CountingChassis, SimulatedBmcs, free_tcp_port, running
 
 EMULATOR, FAKE = (Path(__file__).with_name(name) for name in ("sushy_emulator.py", "sushy_fake.py"))
 FACTS = MachineFacts("sim-1", ("52:54:00:00:00:01", "52:54:00:00:00:02"), boot_mode=BootMode.UEFI)
@@ -211,12 +210,6 @@ def auth_file(folder: Path) -> Path:
     path = folder / "users"
     path.write_text(f"{USER}:{bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()}\n")
     return path
-
-
-def free_tcp_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody has at this moment."""
-    (port,) = free_ports(socket.SOCK_STREAM, 1)
-    return port
 
 
 def wait_for_port(port: int) -> None:

@@ -91,6 +91,16 @@ def test_a_power_that_is_not_understood_is_not_told(
     assert_sentence(cloudstack.status(vm), "i-2-34-VM", "without its answer")
 
 
+def test_the_console_is_an_address(cloudstack: CloudStack, service: Service, vm: VirtualMachine) -> None:
+    """As CloudStack 4.22 takes it; anything else is a failure, and not a browser tab that leads nowhere."""
+    found = {"status": "success", "console": {"url": "https://bmprov:8444/console#x", "protocol": "direct"}}
+    service.on("/cloudstack/getconsole", answer(found))
+    assert cloudstack.console(vm).answer == found
+    for wrong in ({"status": "success"}, {"status": "success", "console": "x"}, {"console": {"url": "https://x"}}):
+        service.on("/cloudstack/getconsole", answer(wrong))
+        assert_sentence(cloudstack.console(vm), "i-2-34-VM", "without its answer")
+
+
 def test_ten_thousand_statuses_do_not_block(cloudstack: CloudStack, service: Service) -> None:
     """An answer four times the pipe's size arrives whole although nobody reads before the end."""
     powers = {f"i-2-{number}-VM": "poweron" for number in range(10_000)}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bmprov.power import BmcLogin
 from tests import debian
-from tests.contract.bmcs import EMULATION, LAN, PASSWORD, USER, free_udp_port, running, wait_for
-from tests.lab import chassis
+from tests.contract.bmcs import EMULATION, LAN, PASSWORD, SERIAL, USER, free_tcp_port, free_udp_port, running, wait_for
+from tests.lab import chassis, serial_cable
 from tests.lab.qemu import Hardware
 
 _PROGRAM = """#!/bin/sh
@@ -19,11 +19,12 @@ exec {python} -I -S {chassis} {folder} "$@"
 @contextmanager
 def bmc(hardware: Hardware) -> Iterator[BmcLogin]:
     """A BMC with this machine behind it, off. The machine loses its power with it."""
-    folder, port = hardware.folder, free_udp_port()
+    folder, port, serial_port = hardware.folder, free_udp_port(), free_tcp_port()
     hardware.install()
+    lan = LAN.format(port=port, folder=folder, user=USER, password=PASSWORD) + SERIAL.format(port=serial_port)
     texts = {
         "chassis": _PROGRAM.format(python=sys.executable, chassis=chassis.__file__, folder=folder),
-        "lan.conf": LAN.format(port=port, folder=folder, user=USER, password=PASSWORD),
+        "lan.conf": lan,
         "sim.emu": EMULATION,
         "boot": "none",
     }
@@ -32,7 +33,11 @@ def bmc(hardware: Hardware) -> Iterator[BmcLogin]:
     (folder / "chassis").chmod(0o700)
     (folder / "state").mkdir()
     program = debian.program("ipmi_sim", "openipmi")
-    with running([program, "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"], folder):
+    cable = [sys.executable, "-I", "-S", serial_cable.__file__, str(hardware.port), str(serial_port)]
+    with (
+        running(cable, folder, "cable"),
+        running([program, "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"], folder),
+    ):
         login = BmcLogin(f"ipmi://127.0.0.1:{port}", USER, PASSWORD)
         wait_for(login)
         try:

@@ -200,11 +200,11 @@ class Lab:
         credentials.hand_over(self.folder, self.settings)
         for slot in ("worker-1", "worker-2"):
             self.start(slot, *_BMPROV, "worker", *at, "--name", slot)
-        for name in ("serve", "watch"):
+        for name in ("serve", "watch", "console"):
             self.start(name, *_BMPROV, name, *at)
         for part in ("dhcp", "tftp", "http"):
             self.start(f"pxe-{part}", *_BMPROV, "pxe", *at, part)
-        wait_ready(Login.from_file(self.folder.client_ini), self.settings.pxe)
+        wait_ready(Login.from_file(self.folder.client_ini), self.settings)
 
     def capture(self) -> None:
         """Keep all packets of the provisioning network."""

@@ -67,6 +67,11 @@ class Hardware:
         """What it has said on its console."""
         return self.folder / "serial.log"
 
+    @property
+    def port(self) -> Path:
+        """Its serial port, a socket that it connects to."""
+        return self.folder / "port"
+
     def install(self) -> None:
         """Put everything that its BMC needs to start it into its folder."""
         if self.firmware is not Firmware.BIOS:
@@ -87,7 +92,8 @@ class Hardware:
             *self._board(),
             *(word for place, tap in enumerate(self.cables) for word in self._nic(tap, nic_place + 10 * place)),
             *(word for place, disk in enumerate(self.disks) for word in self._disk(disk, disk_place + 10 * place)),
-            *("-chardev", f"file,id=serial,path={self.serial},append=on", "-serial", "chardev:serial"),
+            *("-chardev", f"socket,id=serial,path={self.port},reconnect=1,logfile={self.serial},logappend=on"),
+            *("-serial", "chardev:serial"),
             *("-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"),
             *("-qmp", f"unix:{self.folder}/button,server=on,wait=off"),
         ]

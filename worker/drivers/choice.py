@@ -44,11 +44,11 @@ class Drivers:
             case "fake":
                 return MachineDrivers(FakeDriver(machine.reading.power), FakeTools())
             case "ipmi":
-                login, lock = self.login(bmc), self._lock(bmc)
+                login, lock = self.login(bmc), self.lock(bmc)
                 power = IpmiDriver(login, lock, self.suites, uefi=uefi)
                 return MachineDrivers(power, IpmiTools(login, lock, self.suites))
             case "redfish" | "redfish+http":
-                return self._redfish(self.login(bmc), self._lock(bmc), uefi=uefi)
+                return self._redfish(self.login(bmc), self.lock(bmc), uefi=uefi)
             case scheme:
                 raise Fatal(
                     f"no driver speaks '{scheme}' to the BMC of {machine.name}", "use ipmi:// or redfish://HOST[:PORT]"
@@ -63,7 +63,8 @@ class Drivers:
         power = RedfishDriver(login, lock, sessions, uefi=uefi)
         return MachineDrivers(power, RedfishTools(login, lock, sessions))
 
-    def _lock(self, bmc: Bmc) -> Manners:
+    def lock(self, bmc: Bmc) -> Manners:
+        """What holds a BMC."""
         return Manners(self._queue, self._queue, self.login_name(bmc), urgent=self._urgent)
 
     @staticmethod

@@ -7,7 +7,7 @@ last reading is its power.
 from collections.abc import Mapping, Sequence
 
 from bmprov.deadline import Deadline
-from bmprov.hardware import LogEntry, Sensor
+from bmprov.hardware import Console, ConsoleKind, LogEntry, Sensor
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 
 
@@ -67,6 +67,10 @@ class FakeTools:
     def macs(self, by: Deadline) -> Sequence[str]:  # noqa: ARG002 - as above
         """None."""
         return []
+
+    def console(self, by: Deadline) -> Console:  # noqa: ARG002 - as above
+        """None."""
+        return Console(ConsoleKind.NONE)
 
     def firmware(self, by: Deadline) -> Mapping[str, str]:  # noqa: ARG002 - as above
         """None."""

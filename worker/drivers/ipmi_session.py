@@ -103,13 +103,20 @@ def ipmi_session(
         BmcUnreachable: no answer before the deadline, or the network says that nobody is there.
         BmcBusy, BmcAuthFailed, BmcRefused: as `PowerDriver` has them.
     """
-    began_at = by.clock()
-    try:
-        wire = _log_in(login, memory, by, connect or connected)
+    with explained(login, by):
+        wire = log_in(login, memory, by, connect or connected)
         try:
             yield IpmiSession(wire, login.address)
         finally:
-            _log_out(wire)
+            log_out(wire)
+
+
+@contextmanager
+def explained(login: BmcLogin, by: Deadline) -> Iterator[None]:
+    """A session that breaks off within is told as `ipmi_session` tells it."""
+    began_at = by.clock()
+    try:
+        yield
     except Unanswered as silence:
         raise _silence(login, by.clock() - began_at, name_sent=silence.name_sent) from silence
     except OSError as error:
@@ -120,7 +127,8 @@ def _silence(login: BmcLogin, waited_s: float, *, name_sent: bool) -> BmcUnreach
     return BmcSilentAtLogin(login, waited_s) if name_sent else BmcSilent(login.address, waited_s)
 
 
-def _log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect) -> Wire:
+def log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect) -> Wire:
+    """Log in; the caller logs out. To be called within `explained`."""
     suites = _suites(login, memory)
     # several BMCs let only administrators set the boot device
     privilege = _PRIVILEGES.get(login.privilege, Privilege.ADMINISTRATOR)
@@ -186,7 +194,7 @@ def _no_suite(login: BmcLogin) -> BmcRefused:
     )
 
 
-def _log_out(wire: Wire) -> None:
+def log_out(wire: Wire) -> None:
     """Close the session, and wait a moment for the answer: a BMC with one slot is then free for the next caller."""
     wire.incommand = False
     wire.lastpayload = None

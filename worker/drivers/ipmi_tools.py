@@ -17,9 +17,10 @@ from pyghmi.ipmi.sdr import SDR
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcRefused
-from bmprov.hardware import Health, LogEntry, Sensor
+from bmprov.hardware import Console, ConsoleKind, Health, LogEntry, Sensor
 from bmprov.power import BmcLogin
 from worker.drivers.bmc_lock import BmcLock
+from worker.drivers.ipmi_serial import has_serial
 from worker.drivers.ipmi_session import IpmiSession, SuiteMemory, ipmi_session
 from worker.drivers.ipmi_wire import Unanswered
 
@@ -109,6 +110,11 @@ class IpmiTools:
             told = session.ask("tell its device id", _APP, 0x01)
         ipmi = told[4]
         return {"BMC": f"{told[2] & 0x7F}.{told[3]:02x}", "IPMI": f"{ipmi & 0xF}.{ipmi >> 4}"}
+
+    def console(self, by: Deadline) -> Console:
+        """Serial over LAN, if the BMC has it and it is enabled."""
+        with self._session(by) as session:
+            return Console(ConsoleKind.IPMI, self._login.address) if has_serial(session) else Console(ConsoleKind.NONE)
 
     @contextmanager
     def _session(self, by: Deadline) -> Iterator[IpmiSession]:

@@ -13,7 +13,7 @@ import hashlib
 import secrets
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol
@@ -33,6 +33,7 @@ _SLOW_FACTOR = 3.0
 _DATAGRAM_BYTES = 3000
 _RMCP_IPMI = b"\xff\x07"
 _RANDOM_TAG = 64
+_SERIAL = 1  # table 13-16
 
 # Status codes of the key exchange (table 13-15).
 _NO_RESOURCES = {0x01, 0x0B}
@@ -87,6 +88,10 @@ class _Stage(StrEnum):
     NAME_SENT = "EXPECTINGRAKP2"
     WRONG_PASSWORD = "FAILED"  # noqa: S105 - a state, not a password
     LOGGED_IN = "ESTABLISHED"
+
+
+Answered = Callable[[dict[str, Any]], None]
+"""Gets pyghmi's answer: `data`, and `code` with its `error` when that is not zero."""
 
 
 class Datagrams(Protocol):
@@ -156,12 +161,21 @@ class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
         except TimeoutError:
             self._send_again()
         else:
-            self._take(datagram)
+            self.take(datagram)
 
     def awaitresponse(self, retry: bool) -> None:  # noqa: FBT001 - pyghmi's signature; false when no answer is wanted
         """Wait for the answer to a command."""
         while retry and self.lastresponse is None:
             self.wait_for_rsp()
+
+    def send_serial(self, payload: bytes) -> None:
+        """Send a packet of Serial over LAN, once. What comes back goes to `sol_handler`."""
+        self.send_payload(bytearray(payload), payload_type=_SERIAL, retry=False)
+
+    def send_command(self, netfn: int, command: int, data: Sequence[int], done: Answered) -> None:
+        """Send a command, once, and return; `done` gets its answer from `take`, if there is one."""
+        self.incommand = False
+        self.raw_command(netfn, command, data=data, retry=False, callback=done)
 
     def _send_again(self) -> None:
         """Send again what may be sent twice. In the middle of a key exchange that confuses BMCs: begin anew."""
@@ -172,7 +186,8 @@ class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
         self._resend_s = min(self._resend_s * 2, _RESEND_MOST_S)
         self.send_payload()
 
-    def _take(self, datagram: bytes) -> None:
+    def take(self, datagram: bytes) -> None:
+        """Take what the BMC sent."""
         if not self._answered:
             # A BMC that takes long for its first answer takes long for all.
             self._resend_s = max(_RESEND_S, _SLOW_FACTOR * (self.by.clock() - self._began_at))

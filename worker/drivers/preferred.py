@@ -10,8 +10,8 @@ from typing import TypeVar
 import structlog
 
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcUnreachable
-from bmprov.hardware import BmcTools, LogEntry, Sensor
+from bmprov.errors import BmcUnreachable, BmprovError
+from bmprov.hardware import BmcTools, Console, ConsoleKind, LogEntry, Sensor
 from bmprov.power import BootOverride, Power, PowerAction, PowerDriver
 
 log = structlog.get_logger()
@@ -95,6 +95,18 @@ class PreferredTools:
     def firmware(self, by: Deadline) -> Mapping[str, str]:
         """Versions by component."""
         return self._ask(lambda tools, part: tools.firmware(part), by)
+
+    def console(self, by: Deadline) -> Console:
+        """The serial console of whichever has one, else what the first has to offer."""
+        first = self._ask(lambda tools, part: tools.console(part), by)
+        if first.serial:
+            return first
+        try:
+            second = self.second.console(by)
+        except BmprovError as error:
+            log.info("the second BMC does not tell of its console", machine=self.name, error=str(error))
+            return first
+        return second if second.serial or first.kind is ConsoleKind.NONE else first
 
     def _ask(self, act: Callable[[BmcTools, Deadline], _T], by: Deadline) -> _T:
         return _either(self.name, self.first, self.second, act, by)

@@ -40,6 +40,8 @@ class Quirk:
     """Media that the BMC has mounted are a USB drive: `Cd` is taken, reads back, and is not booted from."""
     mode_is_setup: bool = False
     """Its boot mode is the firmware's own setting: what is sent for an override would change it for ever."""
+    enter_console: str = ""
+    """What is typed into the BMC's shell to get to the serial console, where Redfish does not tell."""
 
     def fits(self, manufacturer: str, model: str) -> bool:
         """Whether a system with these words is meant."""
@@ -116,7 +118,14 @@ QUIRKS = (
         cd_is_usb=True,
     ),
     # The overrides themselves need no mode there: DSP0266 leaves alone what is not sent.
-    Quirk("dell", "https://github.com/dsx-ai-factory/libredfish/pull/75", mode_is_setup=True),
+    Quirk(
+        "dell",
+        "https://github.com/dsx-ai-factory/libredfish/pull/75 (mode), "
+        "https://gist.github.com/01BTC10/6fa36c55adf39bb4bdc5987ddf55597c (console)",
+        mode_is_setup=True,
+        enter_console="console com2",
+    ),
+    Quirk("hp", "https://gist.github.com/mowings/fdbb78799720461fda691965a997d22e", enter_console="vsp"),
 )
 
 NONE = Quirk("", "")

@@ -12,9 +12,10 @@ from sushy.exceptions import ResourceNotFoundError
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcRefused
-from bmprov.hardware import Health, LogEntry, Sensor
+from bmprov.hardware import Console, Health, LogEntry, Sensor
 from bmprov.power import BmcLogin
 from worker.drivers.bmc_lock import BmcLock
+from worker.drivers.redfish_console import console_of
 from worker.drivers.redfish_session import SessionMemory, redfish_system
 
 _MOST_MEMBERS = 64
@@ -112,6 +113,12 @@ class RedfishTools:
             for item in bmc.members(bmc.service("UpdateService").get("FirmwareInventory")):
                 told.setdefault(str(item.get("Name") or item.get("Id")), item.get("Version"))
             return {name: str(version) for name, version in told.items() if version}
+
+    def console(self, by: Deadline) -> Console:
+        """The serial console over SSH or IPMI, else the graphical one."""
+        with self._bmc(by) as bmc:
+            manager = next(iter(bmc.linked("ManagedBy")), {})
+            return console_of(bmc.system, manager, self._login.address)
 
     def _log(self, bmc: "_Bmc") -> Document:
         """The event log among the services of the manager and of the system."""

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from bmprov.errors import BmprovError
-from bmprov.hardware import Health
+from bmprov.hardware import ConsoleKind, Health
 from bmprov.model import BackEnd
 from bmprov.power import BootDevice, BootOverride, Power
 from worker.flow import Context, Done, Outcome
+from worker.flows.inspect import console_words
 
 
 class Verdict(StrEnum):
@@ -51,6 +52,7 @@ def _findings(context: Context) -> Iterator[Finding]:
     yield _tried("boot override", context, _boot_override)
     yield _tried("sensors", context, _sensors)
     yield _tried("NICs", context, _nics)
+    yield _tried("console", context, _console)
 
 
 def _tried(name: str, context: Context, run: Callable[[Context], Finding]) -> Finding:
@@ -89,6 +91,12 @@ def _sensors(context: Context) -> Finding:
         verdict = Verdict.BAD if any(one.health is Health.CRITICAL for one in ill) else Verdict.WARNING
         return Finding("sensors", verdict, "; ".join(f"{one.name}: {one.reading}" for one in ill[:5]))
     return Finding("sensors", Verdict.GOOD if found else Verdict.WARNING, f"{len(found)} have readings, none is ill")
+
+
+def _console(context: Context) -> Finding:
+    context.console = context.drivers.tools.console(context.by)
+    verdict = Verdict.WARNING if context.console.kind is ConsoleKind.NONE else Verdict.GOOD
+    return Finding("console", verdict, f"the BMC offers {console_words(context.console)}")
 
 
 def _nics(context: Context) -> Finding:

@@ -7,6 +7,7 @@ and the extension polls it. Asking again while it runs gives the same operation.
 from collections.abc import Mapping
 from http import HTTPMethod
 
+from flask import request
 from pydantic import BaseModel
 
 from bmprov.api.routing import API, CLOUDS, route
@@ -62,6 +63,12 @@ class CloudStack:
         operation = self._services.orders.custom(body.root, caller)
         self._services.nudge(operation)
         return OperationBegun.of(operation)
+
+    @route(HTTPMethod.POST, f"{_AT}/getconsole", roles=CLOUDS, answers={200: Answered})
+    def getconsole(self, body: Payload, caller: Caller) -> Answered:
+        """Tell where the console of an instance's machine is, for one browser, once, within a minute."""
+        url = self._services.console_url(self._services.orders.console(body.root, caller), request.host)
+        return Answered(answer={"status": "success", "console": {"url": url, "protocol": "direct"}})
 
     @route(HTTPMethod.POST, f"{_AT}/status", roles=CLOUDS, answers={200: Answered})
     def status(self, body: Payload, caller: Caller) -> Answered:

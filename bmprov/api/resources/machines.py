@@ -2,11 +2,14 @@
 
 from http import HTTPMethod
 
+from flask import request
+
 from bmprov.api.routing import ADMINS, API, OPERATORS, READERS, route
 from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.machine import (
     BmcsIn,
+    ConsoleOut,
     Enrolled,
     FirmwareOrder,
     MachineFilter,
@@ -88,6 +91,12 @@ class Machines:
     def check(self, name: Key, caller: Caller) -> OperationBegun:
         """Begin to find out whether a machine can do what will be asked of it; the operation answers with findings."""
         return self._begun(self._services.orders.check(name, caller))
+
+    @route(HTTPMethod.POST, f"{_ONE}/console", roles=READERS, answers={200: ConsoleOut})
+    def console(self, name: Key, caller: Caller) -> ConsoleOut:
+        """Tell where the machine's console is, for one browser, once, within a minute; a viewer may only watch."""
+        order = self._services.orders.console_of(name, caller)
+        return ConsoleOut(url=self._services.console_url(order, request.host), graphical=bool(order.graphical))
 
     @route(HTTPMethod.POST, f"{_ONE}/inspect", roles=OPERATORS, answers={202: OperationBegun})
     def inspect(self, name: Key, caller: Caller) -> OperationBegun:

@@ -102,6 +102,13 @@ class NicIn(Request):
     netboot: bool = Field(False, description="whether the machine boots from this one; else it boots from the first")
 
 
+class ConsoleOut(Reply):
+    """Where a machine's console is."""
+
+    url: str = Field(description="for one browser, once, within a minute; unless it is the BMC's own")
+    graphical: bool = Field(description="whether it is the BMC's own page, because it has no serial console")
+
+
 class FirmwareOrder(Request):
     """How a machine's firmware is set up."""
 

@@ -15,6 +15,7 @@ from bmprov.model import Bmc, Machine, Nic, OperationState, PowerReading, Role
 from bmprov.orders import Orders
 from bmprov.power import Power
 from bmprov.queue import JobQueue
+from bmprov.settings import ConsoleSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from images.blobs import ImageStore
@@ -45,7 +46,7 @@ def services(store: Store, queue: JobQueue, tmp_path: Path) -> Services:
     Vault.create_file(tmp_path / "secret.key")
     vault = Vault.from_file(tmp_path / "secret.key")
     orders = Orders(store, vault, reservation_s=1800.0, freshness_s=90.0)
-    return Services(store, queue, orders, ImageStore(tmp_path / "images"))
+    return Services(store, queue, orders, ImageStore(tmp_path / "images"), vault, ConsoleSettings())
 
 
 @pytest.fixture

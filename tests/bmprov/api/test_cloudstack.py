@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from bmprov.api.services import Services
+from bmprov.console import Admission, redeem
+from bmprov.model import Machine
 from tests.bmprov.api.caller import Api
 
 URL = "/api/v1/cloudstack"
@@ -76,3 +78,29 @@ def test_an_administrators_token_is_not_an_extensions(admin: Api, payload: Paylo
     answer = admin.post(f"{URL}/status", json=payload())
     assert answer.status_code == HTTPStatus.FORBIDDEN
     assert answer.get_json()["check"] == "the role that does this: cloud"
+
+
+@pytest.mark.usefixtures("image")
+def test_a_console_has_an_address_that_works_once(
+    cloud: Api,
+    viewer: Api,
+    payload: Payload,
+    services: Services,
+    add_machine: Callable[..., Machine],
+    finish_all: Callable[[], None],
+) -> None:
+    """At the name that the API was called by, with the ticket where no proxy's log has it."""
+    machine = add_machine()
+    cloud.post(f"{URL}/create", json=payload())
+    finish_all()
+    told = cloud.post(f"{URL}/getconsole", json=payload(), base_url="https://bmprov.example:8443").get_json()
+    console = told["answer"]["console"]
+    base, _, ticket = console["url"].partition("#")
+    assert (base, console["protocol"]) == ("https://bmprov.example:8444/console", "direct")
+    admission = redeem(services.queue, services.vault, ticket)
+    assert admission == Admission(machine.id, "c1", payload()["virtualmachineid"])
+    assert redeem(services.queue, services.vault, ticket) is None
+    watched = viewer.post(f"/api/v1/machines/{machine.name}/console", base_url="https://[::1]:8443").get_json()
+    assert watched["url"].startswith("https://[::1]:8444/console#")
+    admission = redeem(services.queue, services.vault, watched["url"].partition("#")[2])
+    assert admission == Admission(machine.id, "the-viewer", may_write=False)

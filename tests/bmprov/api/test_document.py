@@ -11,6 +11,8 @@ from flask import Flask
 from openapi_spec_validator import validate
 
 from bmprov.api.openapi import table
+from bmprov.api.services import Services
+from bmprov.hardware import Console, ConsoleKind
 from bmprov.model import Machine
 from tests.bmprov.api.caller import Api, Contract
 
@@ -53,11 +55,15 @@ def test_a_real_answer_of_every_route_is_as_documented(
     add_machine: Callable[..., Machine],
     finish_all: Callable[[], None],
     payload: Callable[..., dict[str, Any]],
+    services: Services,
 ) -> None:
     """A tour through all routes, each answering with success and with what its schema promises."""
     nobody, admin, cloud = callers
     api, new = "/api/v1", {"name": "rack9-01", "bmc": {"address": "fake://9", "user": "root", "password": "x"}}
     spare, instance = f"{api}/machines/{add_machine().name}", f"{api}/instances/{payload()['virtualmachineid']}"
+    with services.store.write() as transaction:
+        for machine in transaction.machines.all():
+            transaction.consoles.keep(machine.id, Console(ConsoleKind.IPMI, "ipmi://10.0.0.7"))
     token = admin.post(f"{api}/tokens", json={"name": "a", "role": "viewer"}).get_json()["token"]["id"]
     calls: list[tuple[Api, str, str, Any]] = [
         (nobody, "GET", "/healthz", None),
@@ -72,6 +78,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (cloud, "GET", instance, None),
         (cloud, "GET", f"{instance}/power", None),
         (cloud, "POST", f"{api}/cloudstack/custom", payload() | {"action": "sensors", "caller": {"roletype": "User"}}),
+        (cloud, "POST", f"{api}/cloudstack/getconsole", payload()),
         (cloud, "POST", f"{api}/cloudstack/reboot", payload()),
         (cloud, "POST", f"{api}/cloudstack/stop", payload()),
         (cloud, "POST", f"{api}/cloudstack/start", payload()),
@@ -79,6 +86,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (cloud, "POST", f"{api}/cloudstack/delete", payload()),
         (admin, "POST", f"{spare}/check", None),
         (admin, "POST", f"{spare}/inspect", None),
+        (admin, "POST", f"{spare}/console", None),
         (cloud, "POST", f"{api}/cloudstack/create", payload(2)),
         (admin, "POST", f"{spare}/release", None),
         (admin, "POST", f"{spare}/power", {"action": "on"}),

@@ -18,6 +18,7 @@ ALLOWED = {
     "machines.remove": {Role.ADMIN},
     "machines.set_firmware": {Role.ADMIN},
     "machines.set_bmcs": {Role.ADMIN},
+    "machines.console": READING,
     "machines.check": {Role.OPERATOR, Role.ADMIN},
     "machines.maintain": {Role.OPERATOR, Role.ADMIN},
     "machines.power": {Role.OPERATOR, Role.ADMIN},
@@ -39,7 +40,18 @@ ALLOWED = {
     "events.newest": READING,
 } | {
     f"cloudstack.{action}": {Role.CLOUD}
-    for action in ("prepare", "create", "start", "stop", "reboot", "delete", "status", "statuses", "custom")
+    for action in (
+        "prepare",
+        "create",
+        "start",
+        "stop",
+        "reboot",
+        "delete",
+        "status",
+        "statuses",
+        "custom",
+        "getconsole",
+    )
 }
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
+from bmprov.console import Admission
 from bmprov.errors import Conflict, Invalid, NoCapacity, NotFound, Refused
+from bmprov.hardware import Console, ConsoleKind
 from bmprov.lifecycle import Kind, State
 from bmprov.model import Arch, BootMode, Image, Machine, Nic, Operation, OperationState, Role
 from bmprov.orders import Caller, NewMachine, Orders
@@ -399,6 +401,60 @@ def test_the_next_machine_takes_an_image_that_the_smallest_cannot(house: House) 
 
 def custom(action: str, role_type: str = "Admin", number: int = 1, **parameters: object) -> dict[str, Any]:
     return payload(number) | {"action": action, "parameters": parameters, "caller": {"roletype": role_type}}
+
+
+def serial(house: House, name: str = "m00") -> Machine:
+    """A machine whose BMC has been found to have a serial console."""
+    with house.store.write() as transaction:
+        machine = transaction.machines.named(name)
+        assert machine is not None
+        transaction.consoles.keep(machine.id, Console(ConsoleKind.IPMI, machine.bmc.address))
+    return machine
+
+
+def test_a_console_is_the_instances_while_it_runs(house: House) -> None:
+    """Its place at the console names who asked, and ends with the instance."""
+    asked = payload() | {"caller": {"name": "alice", "roletype": "User"}}
+    house.orders.prepare(payload(), CLOUD)
+    with pytest.raises(Conflict, match="is reserved and not active"):
+        house.orders.console(asked, CLOUD)
+    house.deploy()
+    serial(house)
+    order = house.orders.console(asked, CLOUD)
+    assert order.admission == Admission(order.machine.id, "alice in c1", uuid_of(1))
+    assert house.orders.console(payload(), CLOUD).admission.who == "c1"
+    with pytest.raises(NotFound):
+        house.orders.console(asked, replace(CLOUD, cloud="c2"))
+
+
+def test_a_console_by_what_the_bmc_offers(house: House) -> None:
+    """Without one it is refused with what to do; the graphical one is the BMC's own page."""
+    house.deploy()
+    machine = serial(house)
+    assert not house.orders.console(payload(), CLOUD).graphical
+    with house.store.write() as transaction:
+        transaction.consoles.keep(machine.id, Console(ConsoleKind.NONE))
+    with pytest.raises(Conflict, match="offers no console") as refused:
+        house.orders.console(payload(), CLOUD)
+    assert "machine check" in refused.value.check
+    with house.store.write() as transaction:
+        transaction.consoles.keep(machine.id, Console(ConsoleKind.GRAPHICAL, "https://10.0.0.9/"))
+    assert house.orders.console_of(machine.name, ADMIN).graphical == "https://10.0.0.9/"
+
+
+def test_a_new_bmc_has_another_console(house: House) -> None:
+    """And another host key: what was known of the old one is forgotten."""
+    machine = serial(house)
+    with house.store.write() as transaction:
+        console = Console(ConsoleKind.SSH, "ssh://10.0.0.9:22")
+        transaction.consoles.keep(machine.id, console)
+        transaction.consoles.pin(machine.id, "SHA256:x")
+        transaction.consoles.keep(machine.id, console)
+        assert transaction.consoles.host_key(machine.id) == "SHA256:x", "the same console keeps its key"
+    house.orders.set_bmcs(machine.name, bmc("redfish://10.0.0.10"), None, ADMIN)
+    with house.store.read() as transaction:
+        assert transaction.consoles.of(machine.id) is None
+        assert transaction.consoles.host_key(machine.id) == ""
 
 
 def test_a_custom_action_is_an_operation(house: House) -> None:

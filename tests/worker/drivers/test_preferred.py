@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcUnreachable
+from bmprov.hardware import Console, ConsoleKind
 from bmprov.power import BmcLogin, BootDevice, BootOverride, Power, PowerAction
-from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, free_udp_port, simulated_bmcs
+from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, free_udp_port, ipmi_sim, simulated_bmcs
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
-from worker.drivers.preferred import PreferredDriver
+from worker.drivers.ipmi_tools import IpmiTools
+from worker.drivers.preferred import PreferredDriver, PreferredTools
 
 
 @pytest.fixture
@@ -58,3 +61,14 @@ def test_when_both_are_silent_both_are_named() -> None:
     with pytest.raises(BmcUnreachable) as caught:
         driver(*gone).read(Deadline.after(2))
     assert all(login.address in str(caught.value) for login in gone)
+
+
+def test_the_console_is_of_the_one_that_has_one(machines: list[SimulatedMachine], tmp_path: Path) -> None:
+    """Neither order nor a second BMC that is silent hides it."""
+    with ipmi_sim(tmp_path, serial_port=1) as other:
+        has_none, has_one = (IpmiTools(one, LocalBmcLock()) for one in (machines[0].login, other.login))
+        serial = Console(ConsoleKind.IPMI, other.login.address)
+        assert PreferredTools("rack1-07", has_one, has_none).console(Deadline.after(8)) == serial
+        assert PreferredTools("rack1-07", has_none, has_one).console(Deadline.after(8)) == serial
+    silent = IpmiTools(BmcLogin(f"ipmi://127.0.0.1:{free_udp_port()}", USER, PASSWORD), LocalBmcLock())
+    assert PreferredTools("rack1-07", has_none, silent).console(Deadline.after(8)) == Console(ConsoleKind.NONE)

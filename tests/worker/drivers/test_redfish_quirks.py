@@ -79,5 +79,5 @@ def test_a_system_is_matched_by_what_it_says_of_itself() -> None:
     """By the beginning of manufacturer and model, whatever the case; a BMC that says nothing has no quirk."""
     assert quirk_of("Dell Inc.", "PowerEdge R740").mode_is_setup
     assert quirk_of("DELL", None).mode_is_setup
-    for other in ("HPE", "", None, 7, ["Dell"]):
+    for other in ("Lenovo", "", None, 7, ["Dell"]):
         assert quirk_of(other, "PowerEdge") is NONE
