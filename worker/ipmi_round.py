@@ -90,7 +90,7 @@ class IpmiRound:
         try:
             login = self._drivers.login(visit.machine.bmc)
             driver = IpmiDriver(
-                login, NobodyElse(), self._drivers.suites, connect=lambda login: talks.calm(connected(login))
+                login, NobodyElse(), self._drivers.habits, connect=lambda login: talks.calm(connected(login))
             )
             visit.reading = PowerReading(driver.read(Deadline.after(self._read_s)), began)
         except BmprovError as error:

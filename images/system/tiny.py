@@ -1,7 +1,8 @@
 """A tiny system that boots with BIOS and UEFI and takes its NoCloud data, made in seconds: for rehearsals and tests.
 
 Linux and busybox, all in an initramfs. It reads the file system CIDATA as cloud-init does, takes the host name, asks
-DHCP for an address on every NIC, and runs the user data when it is a script. It is not for tenants: nobody can log in.
+DHCP for an address on every NIC, and runs the user data when it is a script. It is not for tenants: its serial console
+asks for a login, and nobody has a password unless that script gives one.
 """
 
 import shutil
@@ -18,6 +19,7 @@ from images.system import disk
 _PACKAGES = ("busybox-static", "kmod")
 _DRIVERS = (*FLAVOURS["virtual"].drivers, "drivers/acpi/button", "drivers/input/evdev")  # and a BMC's soft off
 _SIZE_MIB = 96
+_ACCOUNTS = {"passwd": "root:x:0:0:root:/:/bin/sh\n", "shadow": "root:*:0:0:99999:7:::\n", "group": "root:x:0:\n"}
 _GRUB_CONFIG = """linux /boot/vmlinuz console=tty0 console=ttyS0 panic=5 quiet
 initrd /boot/initrd
 boot
@@ -55,6 +57,8 @@ def build(out: Path, say: Callable[[str], object] = lambda _: None) -> None:
 def _grow(root: Root, tree: Path) -> None:
     for folder in ("bin", "sbin", "proc", "sys", "dev", "run", "tmp", "etc", "seed"):
         (tree / folder).mkdir(parents=True)
+    for name, line in _ACCOUNTS.items():
+        (tree / "etc" / name).write_text(line)
     busybox = shutil.copy2(root.find("busybox"), tree / "bin" / "busybox")
     applets = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True, timeout=60).stdout
     for applet in set(applets.split()) - {"busybox"}:

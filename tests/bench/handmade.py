@@ -65,7 +65,9 @@ class Handmade:
         folder = self.folder / f"machine-{self.machines}"
         folder.mkdir()
         tap = self.net.tap(self.machines)
-        hardware = Hardware(folder, firmware, {tap: f"52:54:00:78:00:{self.machines:02x}"}, disks_mib=[disk_mib])
+        hardware = Hardware(
+            folder, firmware, {tap: f"52:54:00:78:00:{self.machines:02x}"}, disks_mib=[disk_mib], wired=False
+        )
         hardware.install()
         command = json.loads((folder / "machine.json").read_text())["commands"]["network"]
         began = time.time()

@@ -14,6 +14,7 @@ from tests.contract.bmcs import IpmiMachine
 from tests.contract.machines import IPMI
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
+from worker.drivers.ipmi_session import Habit
 
 
 @pytest.fixture(params=IPMI)
@@ -29,21 +30,21 @@ def soon() -> Deadline:
 
 def test_the_suite_costs_no_time(machine: IpmiMachine) -> None:
     """Without a pinned suite the first session takes less than a second, and the suite is remembered."""
-    suites: dict[str, int] = {}
+    habits = dict[str, Habit]()
     began = time.monotonic()
-    IpmiDriver(machine.login, LocalBmcLock(), suites).read(soon())
+    IpmiDriver(machine.login, LocalBmcLock(), habits).read(soon())
     assert time.monotonic() - began < 1
-    assert suites[machine.login.address] in (17, 3)
+    assert habits[machine.login.address].suite in (17, 3)
 
 
 def test_a_pinned_suite_is_used(machine: IpmiMachine) -> None:
     """With suite 3 pinned, a BMC that has it works and one without it is refused with words."""
     login = replace(machine.login, cipher_suites=(3,))
-    suites: dict[str, int] = {}
-    pinned = IpmiDriver(login, LocalBmcLock(), suites)
+    habits = dict[str, Habit]()
+    pinned = IpmiDriver(login, LocalBmcLock(), habits)
     if machine.speaks_suite_3:
         pinned.read(soon())
-        assert suites == {login.address: 3}
+        assert habits == {login.address: Habit(3)}
     else:
         with pytest.raises(BmcRefused, match=r"no cipher suite in common \(offered: 3\)"):
             pinned.read(soon())

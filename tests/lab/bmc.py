@@ -1,8 +1,10 @@
 """The BMC of a lab machine: OpenIPMI's ipmi_sim, which drives the QEMU behind it through `chassis.py`."""
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bmprov.power import BmcLogin
@@ -16,8 +18,16 @@ exec {python} -I -S {chassis} {folder} "$@"
 """
 
 
+@dataclass(frozen=True)
+class RunningBmc:
+    """How to log in to a BMC, and its process."""
+
+    login: BmcLogin
+    process: subprocess.Popen[bytes]
+
+
 @contextmanager
-def bmc(hardware: Hardware) -> Iterator[BmcLogin]:
+def bmc(hardware: Hardware) -> Iterator[RunningBmc]:
     """A BMC with this machine behind it, off. The machine loses its power with it."""
     folder, port, serial_port = hardware.folder, free_udp_port(), free_tcp_port()
     hardware.install()
@@ -36,11 +46,11 @@ def bmc(hardware: Hardware) -> Iterator[BmcLogin]:
     cable = [sys.executable, "-I", "-S", serial_cable.__file__, str(hardware.port), str(serial_port)]
     with (
         running(cable, folder, "cable"),
-        running([program, "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"], folder),
+        running([program, "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"], folder) as process,
     ):
         login = BmcLogin(f"ipmi://127.0.0.1:{port}", USER, PASSWORD)
         wait_for(login)
         try:
-            yield login
+            yield RunningBmc(login, process)
         finally:
             chassis.Chassis(Path(folder)).obey("power", "0")

@@ -33,7 +33,7 @@ from bmprov.sim.cloudstack import CloudStack, Result
 from tests import debian
 from tests.lab import lossy as cable
 from tests.lab import network
-from tests.lab.bmc import bmc
+from tests.lab.bmc import RunningBmc, bmc
 from tests.lab.instance import USER_DATA, Instance
 from tests.lab.qemu import Firmware, Hardware
 from tests.lab.router import Home, router
@@ -56,7 +56,7 @@ class Lab:
     settings: Settings
     stack: ExitStack
     machines: dict[str, Hardware] = field(default_factory=dict)
-    logins: dict[str, BmcLogin] = field(default_factory=dict)
+    bmcs: dict[str, RunningBmc] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4))
 
     @property
@@ -79,7 +79,8 @@ class Lab:
         folder.mkdir()
         cables = {self._plug(number + 50 * nic, lossy): f"52:54:00:77:{nic:02x}:{number:02x}" for nic in range(nics)}
         hardware = Hardware(folder, firmware, cables, **more)
-        login = self.logins[name] = self.stack.enter_context(bmc(hardware))
+        self.bmcs[name] = self.stack.enter_context(bmc(hardware))
+        login = self.bmcs[name].login
         enrolling = Enrolling(self.api, lambda _: None)
         enrolling.run([_enrolled(name, hardware, login)], wait=False)
         enrolling.wait_inspected({name})
@@ -176,7 +177,7 @@ class Lab:
 
     def switch(self, machine: str, action: PowerAction) -> None:
         """Move a machine's power behind the service's back, through its BMC."""
-        IpmiDriver(self.logins[machine], LocalBmcLock()).switch(action, Deadline.after(20))
+        IpmiDriver(self.bmcs[machine].login, LocalBmcLock()).switch(action, Deadline.after(20))
 
     def freeze(self, machine: str) -> None:
         """Let a machine hang, with its power on."""

@@ -37,7 +37,7 @@ class Hardware:
 
     `cables` are NICs by the tap that they are plugged into, the one that network-boots first; `disks_mib` are sizes.
     `network_first` is the order of its firmware without an override. `is_server` gives it an Intel NIC and NVMe disks,
-    not virtual ones.
+    not virtual ones. `wired`: somebody listens at its serial port (`port`), not only a file.
     """
 
     folder: Path
@@ -46,6 +46,7 @@ class Hardware:
     network_first: bool = False
     disks_mib: Sequence[int] = (64,)
     is_server: bool = False
+    wired: bool = True
 
     @property
     def macs(self) -> list[str]:
@@ -92,11 +93,14 @@ class Hardware:
             *self._board(),
             *(word for place, tap in enumerate(self.cables) for word in self._nic(tap, nic_place + 10 * place)),
             *(word for place, disk in enumerate(self.disks) for word in self._disk(disk, disk_place + 10 * place)),
-            *("-chardev", f"socket,id=serial,path={self.port},reconnect=1,logfile={self.serial},logappend=on"),
+            *("-chardev", f"{self._line()},id=serial,logfile={self.serial},logappend=on"),
             *("-serial", "chardev:serial"),
             *("-qmp", f"unix:{self.folder}/qmp,server=on,wait=off"),
             *("-qmp", f"unix:{self.folder}/button,server=on,wait=off"),
         ]
+
+    def _line(self) -> str:
+        return f"socket,path={self.port},reconnect=1" if self.wired else "null"
 
     def _nic(self, tap: str, place: int) -> Sequence[str]:
         rom = ",romfile=" if self.firmware in (Firmware.UEFI, Firmware.SECURE_BOOT) else ""

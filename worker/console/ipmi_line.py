@@ -11,7 +11,7 @@ from worker.console.line import Listener
 from worker.console.sol import LineLost, SolLine
 from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.ipmi_serial import SerialSession, close_serial, open_serial
-from worker.drivers.ipmi_session import SuiteMemory
+from worker.drivers.ipmi_session import Habits
 
 OPEN_S = 12.0
 _CLOSE_S = 2.0
@@ -45,16 +45,14 @@ class IpmiLine:
         self._turn()
 
     @classmethod
-    async def open(
-        cls, login: BmcLogin, lock: BmcLock, suites: SuiteMemory, listener: Listener, *, take_over: bool
-    ) -> Self:
+    async def open(cls, login: BmcLogin, lock: BmcLock, habits: Habits, listener: Listener, *, take_over: bool) -> Self:
         """Open it.
 
         Raises:
             ConsoleInUse, BmcUnreachable, BmcBusy, BmcAuthFailed, BmcRefused: as `open_serial` has them.
         """
         by = Deadline.after(OPEN_S)
-        session = await asyncio.to_thread(open_serial, login, lock, suites, by, take_over=take_over)
+        session = await asyncio.to_thread(open_serial, login, lock, habits, by, take_over=take_over)
         return cls(session, listener)
 
     def write(self, characters: bytes) -> None:

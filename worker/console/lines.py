@@ -48,7 +48,7 @@ class Lines:
         if console.kind is ConsoleKind.IPMI:
             there = BmcLogin(console.address, login.user, login.password, login.cipher_suites, "", login.privilege)
             lock = self._drivers.lock(bmc)
-            return await IpmiLine.open(there, lock, self._drivers.suites, listener, take_over=take_over)
+            return await IpmiLine.open(there, lock, self._drivers.habits, listener, take_over=take_over)
         pinned = await asyncio.to_thread(self._pinned, machine)
         line = await SshLine.open(login, console, pinned, listener)
         if line.host_key != pinned:

@@ -8,6 +8,7 @@ from bmprov.vault import Vault
 from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.fake import FakeDriver, FakeTools
 from worker.drivers.ipmi import IpmiDriver
+from worker.drivers.ipmi_session import Habit
 from worker.drivers.ipmi_tools import IpmiTools
 from worker.drivers.manners import Manners, login_name
 from worker.drivers.preferred import PreferredDriver, PreferredTools
@@ -21,7 +22,7 @@ class Drivers:
         self._vault = vault
         self._urgent = urgent
         self._queue = queue
-        self.suites: dict[str, int] = {}  # the cipher suite that each BMC has agreed to, so that it is asked once
+        self.habits = dict[str, Habit]()  # of BMCs, so that each is asked once
 
     def of(self, machine: Machine) -> MachineDrivers:
         """The drivers of this machine's BMC, or of its two.
@@ -45,8 +46,8 @@ class Drivers:
                 return MachineDrivers(FakeDriver(machine.reading.power), FakeTools())
             case "ipmi":
                 login, lock = self.login(bmc), self.lock(bmc)
-                power = IpmiDriver(login, lock, self.suites, uefi=uefi)
-                return MachineDrivers(power, IpmiTools(login, lock, self.suites))
+                power = IpmiDriver(login, lock, self.habits, uefi=uefi)
+                return MachineDrivers(power, IpmiTools(login, lock, self.habits))
             case "redfish" | "redfish+http":
                 return self._redfish(self.login(bmc), self.lock(bmc), uefi=uefi)
             case scheme:

@@ -14,7 +14,7 @@ from bmprov.errors import BmcMismatch
 from bmprov.power import BmcLogin, BootDevice, BootOverride, Power, PowerAction
 from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.ipmi_chassis import BootFlags, IpmiChassis
-from worker.drivers.ipmi_session import CommandRefused, Connect, SuiteMemory, ipmi_session
+from worker.drivers.ipmi_session import CommandRefused, Connect, Habits, ipmi_session
 
 log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ _CLEAR = BootFlags(0, 0)
 class IpmiDriver:
     """The power and the boot device of one machine. May be used by several threads.
 
-    `suites` remembers which cipher suite the BMC takes: hand the same dictionary to all drivers of a process. `uefi` is
+    `habits` remembers which cipher suite the BMC takes: hand the same dictionary to all drivers of a process. `uefi` is
     how the machine boots, which the override must say. `patience_s` is how long a change may take to read back.
     `connect` opens the sessions' sockets.
     """
@@ -37,7 +37,7 @@ class IpmiDriver:
         self,
         login: BmcLogin,
         lock: BmcLock,
-        suites: SuiteMemory | None = None,
+        habits: Habits | None = None,
         *,
         uefi: bool = True,
         patience_s: float = _PATIENCE_S,
@@ -46,7 +46,7 @@ class IpmiDriver:
     ) -> None:
         self._login = login
         self._lock = lock
-        self._suites = {} if suites is None else suites
+        self._habits = {} if habits is None else habits
         self._uefi = uefi
         self._patience_s = patience_s
         self._sleep = sleep
@@ -54,7 +54,7 @@ class IpmiDriver:
 
     def read(self, by: Deadline) -> Power:
         """The power as the BMC reads it now."""
-        with self._chassis(by) as chassis:
+        with self._chassis(by, brief=True) as chassis:
             return chassis.power()
 
     def switch(self, action: PowerAction, by: Deadline) -> Power:
@@ -145,9 +145,11 @@ class IpmiDriver:
         )
 
     @contextmanager
-    def _chassis(self, by: Deadline) -> Iterator[IpmiChassis]:
-        address = self._login.address
-        with self._lock.hold(address, by), ipmi_session(self._login, self._suites, by, self._connect) as session:
+    def _chassis(self, by: Deadline, *, brief: bool = False) -> Iterator[IpmiChassis]:
+        with (
+            self._lock.hold(self._login.address, by),
+            ipmi_session(self._login, self._habits, by, self._connect, brief=brief) as session,
+        ):
             yield IpmiChassis(session)
 
 

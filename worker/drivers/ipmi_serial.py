@@ -13,8 +13,8 @@ from bmprov.power import BmcLogin
 from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.ipmi_session import (
     CommandRefused,
+    Habits,
     IpmiSession,
-    SuiteMemory,
     connected,
     explained,
     log_in,
@@ -63,7 +63,7 @@ def has_serial(session: IpmiSession) -> bool:
 
 
 def open_serial(
-    login: BmcLogin, lock: BmcLock, suites: SuiteMemory, by: Deadline, *, take_over: bool = False
+    login: BmcLogin, lock: BmcLock, habits: Habits, by: Deadline, *, take_over: bool = False
 ) -> SerialSession:
     """Log in and activate Serial over LAN. The BMC is held meanwhile, and not afterwards: a console stays open long.
 
@@ -72,7 +72,7 @@ def open_serial(
         BmcUnreachable, BmcBusy, BmcAuthFailed, BmcRefused: as `PowerDriver` has them.
     """
     with lock.hold(login.address, by), explained(login, by):
-        wire = log_in(login, suites, by, connected)
+        wire = log_in(login, habits, by, connected)
         try:
             return SerialSession(wire, _activate(IpmiSession(wire, login.address), login.address, take_over=take_over))
         except BaseException:

@@ -7,6 +7,7 @@ administrator) and remembers the suite, so that only the first session with a BM
 import socket
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,8 +29,17 @@ _BUSY = {0xC0, 0xC3, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2}
 Connect = Callable[[BmcLogin], Datagrams]
 """Opens the socket of a session."""
 
-SuiteMemory = MutableMapping[str, int]
-"""BMC address to the cipher suite that it took last. A plain dictionary does, shared by the drivers of a process."""
+
+@dataclass(frozen=True)
+class Habit:
+    """What a BMC took last: the cipher suite, and whether it lets itself be asked without preliminaries (`Wire`)."""
+
+    suite: int
+    brief: bool = True
+
+
+Habits = MutableMapping[str, Habit]
+"""The habits of BMCs by address. A plain dictionary does, shared by the drivers of a process."""
 
 
 class CommandRefused(BmcRefused):
@@ -86,6 +96,9 @@ class IpmiSession:
     def raw(self, netfn: int, command: int, data: Sequence[int] = (), lun: int = 0) -> dict[str, Any]:
         """Send a command and return pyghmi's answer: `data`, and `code` with its `error` when that is not zero."""
         answer: dict[str, Any] = self._wire.raw_command(netfn, command, data=data, rslun=lun)
+        if answer["code"] == _NO_PRIVILEGE and self._wire.brief:
+            self._wire.rise()
+            answer = self._wire.raw_command(netfn, command, data=data, rslun=lun)
         return answer
 
     def until(self, by: Deadline) -> None:
@@ -95,16 +108,18 @@ class IpmiSession:
 
 @contextmanager
 def ipmi_session(
-    login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect | None = None
+    login: BmcLogin, habits: Habits, by: Deadline, connect: Connect | None = None, *, brief: bool = False
 ) -> Iterator[IpmiSession]:
     """Log in, and log out whatever happens. `connect` opens another kind of socket than the system's own.
+
+    `brief` is for one command that every user may give, as `Wire` has it.
 
     Raises:
         BmcUnreachable: no answer before the deadline, or the network says that nobody is there.
         BmcBusy, BmcAuthFailed, BmcRefused: as `PowerDriver` has them.
     """
     with explained(login, by):
-        wire = log_in(login, memory, by, connect or connected)
+        wire = log_in(login, habits, by, connect or connected, brief=brief)
         try:
             yield IpmiSession(wire, login.address)
         finally:
@@ -127,15 +142,18 @@ def _silence(login: BmcLogin, waited_s: float, *, name_sent: bool) -> BmcUnreach
     return BmcSilentAtLogin(login, waited_s) if name_sent else BmcSilent(login.address, waited_s)
 
 
-def log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect) -> Wire:
+def log_in(login: BmcLogin, habits: Habits, by: Deadline, connect: Connect, *, brief: bool = False) -> Wire:
     """Log in; the caller logs out. To be called within `explained`."""
-    suites = _suites(login, memory)
+    known = habits.get(login.address)
+    suites = _suites(login, known)
+    takes_brief = known is None or known.brief
+    brief = brief and takes_brief
     # several BMCs let only administrators set the boot device
     privilege = _PRIVILEGES.get(login.privilege, Privilege.ADMINISTRATOR)
     silences = 0
     while True:
         try:
-            wire = _attempt(connect(login), login, suites[0], privilege, by)
+            wire = _attempt(connect(login), login, suites[0], privilege, by, brief=brief)
         except SuiteRefused:
             suites = suites[1:]
             if not suites:
@@ -149,14 +167,15 @@ def log_in(login: BmcLogin, memory: SuiteMemory, by: Deadline, connect: Connect)
             if silences == _LOGINS or by.passed:
                 raise
             suites = suites[1:] + suites[:1]  # some are silent where they should refuse a suite
+            takes_brief, brief = takes_brief and not brief, False  # or want to be asked first what they speak
         else:
-            memory[login.address] = wire.suite
+            habits[login.address] = Habit(wire.suite, takes_brief)
             return wire
 
 
-def _attempt(sock: Datagrams, login: BmcLogin, suite: int, privilege: Privilege, by: Deadline) -> Wire:
+def _attempt(sock: Datagrams, login: BmcLogin, suite: int, privilege: Privilege, by: Deadline, *, brief: bool) -> Wire:
     try:
-        return Wire(sock, login, suite, privilege, by)
+        return Wire(sock, login, suite, privilege, by, brief=brief)
     except BaseException:
         sock.close()
         raise
@@ -176,13 +195,12 @@ def connected(login: BmcLogin) -> socket.socket:
     return sock
 
 
-def _suites(login: BmcLogin, memory: SuiteMemory) -> tuple[int, ...]:
+def _suites(login: BmcLogin, known: Habit | None) -> tuple[int, ...]:
     """Suites to offer, in order: the one that did last time, then as pinned, else the strongest first."""
     allowed = [number for number in login.cipher_suites or SUITES if number in SUITES]
     if not allowed:
         raise _no_suite(login)
-    known = memory.get(login.address)
-    return tuple(sorted(allowed, key=lambda number: number != known))
+    return tuple(sorted(allowed, key=lambda number: known is None or number != known.suite))
 
 
 def _no_suite(login: BmcLogin) -> BmcRefused:

@@ -21,7 +21,7 @@ from bmprov.hardware import Console, ConsoleKind, Health, LogEntry, Sensor
 from bmprov.power import BmcLogin
 from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.ipmi_serial import has_serial
-from worker.drivers.ipmi_session import IpmiSession, SuiteMemory, ipmi_session
+from worker.drivers.ipmi_session import Habits, IpmiSession, ipmi_session
 from worker.drivers.ipmi_wire import Unanswered
 
 _CHASSIS, _SENSOR, _APP, _STORAGE = 0x00, 0x04, 0x06, 0x0A
@@ -41,12 +41,12 @@ _HARDWARE = {
 
 
 class IpmiTools:
-    """What one machine's BMC can besides power. May be used by several threads; `suites` as `IpmiDriver` has it."""
+    """What one machine's BMC can besides power. May be used by several threads; `habits` as `IpmiDriver` has it."""
 
-    def __init__(self, login: BmcLogin, lock: BmcLock, suites: SuiteMemory | None = None) -> None:
+    def __init__(self, login: BmcLogin, lock: BmcLock, habits: Habits | None = None) -> None:
         self._login = login
         self._lock = lock
-        self._suites = {} if suites is None else suites
+        self._habits = {} if habits is None else habits
 
     def nmi(self, by: Deadline) -> None:
         """Send a non-maskable interrupt (chassis control: pulse diagnostic interrupt)."""
@@ -121,7 +121,7 @@ class IpmiTools:
         try:
             with (
                 self._lock.hold(self._login.address, by),
-                ipmi_session(self._login, self._suites, by) as session,
+                ipmi_session(self._login, self._habits, by) as session,
             ):
                 yield session
         except (PyghmiException, NotImplementedError, struct.error, IndexError, KeyError) as error:

@@ -16,6 +16,7 @@ from bmprov.sim.ipmi.sessions import SessionLimits
 from tests.contract.bmcs import SimulatedBmcs, SimulatedMachine, free_udp_port, simulated_bmcs
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
+from worker.drivers.ipmi_session import Habit
 
 NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
 
@@ -191,11 +192,11 @@ def test_many_bmcs_are_read_at_once(hall: SimulatedBmcs) -> None:
         machine.faults.silent = number == 7
         machine.faults.refuses_sessions = number == 8
     lock = LocalBmcLock()
-    suites: dict[str, int] = {}
+    habits = dict[str, Habit]()
 
     def read(machine: SimulatedMachine) -> Power | type:
         try:
-            return IpmiDriver(machine.login, lock, suites).read(soon(0.5 if machine.faults.silent else 10))
+            return IpmiDriver(machine.login, lock, habits).read(soon(0.5 if machine.faults.silent else 10))
         except (BmcUnreachable, BmcBusy) as error:
             return type(error)
 

@@ -26,6 +26,7 @@ from worker.drivers.ipmi import IpmiDriver
 
 LOGIN = BmcLogin("ipmi://bmc.example:623", "admin", "secret")
 STATUS, CONTROL, SET_BOOT, GET_BOOT = [(NetFn.CHASSIS, command) for command in (0x01, 0x02, 0x08, 0x09)]
+RMCP_PLUS = 6  # the authentication type of a packet's session header (table 13-8)
 Answer = Callable[[bytes, float], bytes | None]
 
 
@@ -58,12 +59,62 @@ class Wires:
 
 
 def test_a_slow_bmc_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A BMC that takes 2 s for each answer is read in one login, not started over each second."""
+    """A BMC that takes 2 s for each answer is read in one login, not started over each second.
+
+    Once it is known: the first time it is not given that long for the first answer.
+    """
     wires = Wires(monkeypatch, simulated().answer, delay_s=2.0)
-    began = wires.clock.now
+    for logins in (2, 3, 4):
+        began = wires.clock.now
+        assert wires.driver.read(wires.soon()) is Power.OFF
+        assert len(wires.sockets) == logins
+        assert wires.clock.now - began < 16
+
+
+def test_a_reading_takes_five_exchanges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open Session, RAKP 1 and 3, Get Chassis Status, Close Session; a change asks for its privilege first."""
+    asked: list[bytes] = []
+    bmc = simulated()
+
+    def answer(datagram: bytes, now: float) -> bytes | None:
+        asked.append(datagram)
+        return bmc.answer(datagram, now)
+
+    wires = Wires(monkeypatch, answer)
+    wires.driver.read(wires.soon())
+    assert [parse(one).payload_type for one in asked] == [
+        *(PayloadType.OPEN_REQUEST, PayloadType.RAKP1, PayloadType.RAKP3),
+        *(PayloadType.IPMI, PayloadType.IPMI),
+    ]
+    asked.clear()
+    wires.driver.switch(PowerAction.ON, wires.soon())
+    assert len(asked) > 7
+
+
+def test_a_bmc_that_wants_more_than_a_users_privilege_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even for what every user may do by the specification (table G-1)."""
+    honest, _ = commands._IN_SESSION[STATUS]
+    monkeypatch.setitem(commands._IN_SESSION, STATUS, (honest, Privilege.OPERATOR))
+    bmc = simulated()
+    wires = Wires(monkeypatch, bmc.answer)
     assert wires.driver.read(wires.soon()) is Power.OFF
-    assert len(wires.sockets) == 1
-    assert wires.clock.now - began < 15
+    assert bmc.open_sessions(wires.clock.now) == 0
+
+
+def test_a_bmc_that_wants_to_be_asked_first_is_asked_first_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ignores who opens a session without Get Channel Authentication Capabilities before."""
+    bmc, introduced = simulated(), set[bytes]()
+
+    def answer(datagram: bytes, now: float) -> bytes | None:
+        if datagram[4] != RMCP_PLUS:
+            introduced.add(b"")
+        return bmc.answer(datagram, now) if introduced else None
+
+    wires = Wires(monkeypatch, answer)
+    for logins in (2, 3):
+        assert wires.driver.read(wires.soon()) is Power.OFF
+        assert len(wires.sockets) == logins
+        introduced.clear()
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -180,6 +231,8 @@ def test_ipmi_1_5_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     bmc = simulated()
 
     def answer(datagram: bytes, now: float) -> bytes | None:
+        if datagram[4] == RMCP_PLUS:
+            return None
         honest = bytearray(bmc.answer(datagram, now) or b"")
         honest[22] = 0x04  # MD5 only, no extended capabilities (IPMI 2.0, table 22-15)
         return bytes(honest)
