@@ -19,6 +19,14 @@ from tests import debian
 from tests.valkey import valkey_server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs the ramdisk, or QEMU, runs in one process of pytest-xdist: it is built once and has one core."""
+    for item in items:
+        wanted = getattr(item, "fixturenames", ())
+        if {"ramdisk", "tiny_image"}.intersection(wanted) or "lab" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("metal"))
+
+
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder with a path short enough for a Unix socket (107 bytes, unix(7))."""

@@ -17,6 +17,7 @@ from bmprov.hardware import Console, ConsoleKind
 from bmprov.lifecycle import State
 from bmprov.model import Machine
 from bmprov.store import Store
+from worker.console.line import Line
 from worker.console.lines import Lines
 from worker.console.room import Room
 from worker.console.visitor import Visitor
@@ -99,27 +100,35 @@ class House:
         """Close every line; who is there is told."""
         for machine_id, there in list(self._rooms.items()):
             self._show_out(there.room, "bmprov's console service stops", "open the console again in a moment")
+            there.room.people.clear()
             await self._close(machine_id, there.room)
 
     async def _enter(self, visitor: Visitor, machine: Machine, console: Console, *, take_over: bool) -> Room:
-        there = self._rooms.get(machine.id)
-        if there is None:
-            there = self._rooms[machine.id] = self._new(machine)
-        room = there.room
-        async with there.turn:
-            if room.line is None:
-                visitor.tell(opening=machine.name)
-                try:
-                    room.line = await self._lines.open(machine, console, room, take_over=take_over)
-                except BaseException:
-                    if not room.people:
-                        self._drop(machine.id, room)
-                    raise
-                log.info("console opened", machine=machine.name, by=room.line.name)
+        while True:
+            if machine.id not in self._rooms:
+                self._rooms[machine.id] = self._new(machine)
+            there = self._rooms[machine.id]
+            async with there.turn:
+                if self._rooms.get(machine.id) is there:
+                    line = await self._open(there, visitor, console, take_over=take_over)
+                    there.room.enter(visitor)
+                    break
+        await self._log("console opened", visitor, machine.name, f"by {line.name}")
+        return there.room
+
+    async def _open(self, there: _Open, visitor: Visitor, console: Console, *, take_over: bool) -> Line:
+        """The room's line, opened unless it is open already."""
+        room, machine = there.room, there.machine
+        if room.line is None:
+            visitor.tell(opening=machine.name)
+            try:
+                room.line = await self._lines.open(machine, console, room, take_over=take_over)
+            except BaseException:
+                self._drop(machine.id, room)
+                raise
+            log.info("console opened", machine=machine.name, by=room.line.name)
         visitor.tell(machine=machine.name, by=room.line.name, recorded=there.file is not None)
-        room.enter(visitor)
-        await self._log("console opened", visitor, machine.name, f"by {room.line.name}")
-        return room
+        return room.line
 
     def _new(self, machine: Machine) -> _Open:
         file = self._record(machine.name)
@@ -148,10 +157,16 @@ class House:
                 visitor.end(why, check)
 
     async def _close(self, machine_id: str, room: Room) -> None:
-        self._drop(machine_id, room)
-        line, room.line = room.line, None
-        if line is not None:
-            await line.close()
+        """Close the line of a room in which nobody is any more; who comes meanwhile waits for that."""
+        there = self._rooms.get(machine_id)
+        if there is None or there.room is not room:
+            return
+        async with there.turn:
+            if not room.people:
+                line, room.line = room.line, None
+                if line is not None:
+                    await line.close()
+                self._drop(machine_id, room)
 
     def _drop(self, machine_id: str, room: Room) -> None:
         there = self._rooms.get(machine_id)

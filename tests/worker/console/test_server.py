@@ -265,6 +265,25 @@ def test_the_console_is_closed_after_the_last_and_opens_again(service: Service, 
     run(test())
 
 
+def test_many_come_and_go_at_once_and_share_one_line(service: Service, port: SerialPort) -> None:
+    """Whoever comes while the line is being opened or closed waits for that, and is told no fault of ours."""
+
+    async def visit(number: int) -> None:
+        browser = await service.open(f"visitor {number}")
+        await asyncio.sleep(0.02 * (number % 5))
+        await browser.socket.close()
+
+    async def test() -> None:
+        async with service.running():
+            for round_ in range(4):
+                await asyncio.gather(*(visit(10 * round_ + number) for number in range(10)))
+            alice = await service.open()
+            port.write(b"still there")
+            await alice.shows(b"still there")
+
+    run(test())
+
+
 def test_a_console_that_another_program_has_is_taken_over_on_demand(
     service: Service, machine: IpmiSimMachine, port: SerialPort
 ) -> None:
