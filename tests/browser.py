@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -14,24 +15,29 @@ from tests import debian
 
 
 @contextmanager
-def page(certificate: Path, **context: object) -> Iterator[Page]:
-    """A page of a new browser. It believes our own certificate, which no authority has signed: whose it is, is told.
+def browser(certificate: Path) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each as somebody else's; its arguments are those of Playwright's `new_context`.
 
-    `context` is what Playwright's `new_context` takes. What the page complains of on its console is an error.
+    It believes our own certificate, which no authority has signed: whose it is, is told. What a page complains of on
+    its console is an error.
     """
     program = debian.program("chromium", "chromium")
     pinned = f"--ignore-certificate-errors-spki-list={spki(certificate)}"
+    complaints: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", pinned])
-        opened = browser.new_context(**context).new_page()  # type: ignore[arg-type] # handed on
-        complaints: list[str] = []
-        opened.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", pinned])
+
+        def opened(**context: Any) -> Page:  # noqa: ANN401 - handed on
+            page = chromium.new_context(**context).new_page()
+            page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            return page
+
         try:
             yield opened
         finally:
-            browser.close()
-        assert not complaints, complaints
+            chromium.close()
+    assert not complaints, complaints
 
 
 def spki(certificate: Path) -> str:

@@ -19,7 +19,7 @@ from images.system import disk
 _PACKAGES = ("busybox-static", "kmod")
 _DRIVERS = (*FLAVOURS["virtual"].drivers, "drivers/acpi/button", "drivers/input/evdev")  # and a BMC's soft off
 _SIZE_MIB = 96
-_ACCOUNTS = {"passwd": "root:x:0:0:root:/:/bin/sh\n", "shadow": "root:*:0:0:99999:7:::\n", "group": "root:x:0:\n"}
+_ACCOUNTS = {"passwd": "root:*:0:0:root:/:/bin/sh\n", "group": "root:x:0:\n"}
 _GRUB_CONFIG = """linux /boot/vmlinuz console=tty0 console=ttyS0 panic=5 quiet
 initrd /boot/initrd
 boot

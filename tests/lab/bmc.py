@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.contract.bmcs import EMULATION, LAN, PASSWORD, SERIAL, USER, free_tcp
 from tests.lab import chassis, serial_cable
 from tests.lab.qemu import Hardware
 
+_OPTIONS = ("-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n")
 _PROGRAM = """#!/bin/sh
 exec {python} -I -S {chassis} {folder} "$@"
 """
@@ -44,10 +46,11 @@ def bmc(hardware: Hardware) -> Iterator[RunningBmc]:
     (folder / "state").mkdir()
     program = debian.program("ipmi_sim", "openipmi")
     cable = [sys.executable, "-I", "-S", serial_cable.__file__, str(hardware.port), str(serial_port)]
-    with (
-        running(cable, folder, "cable"),
-        running([program, "-c", "lan.conf", "-f", "sim.emu", "-s", "state", "-n"], folder) as process,
-    ):
+    with ExitStack() as stack:
+        stack.enter_context(running(cable, folder, "cable"))
+        while not hardware.port.exists():
+            time.sleep(0.01)  # who finds nobody there, as ipmi_sim may, tries again after many seconds
+        process = stack.enter_context(running([program, *_OPTIONS], folder))
         login = BmcLogin(f"ipmi://127.0.0.1:{port}", USER, PASSWORD)
         wait_for(login)
         try:

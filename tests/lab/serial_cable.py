@@ -23,10 +23,10 @@ class End:
 def main(path: str, port: str) -> None:
     """Be the cable."""
     Path(path).unlink(missing_ok=True)
-    machine = socket.socket(socket.AF_UNIX)
-    machine.bind(path)
+    bmc, machine = socket.create_server(("127.0.0.1", int(port))), socket.socket(socket.AF_UNIX)
+    machine.bind(path)  # last: who sees it knows that both ends can be plugged in
     machine.listen()
-    ends = [End(machine), End(socket.create_server(("127.0.0.1", int(port))))]
+    ends = [End(machine), End(bmc)]
     selector = selectors.DefaultSelector()
     for end, other in zip(ends, reversed(ends), strict=True):
         selector.register(end.listener, selectors.EVENT_READ, (end, other))

@@ -10,7 +10,7 @@ from bmprov.cli.api import Api
 from bmprov.cli.api import path as api_path
 from bmprov.cli.login import Login
 from bmprov.power import PowerAction
-from tests.browser import page
+from tests.browser import browser
 from tests.lab.lab import Lab, lab
 from tests.lab.qemu import Firmware
 
@@ -24,40 +24,40 @@ def test_typing_into_a_machines_login_prompt(tiny_image: Path, tmp_path: Path) -
     with lab(tmp_path / "lab") as running:
         machine = running.machine("bios", Firmware.BIOS, disks_mib=[256])
         shutil.copy(tiny_image, machine.disk)
-        certificate = running.settings.api.certificate
-        with page(certificate) as browser:
-            browser.goto(console(running))
-            expect(browser.locator("#state")).to_contain_text("you have the keyboard")
-            expect(browser.locator("#machine")).to_have_text("bios")
+        with browser(running.settings.api.certificate) as opened:
+            alice, bob = opened(), opened(viewport=NARROW)
+            alice.goto(console(running))
+            expect(alice.locator("#state")).to_contain_text("you have the keyboard")
+            expect(alice.locator("#machine")).to_have_text("bios")
             running.switch("bios", PowerAction.ON)
-            expect(terminal(browser)).to_contain_text("SeaBIOS", timeout=BOOT_MS)
-            expect(terminal(browser)).to_contain_text("login:", timeout=BOOT_MS)
-            browser.keyboard.type("root\n")
-            expect(terminal(browser)).to_contain_text("login: root")
-            expect(terminal(browser)).to_contain_text("Password:")
-            browser.keyboard.type("guess\n")
-            expect(terminal(browser)).to_contain_text("Login incorrect", timeout=15_000)
-            browser.screenshot(path=tmp_path / "console.png")
-            with page(certificate, viewport=NARROW) as other:
-                other.goto(console(running))
-                expect(other.locator("#state")).to_contain_text("admin has the keyboard")
-                expect(terminal(other)).to_contain_text("Login incorrect")
-                expect(browser.locator("#state")).to_contain_text("1 other watches")
-                other.keyboard.type("x")
-                expect(other.locator("#notice")).to_contain_text("somebody else has the keyboard")
-                other.get_by_role("button", name="Take the keyboard").click()
-                expect(browser.locator("#state")).to_contain_text("has the keyboard")
-                expect(browser.get_by_role("button", name="Take the keyboard")).to_be_visible()
-                other.keyboard.type("nobody\n")
-                expect(terminal(browser)).to_contain_text("login: nobody")
-                other.screenshot(path=tmp_path / "watching.png")
+            expect(terminal(alice)).to_contain_text("SeaBIOS", timeout=BOOT_MS)
+            expect(terminal(alice)).to_contain_text("tiny: ready", timeout=BOOT_MS)
+            alice.keyboard.type("\n")  # its other lines stand behind the first prompt
+            alice.keyboard.type("guest\n")
+            expect(terminal(alice)).to_contain_text("login: guest")
+            expect(terminal(alice)).to_contain_text("Password:")
+            alice.keyboard.type("guess\n")
+            expect(terminal(alice)).to_contain_text("Login incorrect", timeout=15_000)
+            alice.screenshot(path=tmp_path / "console.png")
+
+            bob.goto(console(running))
+            expect(bob.locator("#state")).to_contain_text("up has the keyboard")
+            expect(terminal(bob)).to_contain_text("Login incorrect")
+            expect(alice.locator("#state")).to_contain_text("1 other watches")
+            bob.keyboard.type("x")
+            expect(bob.locator("#notice")).to_contain_text("somebody else has the keyboard")
+            bob.screenshot(path=tmp_path / "watching.png")
+            bob.get_by_role("button", name="Take the keyboard").click()
+            expect(alice.get_by_role("button", name="Take the keyboard")).to_be_visible()
+            bob.keyboard.type("nobody\n")
+            expect(terminal(alice)).to_contain_text("login: nobody")
+
             running.bmcs["bios"].process.kill()
-            browser.get_by_role("button", name="Take the keyboard").click()
-            browser.keyboard.type("x")
-            expect(browser.get_by_role("dialog")).to_contain_text("not there any more")
-            browser.screenshot(path=tmp_path / "ended.png")
-            browser.reload()
-            expect(browser.get_by_role("dialog")).to_contain_text("showed no ticket")
+            bob.keyboard.type("x")
+            expect(alice.get_by_role("dialog")).to_contain_text("not there any more")
+            alice.screenshot(path=tmp_path / "ended.png")
+            alice.reload()
+            expect(alice.get_by_role("dialog")).to_contain_text("used before")
 
 
 def console(running: Lab) -> str:
@@ -67,6 +67,6 @@ def console(running: Lab) -> str:
     return str(found["url"])
 
 
-def terminal(browser: Page) -> Locator:
+def terminal(page: Page) -> Locator:
     """What the terminal shows."""
-    return browser.locator(".xterm-rows")
+    return page.locator(".xterm-rows")

@@ -102,6 +102,10 @@ class Room:
 
     def _announce(self) -> None:
         for person in list(self.people):
-            others = [one.who for one in self.people if one is not person]
-            writer = self.writer.who if self.writer else ""
-            person.tell(writing=person is self.writer, writer=writer, others=others, may_write=person.may_write)
+            watching = [one for one in self.people if one not in (person, self.writer)]
+            person.tell(
+                writing=person is self.writer,
+                writer=self.writer.who if self.writer else "",
+                watching=len(watching),
+                may_write=person.may_write,
+            )

@@ -314,7 +314,7 @@ def test_a_tenants_console_ends_with_the_instance_and_an_operators_does_not(serv
                 assert found is not None
                 transaction.machines.apply(found, Event.RELEASE)
             assert "no longer has this machine" in await tenant.ended()
-            await operator.until(lambda browser: browser.told["others"] == [])
+            await operator.until(lambda browser: browser.told["watching"] == 0)
             late = await service.connect({"ticket": service.ticket("tenant", "i")})
             assert "no longer has this machine" in await late.ended()
 

@@ -74,8 +74,7 @@ function end(why, check, { graphical, take } = {}) {
   if (!at("ended").open) at("ended").showModal();
 }
 
-function people({ writer, others, may_write: mayWrite }) {
-  const watching = others.filter((who) => who !== writer).length;
+function people({ writer, watching, may_write: mayWrite }) {
   const more = watching ? `; ${watching} ${watching === 1 ? "other watches" : "others watch"}` : "";
   const whose = writing ? "you have the keyboard" : writer ? `${writer} has the keyboard` : "nobody has the keyboard";
   at("state").textContent = `${by}: ${whose}${more}`;
