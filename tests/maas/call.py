@@ -18,14 +18,13 @@ Pairs = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Call:
-    """A call of an operation. `path` are the variables of the address, `base` is the address of the region."""
+    """A call of an operation; `path` are the variables in its address."""
 
     region: Region
     user: User
     path: dict[str, str]
     query: Pairs = field(default_factory=list)
     form: Pairs = field(default_factory=list)
-    base: str = ""
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in [*self.form, *self.query] if key == name]

@@ -116,9 +116,6 @@ class Machine:
     def boot_nic(self) -> Nic:
         return self.nics[0]
 
-    def nic(self, id_: int) -> Nic | None:
-        return next((nic for nic in self.nics if nic.id == id_), None)
-
     def put(self, changed: Nic) -> None:
         """Replace the NIC with the same number."""
         self.nics = tuple(changed if nic.id == changed.id else nic for nic in self.nics)
