@@ -17,6 +17,7 @@ from tests.maas.region import Region, User
 from tests.maas.routes import API, Resource, find
 
 _DESCRIBE = API + "describe/"
+_CUT_S = 0.001  # to aiohttp 0 means for ever
 _NOBODY = User("", is_admin=False)
 
 
@@ -75,7 +76,7 @@ class Server:
 
     async def start(self, port: int = 0) -> int:
         """Listen on a port of loopback, any free one for 0; which."""
-        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0)
+        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=_CUT_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True, backlog=1024).start()
         return int(self._runner.addresses[0][1])
