@@ -14,7 +14,6 @@ It does not do:
   ranges: an address is free when no link of a machine has it;
 - leases: an interface that uses DHCP never shows an address;
 - permissions beyond a user's own machines and an administrator's all;
-- HMAC signatures: MAAS's clients sign with PLAINTEXT;
 - filters of the list of machines and constraints of `allocate` that stand in MAAS's description but not in ours. Our
   description is whole: what is not described is refused as MAAS refuses a constraint or an operation unknown to it.
 """

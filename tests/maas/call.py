@@ -78,14 +78,16 @@ class Call:
 
 
 def parse_form(content_type: str, body: bytes) -> Pairs:
-    """The parameters in a body."""
+    """The parameters in a body, none in one of another kind."""
     if content_type.startswith("multipart/form-data"):
         message = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
         parts = message.get_payload()
         if not isinstance(parts, list):
             return []
         return [pair for part in parts if isinstance(part, Message) and (pair := _pair(part))]
-    return parse_qsl(body.decode(), keep_blank_values=True)
+    if content_type.startswith("application/x-www-form-urlencoded"):
+        return parse_qsl(body.decode(errors="replace"), keep_blank_values=True)
+    return []
 
 
 def _pair(part: Message) -> tuple[str, str] | None:

@@ -1,11 +1,16 @@
-"""OAuth 1.0 (RFC 5849) as MAAS checks it: the header of a call, signed with PLAINTEXT by a key without consumer secret.
+"""OAuth 1.0 (RFC 5849) as MAAS checks it: the header of a call, signed by a key that has no consumer secret.
 
-A call whose header lacks a parameter is a call by nobody. Refused with 401: a key that is unknown, a wrong signature, a
-timestamp that differs by more than five minutes, a nonce that came before.
+MAAS's own clients sign with PLAINTEXT; HMAC-SHA1 is taken too, which is what others do by default. A call whose header
+lacks a parameter is a call by nobody. Refused with 401: a key that is unknown, a wrong signature, a timestamp that
+differs by more than five minutes, a nonce that came before.
 """
 
+import base64
+import hmac
 import re
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import quote, unquote
 
@@ -17,6 +22,15 @@ _NEEDED = {f"oauth_{name}" for name in ("consumer_key", "token", "signature", "s
 _TIMESTAMP_S = 300
 
 
+@dataclass(frozen=True)
+class Signed:
+    """What a signature may be of: method, address without query, parameters of the query and of an urlencoded form."""
+
+    method: str
+    address: str
+    parameters: Sequence[tuple[str, str]]
+
+
 class Gate:
     """Who a call is by. `keys` are the valid ones, by their token."""
 
@@ -24,7 +38,7 @@ class Gate:
         self._keys = keys
         self._nonces: dict[tuple[str, str], int] = {}
 
-    def admit(self, header: str) -> ApiKey | None:
+    def admit(self, header: str, signed: Signed) -> ApiKey | None:
         """The key that signed, or None when nobody did.
 
         Raises:
@@ -38,8 +52,7 @@ class Gate:
         key = self._keys.get(said["oauth_token"])
         if key is None or key.consumer != said["oauth_consumer_key"]:
             raise _unauthorized("Authorization Error: Invalid API key.")
-        expected = f"&{quote(key.secret, safe='')}"
-        if said["oauth_signature_method"] != "PLAINTEXT" or said["oauth_signature"] != expected:
+        if said["oauth_signature"] != _signature(key, said, signed):
             raise _unauthorized("Authorization Error: 'Invalid signature.'")
         self._check_time(said["oauth_timestamp"], (key.token, said["oauth_nonce"]))
         return key
@@ -51,8 +64,26 @@ class Gate:
         if nonce in self._nonces:
             raise _unauthorized(f"Authorization Error: 'Nonce already used: {nonce[1]}'")
         self._nonces[nonce] = now
-        while self._nonces and next(iter(self._nonces.values())) < now - 2 * _TIMESTAMP_S:
+        while next(iter(self._nonces.values())) < now - 2 * _TIMESTAMP_S:
             del self._nonces[next(iter(self._nonces))]
+
+
+def _signature(key: ApiKey, said: dict[str, str], signed: Signed) -> str | None:
+    """The right signature (RFC 5849, section 3.4), None for a method that MAAS does not know."""
+    secret = f"&{_escaped(key.secret)}"
+    if said["oauth_signature_method"] == "PLAINTEXT":
+        return secret
+    if said["oauth_signature_method"] != "HMAC-SHA1":
+        return None
+    own = [(name, value) for name, value in said.items() if name != "oauth_signature"]
+    pairs = sorted((_escaped(name), _escaped(value)) for name, value in [*own, *signed.parameters])
+    normal = "&".join(f"{name}={value}" for name, value in pairs)
+    base = "&".join(_escaped(part) for part in (signed.method, signed.address, normal))
+    return base64.b64encode(hmac.digest(secret.encode(), base.encode(), "sha1")).decode()
+
+
+def _escaped(text: str) -> str:
+    return quote(text, safe="~")
 
 
 def _unauthorized(text: str) -> Refusal:

@@ -31,14 +31,14 @@ class RunningRegion:
     more than that goes through `change`, between two calls.
     """
 
-    def __init__(self, timings: Timings) -> None:
+    def __init__(self, timings: Timings, port: int) -> None:
         self.model = Region(timings)
         self.faults = Faults()
         self.counts = Counts()
         self.timings = timings
         self.admin = User("admin")
         self._key = self.model.add_key(self.admin)
-        self.port = 0
+        self.port = port
         self._server = Server(self.model, self.faults, self.counts)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="MAAS", daemon=True)
@@ -133,9 +133,9 @@ class RunningRegion:
 
 
 @contextmanager
-def region(machines: int = 0, timings: Timings | None = None) -> Iterator[RunningRegion]:
-    """A region on a port of its own, with so many machines of two NICs each that are Ready and off."""
-    running = RunningRegion(timings or Timings())
+def region(machines: int = 0, timings: Timings | None = None, *, port: int = 0) -> Iterator[RunningRegion]:
+    """A region on a free port or this one, with so many machines of two NICs each that are Ready and off."""
+    running = RunningRegion(timings or Timings(), port)
     for _ in range(machines):
         running.model.add_machine()
     running.start()

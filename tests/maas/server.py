@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from tests.maas.answers import Answer, Refusal, refused, told
-from tests.maas.call import Call, parse_form
+from tests.maas.call import Call, Pairs, parse_form
 from tests.maas.description import description
-from tests.maas.oauth import Gate
+from tests.maas.oauth import Gate, Signed
 from tests.maas.region import Region, User
 from tests.maas.routes import API, Resource, find
 
@@ -64,6 +64,32 @@ class Counts:
         self.received_bytes = self.sent_bytes = 0
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A request, taken apart."""
+
+    method: str
+    base: str
+    resource: Resource | None
+    variables: dict[str, str]
+    op: str | None
+    query: Pairs
+    form: Pairs
+    authorization: str
+    signed: Signed
+    is_describe: bool
+
+    @property
+    def name(self) -> str:
+        if self.resource is None:
+            return "describe" if self.is_describe else "unknown"
+        action = self.resource.action(self.method, self.op)
+        return f"{self.resource.name}.{action.name if action else 'unknown'}"
+
+    def unrecognised(self) -> Refusal:
+        return refused(HTTPStatus.BAD_REQUEST, f"Unrecognised signature: method={self.method} op={self.op}")
+
+
 class Server:
     """One region on one port."""
 
@@ -90,59 +116,44 @@ class Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         self._counts.received_bytes += len(body) + _head_bytes(request)
-        found, query = find(request.path), parse_qsl(request.query_string, keep_blank_values=True)
-        form = parse_form(request.headers.get("Content-Type", ""), body) if body else []
-        op = next((value for name, value in [*query, *form] if name == "op"), None)
-        name = _name(found[0] if found else None, request, op)
-        self._counts.calls[name] += 1
+        asked = _parsed(request, body)
+        self._counts.calls[asked.name] += 1
         if self._faults.latency_s:
             await asyncio.sleep(self._faults.latency_s)
-        if self._faults.strikes(name, "drops_before"):
+        if self._faults.strikes(asked.name, "drops_before"):
             return _cut(request)
-        if self._faults.strikes(name, "unavailable"):
+        if self._faults.strikes(asked.name, "unavailable"):
             return await self._send(request, refused(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable").answer)
-        answer = await self._answer(request, found, op, query, form)
-        if self._faults.strikes(name, "drops_amid"):
+        try:
+            answer = await self._answer(asked)
+        except Refusal as refusal:
+            answer = refusal.answer
+        if self._faults.strikes(asked.name, "drops_amid"):
             return await _cut_amid(request, answer)
         return await self._send(request, answer)
 
-    async def _answer(
-        self,
-        request: web.BaseRequest,
-        found: tuple[Resource, dict[str, str]] | None,
-        op: str | None,
-        query: list[tuple[str, str]],
-        form: list[tuple[str, str]],
-    ) -> Answer:
-        base = f"{request.scheme}://{request.host}"
-        if request.path == _DESCRIBE:
-            return told(description(base, self._faults.lacking))
-        if found is None:
-            return refused(HTTPStatus.NOT_FOUND, "Not Found").answer
-        resource, path = found
-        try:
-            user = self._admit(request, resource, op)
-            answer = await self._do(resource, op, request.method, Call(self._region, user, path, query, form))
-            if answer.afterwards:
-                await answer.afterwards()
-        except Refusal as refusal:
-            return refusal.answer
+    async def _answer(self, asked: _Asked) -> Answer:
+        if asked.name == "describe":
+            return told(description(asked.base, self._faults.lacking))
+        if asked.resource is None:
+            raise refused(HTTPStatus.NOT_FOUND, "Not Found")
+        user = self._admit(asked, asked.resource)
+        action = asked.resource.action(asked.method, asked.op)
+        if action is None or (asked.resource.name, action.name) in self._faults.lacking:
+            raise asked.unrecognised()
+        done = action.act(Call(self._region, user, asked.variables, asked.query, asked.form))
+        answer = await done if isawaitable(done) else done
+        if answer.afterwards:
+            await answer.afterwards()
         return answer
 
-    def _admit(self, request: web.BaseRequest, resource: Resource, op: str | None) -> User:
-        key = self._gate.admit(request.headers.get("Authorization", ""))
+    def _admit(self, asked: _Asked, resource: Resource) -> User:
+        key = self._gate.admit(asked.authorization, asked.signed)
         if key or resource.anonymous == "all":
             return key.user if key else _NOBODY
         if resource.anonymous:
-            raise _unrecognised(request.method, op)
+            raise asked.unrecognised()
         raise refused(HTTPStatus.UNAUTHORIZED, "Authorization Required")
-
-    async def _do(self, resource: Resource, op: str | None, method: str, call: Call) -> Answer:
-        action = resource.action(method, op)
-        if action is None or (resource.name, action.name) in self._faults.lacking:
-            raise _unrecognised(method, op)
-        done = action.act(call)
-        return await done if isawaitable(done) else done
 
     async def _send(self, request: web.BaseRequest, answer: Answer) -> web.Response:
         headers = {"Content-Type": answer.content_type, "Vary": "Authorization,Cookie", **answer.headers}
@@ -154,15 +165,23 @@ class Server:
         return response
 
 
-def _unrecognised(method: str, op: str | None) -> Refusal:
-    return refused(HTTPStatus.BAD_REQUEST, f"Unrecognised signature: method={method} op={op}")
-
-
-def _name(resource: Resource | None, request: web.BaseRequest, op: str | None) -> str:
-    if resource is None:
-        return "describe" if request.path == _DESCRIBE else "unknown"
-    action = resource.action(request.method, op)
-    return f"{resource.name}.{action.name if action else 'unknown'}"
+def _parsed(request: web.BaseRequest, body: bytes) -> _Asked:
+    content_type = request.headers.get("Content-Type", "")
+    query, form = parse_qsl(request.query_string, keep_blank_values=True), parse_form(content_type, body)
+    base = f"{request.scheme}://{request.host}"
+    found = find(request.path)
+    return _Asked(
+        method=request.method,
+        base=base,
+        resource=found[0] if found else None,
+        variables=found[1] if found else {},
+        op=next((value for name, value in [*query, *form] if name == "op"), None),
+        query=query,
+        form=form,
+        authorization=request.headers.get("Authorization", ""),
+        signed=Signed(request.method, base + request.path, query + (form if "urlencoded" in content_type else [])),
+        is_describe=request.path == _DESCRIBE,
+    )
 
 
 def _head_bytes(request: web.BaseRequest) -> int:
