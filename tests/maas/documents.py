@@ -65,7 +65,7 @@ def machine_document(machine: Machine) -> Document:
         "numanode_set": [
             {"index": 0, "memory": machine.memory_mib, "cores": list(range(machine.cpu_count)), "hugepages_set": []}
         ],
-        "boot_interface": nics[0],
+        "boot_interface": nics[machine.boot_index],
         "interface_set": nics,
         "default_gateways": {
             "ipv4": {"gateway_ip": _gateway(machine), "link_id": None},

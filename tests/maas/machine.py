@@ -75,6 +75,8 @@ class Machine:
     nics: tuple[Nic, ...]
     zone: Place
     pool: Place
+    boot_index: int = 0
+    """Which of its NICs it boots from."""
     architecture: str = "amd64/generic"
     cpu_count: int = 8
     memory_mib: int = 16384
@@ -114,7 +116,7 @@ class Machine:
 
     @property
     def boot_nic(self) -> Nic:
-        return self.nics[0]
+        return self.nics[self.boot_index]
 
     def put(self, changed: Nic) -> None:
         """Replace the NIC with the same number."""

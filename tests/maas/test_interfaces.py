@@ -1,5 +1,6 @@
 """NICs put on VLANs and subnets."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -137,3 +138,13 @@ def test_a_subnet_runs_out(maas: RunningRegion, client: Client) -> None:
         client.post(nic, "link_subnet", mode="auto", subnet=tiny.id, force="true")
         statuses.append(client.call("POST", f"machines/{machine.system_id}/", query={"op": "deploy"}).status)
     assert statuses == [200, 503]
+
+
+def test_a_machine_need_not_boot_from_its_first_nic(maas: RunningRegion, client: Client) -> None:
+    """Which one it boots from is told beside all of them, tags and all."""
+    machine = maas.add_machine(nics=3, boot_index=2)
+    maas.change(lambda: machine.put(replace(machine.nics[1], tags=("tenant",))))
+    told = client.get(f"machines/{machine.system_id}/")
+    assert told["boot_interface"] == told["interface_set"][2]
+    assert [one["tags"] for one in told["interface_set"]] == [[], ["tenant"], []]
+    assert client.post("machines/", "allocate", interfaces="lan:tag=tenant")["system_id"] == machine.system_id
