@@ -1,6 +1,7 @@
 """Simulated BMCs on UDP ports: one event loop, one socket each, thousands in one process."""
 
 import asyncio
+from functools import partial
 
 from bmprov.sim.bmc import Bmc
 
@@ -30,11 +31,18 @@ class BmcEndpoint(asyncio.DatagramProtocol):
         # typeshed gives the base class's transport; a datagram endpoint always makes this one
         """Remember where to send."""
         self._transport = transport
+        self.bmc.serial.port = self.port
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """Answer, late when the BMC is a slow one."""
-        answer = self.bmc.answer(data, self._loop.time())
-        if answer is None or self._transport is None:
+        """Answer."""
+        reply = partial(self._send, addr)
+        answer = self.bmc.answer(data, self._loop.time(), reply)
+        if answer is not None:
+            reply(answer)
+
+    def _send(self, addr: tuple[str, int], answer: bytes) -> None:
+        """Send, late when the BMC is a slow one."""
+        if self._transport is None or self.bmc.faults.silent:
             return
         if self.bmc.faults.slow_s:
             self._loop.call_later(self.bmc.faults.slow_s, self._transport.sendto, answer, addr)

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
+from bmprov.sim.serial_port import SerialPort
 
 _VALID, _PERSISTENT, _UEFI = 0x80, 0x40, 0x20
 _DEVICE_SHIFT, _DEVICE_MASK = 2, 0xF
@@ -108,6 +109,11 @@ class Chassis(Protocol):
         """The boot flags, which the BMC writes and the firmware takes."""
         ...
 
+    @property
+    def serial(self) -> SerialPort:
+        """The serial port that the BMC has as a console."""
+        ...
+
     def press(self, action: PowerAction) -> None:
         """Do `action`. The BMC has already refused a `CYCLE`, `RESET` or `SOFT_OFF` of a machine that is off."""
         ...
@@ -119,6 +125,7 @@ class PlainChassis:
     def __init__(self) -> None:
         self.power = Power.OFF
         self.boot = BootFlags()
+        self.serial = SerialPort()
         self.boots: list[BootOverride] = []
 
     def press(self, action: PowerAction) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bmprov.power import Power, PowerAction
 from bmprov.sim.chassis import BootFlags, Chassis
+from bmprov.sim.serial_port import SerialPort
 
 Later = Callable[[float, Callable[[], None]], object]
 """Calls a function after some seconds, as `asyncio.AbstractEventLoop.call_later` does."""
@@ -47,6 +48,11 @@ class FaultyChassis:
     def boot(self) -> BootFlags:
         """The boot flags; with `drops_boot`, flags that nobody keeps."""
         return BootFlags() if self._faults.drops_boot else self._chassis.boot
+
+    @property
+    def serial(self) -> SerialPort:
+        """The serial port."""
+        return self._chassis.serial
 
     def press(self, action: PowerAction) -> None:
         """Do `action`, later or never as the faults have it."""

@@ -13,13 +13,15 @@ from typing import Any, NoReturn
 import structlog
 
 from bmprov.model import BootMode
-from bmprov.power import BootDevice, Power, PowerAction
+from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from bmprov.sim.chassis import BootFlags
 from bmprov.sim.http_client import Http, HttpFailed
+from bmprov.sim.login import Login
 from bmprov.sim.pace import FirmwareFaults, Pace
 from bmprov.sim.ramdisk import Installed, Ramdisk
 from bmprov.sim.relay import IPXE_CLASS, NoAnswer, Relay
 from bmprov.sim.script import BadScript, kernel_arguments
+from bmprov.sim.serial_port import SerialPort
 from bmprov.sim.tftp_client import TftpFailed, fetch
 from pxe.dhcp.local_boot import DISK_LOADERS
 from pxe.dhcp.packet import Option
@@ -36,7 +38,10 @@ _STARTS = (PowerAction.ON, PowerAction.CYCLE, PowerAction.RESET)
 
 @dataclass
 class SimulatedMachine:
-    """A machine as its BMC sees it (`Chassis`). `inventory` is what its ramdisk will say it is."""
+    """A machine as its BMC sees it (`Chassis`). `inventory` is what its ramdisk will say it is.
+
+    On its serial port it shows what it does.
+    """
 
     name: str
     mac: str
@@ -47,6 +52,7 @@ class SimulatedMachine:
     pace: Pace = field(default_factory=Pace)
     faults: FirmwareFaults = field(default_factory=FirmwareFaults)
     boot: BootFlags = field(default_factory=BootFlags)
+    serial: SerialPort = field(default_factory=SerialPort)
     power: Power = Power.OFF
     installed: Installed | None = None
     running: bool = False
@@ -72,6 +78,7 @@ class SimulatedMachine:
         if self._life is not None:
             self._life.cancel()
         self._life, self.running, self.power = None, False, Power.OFF
+        self.serial.system = None
 
     def _died(self, life: asyncio.Task[None]) -> None:
         if not life.cancelled() and (error := life.exception()) is not None:
@@ -83,14 +90,24 @@ class SimulatedMachine:
 
     async def _start(self) -> None:
         override = self.boot.take()
+        self._show_start(override)
         await asyncio.sleep(self._spread(self.pace.post_s))
         if override.device is BootDevice.NETWORK and not self.faults.ignores_override:
             await self._boot_network()
         while self.installed is None:
             await self._boot_network()
+        self.serial.write("Booting from disk\n")
         await asyncio.sleep(self._spread(self.pace.os_boot_s))
         self.running = True
+        Login(self.name, self.serial)
         log.info("system is running", machine=self.name)
+
+    def _show_start(self, override: BootOverride) -> None:
+        kind, told = ("BIOS" if self.boot_mode is BootMode.BIOS else "UEFI"), self.inventory
+        self.serial.write(f"\n\nbmprov simulated {kind} firmware, machine {self.name}\n")
+        self.serial.write(f"{told.get('cpus', 1)} processors, {told.get('memory_mib', 0)} MiB of memory\n")
+        once = " (once)" if override.once else ""
+        self.serial.write(f"Boot override: {override.device}{once}\n")
 
     async def _boot_network(self) -> None:
         """Boot the ramdisk, which stays until the BMC restarts the machine. Returns when there is nothing to boot.
@@ -102,6 +119,7 @@ class SimulatedMachine:
                 arguments, source = await self._load()
             except (NoAnswer, TftpFailed, HttpFailed, BadScript, OSError) as error:
                 log.info("network boot failed", machine=self.name, why=str(error))
+                self.serial.write(f"Network boot failed: {error}\n")
                 await asyncio.sleep(self._spread(_BOOT_PAUSE_S))
             else:
                 await self._run_ramdisk(arguments, source)
@@ -112,13 +130,17 @@ class SimulatedMachine:
             self.installed = None
             api, token = arguments["bmprov.api"], arguments["bmprov.token"]
             inventory, http = self.inventory, Http(source)
-            ramdisk = Ramdisk(http, api, token, inventory, self.pace, self.faults, self._keep, self._echo)
+            ramdisk = Ramdisk(http, api, token, inventory, self.pace, self.faults, self._keep, self._echo, self._show)
             try:
                 await ramdisk.run()
             except HttpFailed as error:
                 log.info("ramdisk stopped", machine=self.name, why=str(error))
+                self._show(f"stopped: {error}")
         while True:
             await asyncio.Event().wait()
+
+    def _show(self, what: str) -> None:
+        self.serial.write(f"ramdisk: {what}\n")
 
     def _keep(self, installed: Installed) -> None:
         self.installed = installed
@@ -140,16 +162,19 @@ class SimulatedMachine:
         """What the firmware and iPXE do: the kernel's arguments, and the machine's address."""
         if self.faults.no_dhcp:
             raise NoAnswer("its DHCP packets vanish")
+        self.serial.write(f"DHCP on {self.mac}\n")
         firmware: dict[int, bytes] = {Option.CLIENT_ARCH: _ARCHES[self.boot_mode], Option.VENDOR_CLASS: b"PXEClient"}
         lease = await self.relay.lease(self.mac, firmware)
         if lease.boot_file in _DISK_BOOTS:
             raise NoAnswer("it is told to boot its disk")
+        self.serial.write(f"Address {lease.address}, boot file {lease.boot_file} from {lease.server}\n")
         if self.faults.tftp_lost:
             raise TftpFailed("its TFTP packets vanish")
         await fetch(lease.boot_file, (lease.server, self.tftp_port), lease.address)
         again = await self.relay.lease(self.mac, {**firmware, **IPXE_CLASS})
         if self.faults.script_unread:
             raise HttpFailed("the script cannot be fetched")
+        self.serial.write(f"iPXE: script from {again.server}\n")  # its address holds the operation's token
         script = await Http(again.address).get(again.boot_file)
         arguments = kernel_arguments(script.decode(errors="replace"), self.mac, again.address)
         if _TOLD - arguments.keys():

@@ -24,13 +24,13 @@ from bmprov.power import Power
 from bmprov.settings import Settings
 from bmprov.sim.bmc import Bmc
 from bmprov.sim.bmc_server import BmcEndpoint, serve_bmc
+from bmprov.sim.facts import MachineFacts
 from bmprov.sim.faults import BmcFaults
 from bmprov.sim.firmware import SimulatedMachine
 from bmprov.sim.ipmi.session import Account
 from bmprov.sim.pace import PACES, FirmwareFaults, Pace
 from bmprov.sim.redfish.bmc import RedfishBmc
 from bmprov.sim.redfish.endpoint import RedfishEndpoint, serve_redfish
-from bmprov.sim.redfish.facts import MachineFacts
 from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.relay import Relay
 
@@ -179,13 +179,12 @@ class Hall:
     @staticmethod
     async def _serve_ipmi(one: MachinePlan, machine: SimulatedMachine) -> BmcEndpoint:
         later = asyncio.get_running_loop().call_later
-        bmc = Bmc(machine, Account(one.user, one.password), later, suites=one.cipher_suites)
+        bmc = Bmc(machine, Account(one.user, one.password), later, suites=one.cipher_suites, facts=_facts(one))
         return await serve_bmc(bmc, port=one.bmc_port)
 
     async def _serve_redfish(self, one: MachinePlan, machine: SimulatedMachine) -> RedfishEndpoint:
         loop = asyncio.get_running_loop()
-        facts = MachineFacts(one.name, one.macs, one.cpus, one.memory_mib, one.boot_mode)
-        bmc = RedfishBmc(machine, Account(one.user, one.password), loop.call_later, loop.time, facts=facts)
+        bmc = RedfishBmc(machine, Account(one.user, one.password), loop.call_later, loop.time, facts=_facts(one))
         return await serve_redfish(bmc, port=one.bmc_port, tls=self._tls if one.bmc_tls else None)
 
     async def close(self) -> None:
@@ -236,6 +235,10 @@ def _reread(path: Path, hall: Hall, changed_at: int) -> int:
         log.warning("the file of simulated machines is not followed", error=str(error))
         return changed_at  # it may be half-written, so it is looked at again
     return now
+
+
+def _facts(one: MachinePlan) -> MachineFacts:
+    return MachineFacts(one.name, one.macs, one.cpus, one.memory_mib, one.boot_mode)
 
 
 def _tuning(one: MachinePlan) -> tuple[Pace, FirmwareFaults, BmcFaults]:

@@ -42,7 +42,7 @@ class Ramdisk:
     """One run of the ramdisk.
 
     `keep` is told what is on the disk before the service is: `done` may be answered with a reset. `echo` makes a call
-    again later, whatever becomes of the machine.
+    again later, whatever becomes of the machine. `show` puts a line on the machine's console.
     """
 
     http: Http
@@ -53,6 +53,7 @@ class Ramdisk:
     faults: FirmwareFaults
     keep: Callable[[Installed], None]
     echo: Callable[[float, Callable[[], Awaitable[None]]], None]
+    show: Callable[[str], None]
 
     async def run(self) -> None:
         """Deploy, or say why not.
@@ -60,15 +61,19 @@ class Ramdisk:
         Raises:
             HttpFailed: the service does not want to hear of it, or does not answer for minutes.
         """
+        self.show("telling what this machine is")
         await self._call("inventory", self.inventory)
         todo = json.loads(await _patiently(lambda: self.http.get(f"{self.api}/deployment", self._headers)))
+        self.show(f"writing {todo['image']['raw_size_bytes']} bytes to sda")
         try:
             digest = await self._write(todo["image"])
         except _WriteFailed as error:
+            self.show(str(error))
             await self._call("failed", {"why": str(error), "log": f"sda: I/O error\n{error}\n"})
             return
         seed = {name: await self._document(todo["seed_url"] + name) for name in DOCUMENTS}
         self.keep(Installed(digest, seed))
+        self.show("the image is written and verified")
         await self._call("done", {"raw_tree_sha512": digest})
 
     async def _document(self, url: str) -> bytes:

@@ -22,10 +22,10 @@ from bmprov.power import BmcLogin
 from bmprov.sim.bmc import Bmc
 from bmprov.sim.bmc_server import serve_bmc
 from bmprov.sim.chassis import PlainChassis
+from bmprov.sim.facts import MachineFacts
 from bmprov.sim.ipmi.session import Account
 from bmprov.sim.redfish.bmc import RedfishBmc
 from bmprov.sim.redfish.endpoint import serve_redfish
-from bmprov.sim.redfish.facts import MachineFacts
 
 USER, PASSWORD = "admin", "secret"
 _PORTS = {"ipmi": 623, "redfish": 443}

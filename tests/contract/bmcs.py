@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcUnreachable
@@ -25,6 +25,7 @@ from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
 
 USER, PASSWORD = "admin", "secret"
+_T = TypeVar("_T")
 VIRTUAL_BMC = Path(__file__).with_name("virtual_bmc.py")
 
 CHASSIS = """#!/bin/sh
@@ -122,7 +123,11 @@ class SimulatedMachine:
         return self.chassis.presses
 
     def open_sessions(self) -> int:
-        return self._hall.call(lambda: self.bmc.open_sessions(self._hall.loop.time()))
+        return self.call(lambda: self.bmc.open_sessions(self._hall.loop.time()))
+
+    def call(self, function: Callable[[], _T]) -> _T:
+        """What `function` returns when it runs where the machine does."""
+        return self._hall.call(function)
 
 
 class CountingChassis(PlainChassis):
@@ -146,16 +151,18 @@ class SimulatedBmcs:
         self._endpoints: list[BmcEndpoint] = []
         self._thread.start()
 
-    def start(self, suites: tuple[int, ...] = (17, 3), limits: SessionLimits | None = None) -> SimulatedMachine:
+    def start(
+        self, suites: tuple[int, ...] = (17, 3), limits: SessionLimits | None = None, port: int = 0
+    ) -> SimulatedMachine:
         chassis = CountingChassis()
         bmc = Bmc(chassis, Account(USER, PASSWORD), self.loop.call_later, suites=suites, limits=limits)
-        endpoint = asyncio.run_coroutine_threadsafe(serve_bmc(bmc), self.loop).result()
+        endpoint = asyncio.run_coroutine_threadsafe(serve_bmc(bmc, port=port), self.loop).result()
         self._endpoints.append(endpoint)
         return SimulatedMachine(self, endpoint, chassis, speaks_suite_3=3 in suites)
 
-    def call(self, function: Callable[[], int]) -> int:
+    def call(self, function: Callable[[], _T]) -> _T:
         """What `function` returns when it runs on the event loop."""
-        answer: Future[int] = Future()
+        answer: Future[_T] = Future()
         self.loop.call_soon_threadsafe(lambda: answer.set_result(function()))
         return answer.result()
 

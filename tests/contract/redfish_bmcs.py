@@ -19,10 +19,10 @@ from bmprov import tls
 from bmprov.deadline import Deadline
 from bmprov.model import BootMode
 from bmprov.power import BmcLogin, BootDevice, Power
+from bmprov.sim.facts import MachineFacts
 from bmprov.sim.ipmi.session import Account
 from bmprov.sim.redfish.bmc import RedfishBmc
 from bmprov.sim.redfish.endpoint import RedfishEndpoint, serve_redfish
-from bmprov.sim.redfish.facts import MachineFacts
 from bmprov.sim.redfish.sessions import SessionLimits
 from tests import debian
 from tests.contract.bmcs import PASSWORD, USER, CountingChassis, SimulatedBmcs, free_tcp_port, running

@@ -13,13 +13,16 @@ from bmprov.sim.ipmi.message import Code, Request, build_response, parse_request
 from bmprov.sim.ipmi.rmcp import AuthType, Packet, PayloadType
 from bmprov.sim.ipmi.session import Account, Session
 from bmprov.sim.ipmi.sessions import SessionLimits
+from bmprov.sim.ipmi.sol_line import SolLine
 from bmprov.sim.ipmi.suite import SUITE_3
 from tests.sim.memory import Clock, MemorySocket
 from worker.drivers.ipmi_wire import Privilege, Wire
 
 LOGIN = BmcLogin("ipmi://bmc.example", "admin", "secret")
 PING = bytes.fromhex("0600ff06000011be80 2a0000".replace(" ", ""))
-CHASSIS_STATUS = (0x00, 0x01)
+CHASSIS_STATUS, CLOSE_SESSION = (0x00, 0x01), (0x06, 0x3C)
+ACTIVATE, ACTIVATION, INSTANCE_INFO = (0x06, 0x48), (0x06, 0x4A), (0x06, 0x4B)
+CONSOLE = [1, 1, 0xC0, 0, 0, 0]
 
 
 def bmc_with(limits: SessionLimits | None = None) -> Bmc:
@@ -170,11 +173,61 @@ def test_what_needs_an_operator_is_refused_to_a_user() -> None:
         (0x06, 0x3C, [1, 2, 3, 4], 0x87),
         (0x06, 0x54, [0x0E, 1, 0x80], 0xCC),
         (0x2C, 0x3E, [0], 0xC1),
+        (0x00, 0x02, [4], 0xD5),  # an NMI for a machine that is off
+        (0x04, 0x2D, [0x99], 0xCB),
+        (0x04, 0x2D, [0x41], 0xCB),  # a sensor that has events alone
+        (0x04, 0x27, [0x30], 0xCD),  # thresholds of one that has states
+        (0x0A, 0x23, [0, 0, 0x70, 0, 0, 0xFF], 0xCB),
+        (0x0A, 0x23, [0, 0, 1, 0, 5, 16], 0xC5),  # a part without a reservation
+        (0x0A, 0x23, [1, 0, 1, 0, 0xF0, 16], 0xC9),
+        (0x0A, 0x23, [0, 0], 0xC7),
+        (0x0A, 0x43, [0, 0, 0, 0, 0, 0xFF], 0xCB),  # nothing is in the log
+        (0x0A, 0x47, [9, 9, 0x43, 0x4C, 0x52, 0xAA], 0xC5),
+        (0x0A, 0x47, [0, 0, 0x43, 0x4C, 0x53, 0xAA], 0xCC),
+        (0x0A, 0x10, [1], 0xCB),
+        (0x0A, 0x11, [0, 0xFF, 0x7F, 16], 0xC9),
+        (0x06, 0x48, [2, 1, 0xC0, 0, 0, 0], 0xCC),  # no such payload
+        (0x06, 0x48, [1, 1, 0x40, 0, 0, 0], 0x84),  # a console without encryption
+        (0x06, 0x48, [1], 0xC7),
+        (0x06, 0x49, [1, 1, 0, 0, 0, 0], 0x80),  # nobody has it
+        (0x06, 0x4A, [9], 0xCC),
+        (0x06, 0x4F, [1, 5], 0x80),
+        (0x0C, 0x21, [1, 5, 6], 0x82),
+        (0x0C, 0x22, [1, 99, 0, 0], 0x80),
     ],
 )
 def test_commands_answer_with_the_code_of_the_standard(netfn: int, command: int, data: list[int], code: int) -> None:
     """What it cannot do it says in the completion code that clients know (IPMI 2.0, table 5-2)."""
     assert log_in(bmc_with(), Clock()).raw_command(netfn, command, data=data)["code"] == code
+
+
+def test_a_console_is_free_again_when_its_session_ends() -> None:
+    """One that is closed, and one that nobody has used for long; meanwhile another gets none."""
+    bmc, clock = bmc_with(), Clock()
+    first, second = log_in(bmc, clock), log_in(bmc, clock)
+    assert first.raw_command(*ACTIVATE, data=CONSOLE)["code"] == 0
+    assert second.raw_command(*ACTIVATE, data=CONSOLE)["code"] == 0x80
+    owner = bytes(second.raw_command(*INSTANCE_INFO, data=[1, 1])["data"][:4])
+    assert int.from_bytes(owner, "little") == first.sessionid
+    first.raw_command(*CLOSE_SESSION, data=first.sessionid.to_bytes(4, "little"))
+    assert second.raw_command(*ACTIVATE, data=CONSOLE)["code"] == 0
+    clock.now += 61
+    third = log_in(bmc, clock)
+    assert bytes(third.raw_command(*ACTIVATION, data=[1])["data"]) == bytes([1, 0, 0])
+
+
+@given(st.lists(st.binary(max_size=12), max_size=20))
+def test_garbage_on_a_console_is_survived(noise: list[bytes]) -> None:
+    """No packet of Serial over LAN breaks it, and each that has a number is acknowledged unless it is an old one."""
+    chassis, sent = PlainChassis(), list[bytes]()
+    line = SolLine(chassis, lambda *_: None, sent.append, lambda: None)
+    chassis.press(PowerAction.ON)
+    for payload in noise:
+        line.received(payload)
+        chassis.serial.write("x")
+    assert all(len(packet) >= 4 for packet in sent)
+    line.close(told=True)
+    assert sent[-1] == bytes([0, 0, 0, 0x10])
 
 
 def test_a_login_needs_the_session_that_was_opened() -> None:

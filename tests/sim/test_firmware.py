@@ -74,12 +74,24 @@ def on_bench(services: Services, test: Callable[[Bench], Awaitable[None]], pace:
     asyncio.run(run())
 
 
+def assert_in_order(text: str, *words: str) -> None:
+    """That the text has these words, in their order."""
+    for word in words:
+        _, found, text = text.partition(word)
+        assert found, word
+
+
 @pytest.mark.parametrize("mode", BootMode)
 def test_a_machine_is_deployed_and_boots_its_disk(services: Services, mode: BootMode) -> None:
-    """The whole way: loader, script, ramdisk, image, seed, done; and after the reset the installed system."""
+    """The whole way: loader, script, ramdisk, image, seed, done; and after the reset the installed system.
+
+    Its console shows it all, and no token.
+    """
 
     async def test(bench: Bench) -> None:
         bench.machine.boot_mode = mode
+        shown = bytearray()
+        bench.machine.serial.listen(shown.extend)
         bench.deploy()
         bench.netboot()
         await until(lambda: bench.now.report.written)
@@ -94,6 +106,9 @@ def test_a_machine_is_deployed_and_boots_its_disk(services: Services, mode: Boot
         bench.machine.press(PowerAction.RESET)
         await until(lambda: bench.machine.running)
         assert (bench.machine.power, bench.machine.written) == (Power.ON, 1)
+        bench.machine.serial.type(b"root\r")
+        assert_in_order(shown.decode(), f"{mode.upper()} firmware", "DHCP", "iPXE", "verified", "disk", "login: root")
+        assert bench.site.vault.operation_token(bench.now.id) not in shown.decode()
 
     on_bench(services, test)
 

@@ -32,6 +32,7 @@ class Service:
     ranges: bool = True
     calls: list[str] = field(default_factory=list)
     told: dict[str, object] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)
     url: str = ""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -73,9 +74,9 @@ def run(service: Service, faults: FirmwareFaults | None = None, kept: list[Insta
         async with await asyncio.start_server(service.handle, "127.0.0.1", 0) as server:
             service.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
             pace = replace(PACES["instant"], progress_s=0)
-            await Ramdisk(
-                Http("127.66.0.9"), service.url, TOKEN, {"cpus": 1}, pace, faults or FirmwareFaults(), kept.append, echo
-            ).run()
+            http, met = Http("127.66.0.9"), faults or FirmwareFaults()
+            show = service.shown.append
+            await Ramdisk(http, service.url, TOKEN, {"cpus": 1}, pace, met, kept.append, echo, show).run()
 
     asyncio.run(ask())
     return kept
@@ -101,6 +102,7 @@ def test_a_deployment_in_order() -> None:
     assert service.calls[-1] == "done"
     assert service.told["done"] == {"raw_tree_sha512": installed.raw_tree_sha512}
     assert service.told["progress"] == {"done_bytes": len(RAW), "total_bytes": len(RAW)}
+    assert service.shown[-1] == "the image is written and verified"
 
 
 @pytest.mark.parametrize(("format", "image"), [("raw", RAW), ("raw.zst", PACKED)])

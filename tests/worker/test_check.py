@@ -67,6 +67,7 @@ def test_a_machine_that_is_fit(machine: SimulatedMachine | SimulatedRedfish, che
     found = check(machine.login)
     assert found["BMC"] == ("good", "it answers, and takes the login")
     assert found["power"] == ("good", "it reads off")
+    assert found["sensors"][0] == "good"
     assert found["boot override"] == ("good", "the network is kept, and 'default' is put back")
     assert machine.chassis.boot.override.device is BootDevice.DEFAULT
     assert machine.changes() == 0

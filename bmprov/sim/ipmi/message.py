@@ -12,7 +12,10 @@ class NetFn(IntEnum):
     """The network functions that are served (table 5-1); the response's is one higher."""
 
     CHASSIS = 0x00
+    SENSOR = 0x04
     APP = 0x06
+    STORAGE = 0x0A
+    TRANSPORT = 0x0C
 
 
 class Code(IntEnum):
@@ -20,12 +23,22 @@ class Code(IntEnum):
 
     OK = 0x00
     PARAMETER_NOT_SUPPORTED = 0x80
+    PAYLOAD_ACTIVE = 0x80
+    PAYLOAD_INACTIVE = 0x80
+    PAYLOAD_NOT_AVAILABLE = 0x80
     LEVEL_EXCEEDED = 0x81
+    PAYLOAD_DISABLED = 0x81
+    READ_ONLY = 0x82
+    NOT_WITHOUT_ENCRYPTION = 0x84
     NO_SUCH_SESSION = 0x87
     NODE_BUSY = 0xC0
     INVALID_COMMAND = 0xC1
+    RESERVATION_CANCELLED = 0xC5
     TRUNCATED = 0xC7
+    OUT_OF_RANGE = 0xC9
+    NOT_PRESENT = 0xCB
     INVALID_FIELD = 0xCC
+    NOT_FOR_THIS_RECORD = 0xCD
     INSUFFICIENT_PRIVILEGE = 0xD4
     NOT_IN_THIS_STATE = 0xD5
 

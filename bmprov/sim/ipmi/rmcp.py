@@ -37,6 +37,7 @@ class PayloadType(IntEnum):
     """IPMI 2.0, table 13-16."""
 
     IPMI = 0x00
+    SOL = 0x01
     OPEN_REQUEST = 0x10
     OPEN_RESPONSE = 0x11
     RAKP1 = 0x12

@@ -7,6 +7,7 @@ BMC's own (Kg) is not simulated.
 import hmac
 import secrets
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum, auto
 
@@ -18,6 +19,10 @@ _RAKP1 = struct.Struct("<BxxxI16sBxxB")
 _RAKP3 = struct.Struct("<BBxxI")
 _WINDOW = 32
 _NAME_ONLY = 0x10
+
+
+Reply = Callable[[bytes], None]
+"""Sends a datagram to a client."""
 
 
 class Privilege(IntEnum):
@@ -67,6 +72,8 @@ class Session:
         self.privilege = Privilege.USER
         self.limit = Privilege.ADMINISTRATOR
         self.last_answer: tuple[bytes, bytes] | None = None
+        self.reply: Reply | None = None
+        self.at_end: Callable[[], None] | None = None
         self._console_id = console_id
         self._suite = algorithms
         self._guid = guid
@@ -125,13 +132,23 @@ class Session:
             raise Malformed("seen before")
         return suite.decrypt(self._k2, packet.payload)
 
-    def seal(self, message: bytes) -> bytes:
+    def seal(self, message: bytes, kind: PayloadType = PayloadType.IPMI) -> bytes:
         """The datagram that carries a message to the client."""
         self._sent += 1
         payload = suite.encrypt(self._k2, message)
-        packet = Packet(AuthType.RMCP_PLUS, PayloadType.IPMI, self._console_id, self._sent, payload)
+        packet = Packet(AuthType.RMCP_PLUS, kind, self._console_id, self._sent, payload)
         covered = rmcp.unsigned(packet)
         return rmcp.build_signed(covered, self._suite.code(self._k1, covered))
+
+    def send(self, kind: PayloadType, message: bytes) -> None:
+        """Send a message that answers nothing, to where the client was last."""
+        if self.reply is not None:
+            self.reply(self.seal(message, kind))
+
+    def end(self) -> None:
+        """What is to be done when it is over."""
+        if self.at_end is not None:
+            self.at_end()
 
     def _is_new(self, sequence: int) -> bool:
         """The sliding window of section 6.12.13, so that no packet counts twice."""

@@ -84,13 +84,21 @@ class Sessions:
 
     def close(self, own_id: int) -> bool:
         """End a session; whether there was one."""
-        return self._sessions.pop(own_id, None) is not None
+        session, _ = self._sessions.pop(own_id, (None, 0.0))
+        if session is not None:
+            session.end()
+        return session is not None
+
+    def end_all(self) -> None:
+        """Forget them, as a BMC does that starts anew."""
+        for own_id in list(self._sessions):
+            self.close(own_id)
 
     def _expire(self, now: float) -> None:
         for own_id, (session, used_at) in list(self._sessions.items()):
             allowed_s = self._limits.idle_s if session.is_active else self._limits.login_s
             if now - used_at > allowed_s:
-                del self._sessions[own_id]
+                self.close(own_id)
 
     def _free_id(self) -> int:
         while (own_id := secrets.randbits(32)) in self._sessions or own_id == 0:

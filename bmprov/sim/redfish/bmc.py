@@ -9,12 +9,13 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from bmprov.sim.chassis import Chassis
+from bmprov.sim.facts import MachineFacts
 from bmprov.sim.faults import FaultyChassis, Later
 from bmprov.sim.ipmi.session import Account
+from bmprov.sim.readings import Readings
 from bmprov.sim.redfish.counts import Counts
 from bmprov.sim.redfish.enclosure import Enclosure
 from bmprov.sim.redfish.event_log import EventLog
-from bmprov.sim.redfish.facts import MachineFacts
 from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.redfish.manager import Manager
 from bmprov.sim.redfish.message import Answer, Message, Refusal, Request, answer, parse, refusal
@@ -56,7 +57,7 @@ class RedfishBmc:
         self._clock = clock
         self._away_until = float("-inf")
         seen = FaultyChassis(chassis, self.faults, later)
-        parts = (SystemFace(seen, facts, self.faults, self.log, self.counts), Enclosure(seen, facts))
+        parts = (SystemFace(seen, facts, self.faults, self.log, self.counts), Enclosure(Readings(seen, facts)))
         self._tree = service_tree(facts)
         for part in (*parts, self.manager, self.log, self.sessions):
             self._tree |= part.tree()

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
+from bmprov.sim.facts import MachineFacts
 from bmprov.sim.redfish.action import reset_document, reset_resource
 from bmprov.sim.redfish.event_log import stamp
-from bmprov.sim.redfish.facts import MachineFacts
 from bmprov.sim.redfish.message import Document
 from bmprov.sim.redfish.resource import ROOT, Resource, Tree, collection, fixed, link, odata
 

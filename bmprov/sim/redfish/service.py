@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from bmprov.sim.redfish.facts import MachineFacts
+from bmprov.sim.facts import MachineFacts
 from bmprov.sim.redfish.manager import FIRMWARE, MANAGER
 from bmprov.sim.redfish.message import Answer, Document, Request, refusal
 from bmprov.sim.redfish.resource import ROOT, Resource, Tree, collection, fixed, link, odata

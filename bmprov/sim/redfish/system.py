@@ -4,11 +4,11 @@ from http import HTTPStatus
 
 from bmprov.power import Power, PowerAction
 from bmprov.sim.chassis import Chassis
+from bmprov.sim.facts import MODEL, VENDOR, MachineFacts
 from bmprov.sim.redfish.action import reset_document, reset_resource
 from bmprov.sim.redfish.boot import WRITABLE, boot_document, write_boot
 from bmprov.sim.redfish.counts import Counts
 from bmprov.sim.redfish.event_log import EventLog
-from bmprov.sim.redfish.facts import MachineFacts
 from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.redfish.message import Document, refusal
 from bmprov.sim.redfish.resource import ROOT, Resource, Schema, Tree, Writable, collection, fixed, judge, link, odata
@@ -71,8 +71,8 @@ class SystemFace:
         facts = self._facts
         return odata(SYSTEM, "ComputerSystem.v1_22_0", facts.name) | {
             "SystemType": "Physical",
-            "Manufacturer": "bmprov",
-            "Model": "Simulated machine",
+            "Manufacturer": VENDOR,
+            "Model": MODEL,
             "SerialNumber": facts.serial_number,
             "UUID": facts.uuid,
             "HostName": facts.name,

@@ -8,6 +8,8 @@ import pytest
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcRefused, BmcUnreachable
 from bmprov.hardware import Health, Sensor
+from bmprov.sim.ipmi import commands
+from bmprov.sim.ipmi.message import NetFn
 from tests.contract.bmcs import EMULATION, IpmiSimMachine, ipmi_sim, simulated_bmcs
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi_tools import IpmiTools
@@ -97,12 +99,13 @@ def test_versions_are_told(tools: IpmiTools) -> None:
     assert tools.hardware(soon()) == {}
 
 
-def test_what_a_bmc_cannot_is_refused_in_words(tools: IpmiTools) -> None:
-    """ipmi_sim knows neither NMI nor reset."""
+def test_what_a_bmc_cannot_is_refused_in_words(tools: IpmiTools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ipmi_sim knows neither NMI nor reset, and another no sensor records."""
     with pytest.raises(BmcRefused, match=r"refused to send an NMI .*: check whether this BMC supports it"):
         tools.nmi(soon())
     with pytest.raises(BmcRefused, match="refused to restart"):
         tools.reset_bmc(soon())
+    monkeypatch.delitem(commands._IN_SESSION, (NetFn.STORAGE, 0x20))
     with simulated_bmcs() as hall, pytest.raises(BmcRefused, match="tells what cannot be read"):
         IpmiTools(hall.start().login, LocalBmcLock()).sensors(soon())
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcUnreachable
 from bmprov.hardware import Console, ConsoleKind
 from bmprov.power import BmcLogin, BootDevice, BootOverride, Power, PowerAction
-from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, free_udp_port, ipmi_sim, simulated_bmcs
+from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, free_udp_port, simulated_bmcs
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.ipmi_tools import IpmiTools
@@ -63,12 +62,12 @@ def test_when_both_are_silent_both_are_named() -> None:
     assert all(login.address in str(caught.value) for login in gone)
 
 
-def test_the_console_is_of_the_one_that_has_one(machines: list[SimulatedMachine], tmp_path: Path) -> None:
+def test_the_console_is_of_the_one_that_has_one(machines: list[SimulatedMachine]) -> None:
     """Neither order nor a second BMC that is silent hides it."""
-    with ipmi_sim(tmp_path, serial_port=1) as other:
-        has_none, has_one = (IpmiTools(one, LocalBmcLock()) for one in (machines[0].login, other.login))
-        serial = Console(ConsoleKind.IPMI, other.login.address)
-        assert PreferredTools("rack1-07", has_one, has_none).console(Deadline.after(8)) == serial
-        assert PreferredTools("rack1-07", has_none, has_one).console(Deadline.after(8)) == serial
+    machines[0].bmc.serial.enabled = False
+    has_none, has_one = (IpmiTools(machine.login, LocalBmcLock()) for machine in machines)
+    serial = Console(ConsoleKind.IPMI, machines[1].login.address)
+    assert PreferredTools("rack1-07", has_one, has_none).console(Deadline.after(8)) == serial
+    assert PreferredTools("rack1-07", has_none, has_one).console(Deadline.after(8)) == serial
     silent = IpmiTools(BmcLogin(f"ipmi://127.0.0.1:{free_udp_port()}", USER, PASSWORD), LocalBmcLock())
     assert PreferredTools("rack1-07", has_none, silent).console(Deadline.after(8)) == Console(ConsoleKind.NONE)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from bmprov.model import BootMode
 
+VENDOR, MODEL = "bmprov", "Simulated machine"
+"""Who made all simulated machines, and what they are."""
+
 
 @dataclass(frozen=True)
 class MachineFacts:
