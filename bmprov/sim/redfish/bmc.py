@@ -1,7 +1,7 @@
 """A simulated BMC that speaks Redfish: one request in, one answer out, and no I/O.
 
-DSP0266 (Redfish Protocol Specification). `endpoint` puts it on a TCP port. Refused: queries, subscriptions, accounts,
-and the update of firmware.
+DSP0266 (Redfish Protocol Specification). `endpoint` puts it on a TCP port. Refused: queries, subscriptions, and
+the update of firmware.
 """
 
 import time
@@ -13,6 +13,7 @@ from bmprov.sim.facts import MachineFacts
 from bmprov.sim.faults import FaultyChassis, Later
 from bmprov.sim.ipmi.session import Account
 from bmprov.sim.readings import Readings
+from bmprov.sim.redfish.accounts import Accounts
 from bmprov.sim.redfish.counts import Counts
 from bmprov.sim.redfish.enclosure import Enclosure
 from bmprov.sim.redfish.event_log import EventLog
@@ -53,13 +54,14 @@ class RedfishBmc:
         self.counts = Counts()
         self.log = EventLog(wall)
         self.manager = Manager(facts, self.restart, wall)
-        self.sessions = Sessions(account, limits or SessionLimits(), self.faults, self.counts, clock)
+        self.accounts = Accounts(account)
+        self.sessions = Sessions(self.accounts, limits or SessionLimits(), self.faults, self.counts, clock)
         self._clock = clock
         self._away_until = float("-inf")
         seen = FaultyChassis(chassis, self.faults, later)
         parts = (SystemFace(seen, facts, self.faults, self.log, self.counts), Enclosure(Readings(seen, facts)))
         self._tree = service_tree(facts)
-        for part in (*parts, self.manager, self.log, self.sessions):
+        for part in (*parts, self.manager, self.log, self.accounts, self.sessions):
             self._tree |= part.tree()
 
     @property
@@ -88,12 +90,14 @@ class RedfishBmc:
         if request.headers.get("odata-version", _VERSION) != _VERSION:
             raise refusal(HTTPStatus.PRECONDITION_FAILED, "HeaderInvalid", "OData-Version")
         resource = self._find(request.path)
-        if resource is None or request.method not in resource.public:
-            self.sessions.admit(request)
+        is_public = resource is not None and request.method in resource.public
+        visitor = None if is_public else self.sessions.admit(request)
         if resource is None:
             raise refusal(HTTPStatus.NOT_FOUND, "ResourceMissingAtURI", request.path)
         if request.method not in resource.methods:
             raise _not_allowed(request.method, resource)
+        if visitor is not None:
+            self.sessions.authorize(visitor, request)
         if any(name.startswith("$") for name in request.query.split("&")):
             raise refusal(HTTPStatus.NOT_IMPLEMENTED, "QueryNotSupported")
         return self._obey(request, resource)

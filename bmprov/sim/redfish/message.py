@@ -24,6 +24,9 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "CreateFailedMissingReqProperties": (
             "The create operation failed because the required property %1 was missing from the request."
         ),
+        "CreateLimitReachedForResource": (
+            "The create operation failed because the resource has reached the limit of possible resources."
+        ),
         "EmptyJSON": (
             "The request body submitted contained an empty JSON object and the service is unable to process it."
         ),
@@ -44,14 +47,21 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "PreconditionFailed": "The ETag supplied did not match the ETag required to change this resource.",
         "PropertyNotWritable": "The property %1 is a read only property and cannot be assigned a value.",
         "PropertyUnknown": "The property %1 is not in the list of valid properties for the resource.",
+        "PropertyValueFormatError": (
+            "The value %1 for the property %2 is of a different format than the property can accept."
+        ),
         "PropertyValueNotInList": "The value %1 for the property %2 is not in the list of acceptable values.",
         "PropertyValueTypeError": (
             "The value %1 for the property %2 is of a different type than the property can accept."
         ),
         "QueryNotSupported": "Querying is not supported by the implementation.",
+        "ResourceAlreadyExists": (
+            "The requested resource of type %1 with the property %2 with the value %3 already exists."
+        ),
         "ResourceAtUriUnauthorized": (
             "While accessing the resource at %1, the service received an authorization error %2."
         ),
+        "ResourceCannotBeDeleted": ("The delete request failed because the resource requested cannot be deleted."),
         "ResourceInStandby": "The request could not be performed because the resource is in standby.",
         "ResourceInUse": "The change to the requested resource failed because the resource is in use or in transition.",
         "ResourceMissingAtURI": "The resource at the URI %1 was not found.",

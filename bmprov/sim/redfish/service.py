@@ -14,9 +14,14 @@ _INVENTORY = f"{_UPDATE}/FirmwareInventory"
 _SIMPLE_UPDATE = f"{_UPDATE}/Actions/UpdateService.SimpleUpdate"
 METADATA = f"{ROOT}/$metadata"
 _ANYBODY = frozenset({"GET", "HEAD"})
-_PARTS = {"Systems": "Systems", "Chassis": "Chassis", "Managers": "Managers", "UpdateService": "UpdateService"}
+_PARTS = ("Systems", "Chassis", "Managers", "AccountService", "UpdateService")
 _SCHEMAS = (
     "ServiceRoot.v1_17_0",
+    "AccountService.v1_15_0",
+    "ManagerAccountCollection",
+    "ManagerAccount.v1_12_0",
+    "RoleCollection",
+    "Role.v1_3_1",
     "SessionService.v1_1_9",
     "SessionCollection",
     "Session.v1_7_1",
@@ -96,11 +101,11 @@ def _root(facts: MachineFacts) -> Document:
         "SessionService": link(SERVICE),
         "Links": {"Sessions": link(SESSIONS), "ManagerProvidingService": link(MANAGER)},
     }
-    return told | {name: link(f"{ROOT}/{part}") for name, part in _PARTS.items()}
+    return told | {name: link(f"{ROOT}/{name}") for name in _PARTS}
 
 
 def _odata() -> Document:
-    parts = {"Service": f"{ROOT}/", "Sessions": SESSIONS, **{name: f"{ROOT}/{part}" for name, part in _PARTS.items()}}
+    parts = {"Service": f"{ROOT}/", "Sessions": SESSIONS, **{name: f"{ROOT}/{name}" for name in _PARTS}}
     value = [{"name": name, "kind": "Singleton", "url": url} for name, url in parts.items()]
     return {"@odata.context": METADATA, "value": value}
 

@@ -1,16 +1,16 @@
 """Sessions of one BMC, and who is who (DSP0266, section 13.3; schemas SessionService and Session)."""
 
 import base64
-import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from bmprov.sim.ipmi.session import Account
+from bmprov.sim.redfish.accounts import Accounts, User, same
 from bmprov.sim.redfish.counts import Counts
 from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.redfish.message import Answer, Document, Message, Refusal, Request, answer, parse, refusal
+from bmprov.sim.redfish.privileges import READS, needed
 from bmprov.sim.redfish.resource import ROOT, Resource, Tree, Writable, collection, judge, link, odata
 
 SERVICE = f"{ROOT}/SessionService"
@@ -27,9 +27,17 @@ class SessionLimits:
     full: int = HTTPStatus.BAD_REQUEST
 
 
+@dataclass(frozen=True)
+class Visitor:
+    """Who makes a request, and in which session, if in one."""
+
+    user: User
+    session: str = ""
+
+
 @dataclass
 class _Session:
-    user: str
+    user: User
     token: str = field(repr=False)
     began_at: float
     used_at: float
@@ -39,9 +47,14 @@ class Sessions:
     """All sessions of one BMC. `clock` gives seconds that only go forward."""
 
     def __init__(
-        self, account: Account, limits: SessionLimits, faults: RedfishFaults, counts: Counts, clock: Callable[[], float]
+        self,
+        accounts: Accounts,
+        limits: SessionLimits,
+        faults: RedfishFaults,
+        counts: Counts,
+        clock: Callable[[], float],
     ) -> None:
-        self._account = account
+        self._accounts = accounts
         self._limits = limits
         self._faults = faults
         self._counts = counts
@@ -56,7 +69,7 @@ class Sessions:
         self._sessions = {
             name: one
             for name, one in self._sessions.items()
-            if now - one.used_at < self._idle_s and now - one.began_at < lasts_s
+            if now - one.used_at < self._idle_s and now - one.began_at < lasts_s and self._accounts.has(one.user)
         }
         return len(self._sessions)
 
@@ -64,23 +77,34 @@ class Sessions:
         """Forget them, as a BMC does that starts anew."""
         self._sessions.clear()
 
-    def admit(self, request: Request) -> None:
-        """Let a request pass that carries a token or user and password.
+    def admit(self, request: Request) -> Visitor:
+        """Whose token or user and password a request carries.
 
         Raises:
             Refusal: it carries none that is right.
         """
         token, basic = request.headers.get("x-auth-token"), request.headers.get("authorization", "")
         if token is not None:
-            self._admit_token(token)
-        elif basic.lower().startswith("basic "):
-            if not self._is_account(*_decoded(basic[6:])):
-                self._counts.failed_logins += 1
-                raise _unauthorized("ResourceAtUriUnauthorized", request.path, "invalid user name or password")
-            if self._faults.refuses_sessions:
-                raise self._full()
-        else:
+            return self._holder(token)
+        if not basic.lower().startswith("basic "):
             raise _unauthorized("NoValidSession")
+        user = self._user(request, *_decoded(basic[6:]))
+        if self._faults.refuses_sessions:
+            raise self._full()
+        return Visitor(user)
+
+    def authorize(self, visitor: Visitor, request: Request) -> None:
+        """Let pass what the visitor may do. One's own session may be ended, and one's own password changed, by all.
+
+        Raises:
+            Refusal: it needs a privilege that the visitor's role has not.
+        """
+        if visitor.user.may(needed(request.method, request.path)):
+            return
+        ends_own = request.method == "DELETE" and request.path == f"{SESSIONS}/{visitor.session}"
+        if ends_own or (self._accounts.is_own(request.path, visitor.user) and _may_all(request)):
+            return
+        raise refusal(HTTPStatus.FORBIDDEN, "InsufficientPrivilege")
 
     def tree(self) -> Tree:
         """The resources about sessions."""
@@ -91,23 +115,23 @@ class Sessions:
             f"{SESSIONS}/Members": Resource(post=self._open, public=anybody),
         }
 
-    def _admit_token(self, token: str) -> None:
+    def _holder(self, token: str) -> Visitor:
         self.active()
-        for session in self._sessions.values():
-            if _same(session.token, token):
+        for name, session in self._sessions.items():
+            if same(session.token, token):
                 session.used_at = self._clock()
-                return
+                return Visitor(session.user, name)
         raise _unauthorized("NoValidSession")
 
-    def _is_account(self, user: str, password: str) -> bool:
-        right = _same(user, self._account.name)
-        return _same(password, self._account.password) and right
-
-    def _open(self, request: Request) -> Answer:
-        user, password = _credentials(parse(request))
-        if not self._is_account(user, password):
+    def _user(self, request: Request, name: str, password: str) -> User:
+        user = self._accounts.find(name, password)
+        if user is None:
             self._counts.failed_logins += 1
             raise _unauthorized("ResourceAtUriUnauthorized", request.path, "invalid user name or password")
+        return user
+
+    def _open(self, request: Request) -> Answer:
+        user = self._user(request, *_credentials(parse(request)))
         if self._faults.refuses_sessions or self.active() >= self._limits.sessions:
             raise self._full()
         name, token, now = self._next_name(), secrets.token_hex(16), self._clock()
@@ -144,7 +168,7 @@ class Sessions:
 
     def _session(self, name: str) -> Document:
         told = odata(f"{SESSIONS}/{name}", "Session.v1_7_1", "User Session")
-        return told | {"UserName": self._sessions[name].user, "SessionType": "Redfish"}
+        return told | {"UserName": self._sessions[name].user.name, "SessionType": "Redfish"}
 
     def _resource(self, name: str) -> Resource | None:
         self.active()
@@ -165,9 +189,10 @@ def _credentials(sent: Document) -> tuple[str, str]:
     return sent["UserName"], sent["Password"]
 
 
-def _same(one: str, other: str) -> bool:
-    """Compare in constant time, whatever JSON or a header makes of bytes that are not UTF-8."""
-    return hmac.compare_digest(one.encode(errors="surrogatepass"), other.encode(errors="surrogatepass"))
+def _may_all(request: Request) -> bool:
+    """Whether everybody may do this with the own account: read it, and change the password."""
+    changes = request.method == "PATCH" and all(name == "Password" or "@" in name for name in parse(request))
+    return changes or request.method in READS
 
 
 def _decoded(encoded: str) -> tuple[str, str]:
