@@ -1,7 +1,7 @@
 """The simulated machines of a `bmprov up`: planned once, kept in `sim.yaml`, enrolled like real ones."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,12 +58,26 @@ def loaders(folder: Folder, configured: Path) -> Path:
 
 
 def _plans(before: Sequence[MachinePlan], count: int) -> list[MachinePlan]:
-    new = hall.plan(count, [0] * count, _DEFAULT_PACE)[len(before) :]
-    ports = {
-        BmcProtocol.IPMI: iter(free_ports(socket.SOCK_DGRAM, len(new), BMC_PORTS)),
-        BmcProtocol.REDFISH: iter(free_ports(socket.SOCK_STREAM, len(new), BMC_PORTS)),
-    }
-    return [*before[:count], *(replace(one, bmc_port=next(ports[one.bmc_protocol])) for one in new)]
+    plans = [*before[:count], *hall.plan(count, [0] * count, _DEFAULT_PACE)[len(before) :]]
+    ipmi = [one for one in plans if one.bmc_protocol is BmcProtocol.IPMI]
+    redfish = [one for one in plans if one.bmc_protocol is BmcProtocol.REDFISH]
+    taken = {port for one in plans for port in (one.bmc_port, one.console_port)}
+    udp = _free(socket.SOCK_DGRAM, sum(not one.bmc_port for one in ipmi), taken)
+    tcp = _free(socket.SOCK_STREAM, sum((not one.bmc_port) + (not one.console_port) for one in redfish), taken)
+    return [_reachable(one, udp, tcp) for one in plans]
+
+
+def _free(kind: socket.SocketKind, count: int, taken: Collection[int]) -> Iterator[int]:
+    """So many free ports that no machine has: their hall may be down just now."""
+    found = free_ports(kind, count + len(taken), BMC_PORTS) if count else []
+    return (port for port in found if port not in taken)
+
+
+def _reachable(one: MachinePlan, udp: Iterator[int], tcp: Iterator[int]) -> MachinePlan:
+    """The machine with ports where it has none yet. A console's stays too, because bmprov remembers where one is."""
+    if one.bmc_protocol is BmcProtocol.IPMI:
+        return replace(one, bmc_port=one.bmc_port or next(udp))
+    return replace(one, bmc_port=one.bmc_port or next(tcp), console_port=one.console_port or next(tcp))
 
 
 def _enrolled(one: MachinePlan, trust: str) -> MachineIn:

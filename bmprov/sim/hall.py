@@ -6,6 +6,7 @@ twice a second; what changes of these three takes effect at once.
 """
 
 import asyncio
+import resource
 import signal
 import ssl
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ from bmprov.sim.redfish.bmc import RedfishBmc
 from bmprov.sim.redfish.endpoint import RedfishEndpoint, serve_redfish
 from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.relay import Relay
+from bmprov.sim.ssh_port import SshPort
 
 log = structlog.get_logger()
 
@@ -52,7 +54,8 @@ class MachinePlan:
     """A simulated machine: what is enrolled of it, and how its BMC is reached on loopback.
 
     `bmc_port` is a UDP port for IPMI, a TCP port for Redfish, which is HTTPS unless `bmc_tls` is false. One certificate
-    serves all BMCs of a hall: `certificate`.
+    serves all BMCs of a hall: `certificate`. Where the BMC speaks Redfish `console_port` is that of the serial console
+    over SSH, 0 for a free one; all have one host key, beside the hall's file.
     """
 
     name: str
@@ -72,6 +75,7 @@ class MachinePlan:
     bmc_faults: Mapping[str, Any] = field(default_factory=dict)
     bmc_protocol: BmcProtocol = BmcProtocol.IPMI
     bmc_tls: bool = True
+    console_port: int = 0
 
     @property
     def bmc_address(self) -> str:
@@ -144,15 +148,17 @@ def run(path: Path, settings: Settings) -> None:
 
 
 class Hall:
-    """The running machines, by name. `tls` has the certificate of the BMCs that want one."""
+    """The running machines, by name. `tls` has the certificate of the BMCs that want one, `host_key` is their SSH's."""
 
-    def __init__(self, relay: Relay, tftp_port: int, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, relay: Relay, tftp_port: int, host_key: Path, tls: ssl.SSLContext | None = None) -> None:
         self.machines: dict[str, SimulatedMachine] = {}
         self.bmcs: dict[str, Bmc | RedfishBmc] = {}
         self._relay = relay
         self._tftp_port = tftp_port
+        self._host_key = host_key
         self._tls = tls
         self._endpoints: list[BmcEndpoint | RedfishEndpoint] = []
+        self._consoles: list[SshPort] = []
 
     async def add(self, one: MachinePlan) -> None:
         """Put up a machine, switched off."""
@@ -185,10 +191,15 @@ class Hall:
     async def _serve_redfish(self, one: MachinePlan, machine: SimulatedMachine) -> RedfishEndpoint:
         loop = asyncio.get_running_loop()
         bmc = RedfishBmc(machine, Account(one.user, one.password), loop.call_later, loop.time, facts=_facts(one))
+        console = SshPort(machine.serial, bmc.lets_at_console, self._host_key, lambda: bmc.is_there)
+        bmc.system.ssh_port = console.open("127.0.0.1", one.console_port)
+        self._consoles.append(console)
         return await serve_redfish(bmc, port=one.bmc_port, tls=self._tls if one.bmc_tls else None)
 
     async def close(self) -> None:
         """Stop listening."""
+        for console in self._consoles:
+            await console.close()
         for endpoint in self._endpoints:
             if isinstance(endpoint, RedfishEndpoint):
                 await endpoint.close()
@@ -196,12 +207,19 @@ class Hall:
                 endpoint.close()
 
 
+def _allow_sockets() -> None:
+    """A machine has one or two, and the usual limit of 1,024 is soft."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def _run(path: Path, settings: Settings) -> None:
+    _allow_sockets()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     relay = await Relay((settings.pxe.address, settings.pxe.dhcp_port)).open()
-    hall = Hall(relay, settings.pxe.tftp_port, _tls(path))
+    hall = Hall(relay, settings.pxe.tftp_port, path.with_suffix(".ssh.key"), _tls(path))
     changed_at = _reread(path, hall, 0)  # before the machines are put up: a change meanwhile is seen later
     for one in load(path):
         await hall.add(one)

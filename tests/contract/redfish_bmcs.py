@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import bcrypt
 import httpx
@@ -24,10 +24,12 @@ from bmprov.sim.ipmi.session import Account
 from bmprov.sim.redfish.bmc import RedfishBmc
 from bmprov.sim.redfish.endpoint import RedfishEndpoint, serve_redfish
 from bmprov.sim.redfish.sessions import SessionLimits
+from bmprov.sim.ssh_port import SshPort
 from tests import debian
 from tests.contract.bmcs import PASSWORD, USER, CountingChassis, SimulatedBmcs, free_tcp_port, running
 
 EMULATOR, FAKE = (Path(__file__).with_name(name) for name in ("sushy_emulator.py", "sushy_fake.py"))
+_T = TypeVar("_T")
 FACTS = MachineFacts("sim-1", ("52:54:00:00:00:01", "52:54:00:00:00:02"), boot_mode=BootMode.UEFI)
 
 
@@ -59,6 +61,10 @@ class SimulatedRedfish:
     def open_sessions(self) -> int:
         return self._hall.call(lambda: self.bmc.open_sessions)
 
+    def call(self, function: Callable[[], _T]) -> _T:
+        """What `function` returns when it runs where the machine does."""
+        return self._hall.call(function)
+
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Return once something holds of it."""
         by = Deadline.after(10)
@@ -78,9 +84,13 @@ class RedfishBmcs(SimulatedBmcs):
         self.trust = f"sha256:{tls.fingerprint(certificate)}"
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(certificate, key)
+        self.host_key = folder / "bmc.ssh.key"
         self._redfish: list[RedfishEndpoint] = []
+        self._consoles: list[SshPort] = []
 
-    def start_redfish(self, *, with_tls: bool = True, limits: SessionLimits | None = None) -> SimulatedRedfish:
+    def start_redfish(
+        self, *, with_tls: bool = True, limits: SessionLimits | None = None, console: bool = False
+    ) -> SimulatedRedfish:
         chassis = CountingChassis()
         bmc = RedfishBmc(
             chassis, Account(USER, PASSWORD), self.loop.call_later, self.loop.time, facts=FACTS, limits=limits
@@ -88,7 +98,14 @@ class RedfishBmcs(SimulatedBmcs):
         served = serve_redfish(bmc, tls=self._tls if with_tls else None)
         endpoint = asyncio.run_coroutine_threadsafe(served, self.loop).result()
         self._redfish.append(endpoint)
+        if console:
+            self.call(lambda: self._open_console(bmc))
         return SimulatedRedfish(self, endpoint, chassis, self.trust if with_tls else "")
+
+    def _open_console(self, bmc: RedfishBmc) -> None:
+        port = SshPort(bmc.chassis.serial, bmc.lets_at_console, self.host_key, lambda: bmc.is_there)
+        bmc.system.ssh_port = port.open("127.0.0.1", 0)
+        self._consoles.append(port)
 
     def take_down(self) -> None:
         """Stop every Redfish BMC."""
@@ -99,6 +116,8 @@ class RedfishBmcs(SimulatedBmcs):
         await super()._close()
 
     async def _close_redfish(self) -> None:
+        while self._consoles:
+            await self._consoles.pop().close()
         while self._redfish:
             await self._redfish.pop().close()
 

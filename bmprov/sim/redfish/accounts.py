@@ -88,7 +88,7 @@ class Accounts:
             "RoleId": user.role,
             "Enabled": user.enabled,
             "Locked": False,
-            "AccountTypes": ["Redfish"],
+            "AccountTypes": ["Redfish", "HostConsole"] if user.may(Privilege.CONFIGURE_COMPONENTS) else ["Redfish"],
             "Links": {"Role": link(f"{_ROLES}/{user.role}")},
         }
 

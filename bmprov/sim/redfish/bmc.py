@@ -20,6 +20,7 @@ from bmprov.sim.redfish.event_log import EventLog
 from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.redfish.manager import Manager
 from bmprov.sim.redfish.message import Answer, Message, Refusal, Request, answer, parse, refusal
+from bmprov.sim.redfish.privileges import Privilege
 from bmprov.sim.redfish.resource import Resource, etag
 from bmprov.sim.redfish.service import METADATA, metadata, service_tree
 from bmprov.sim.redfish.sessions import SessionLimits, Sessions
@@ -59,9 +60,10 @@ class RedfishBmc:
         self._clock = clock
         self._away_until = float("-inf")
         seen = FaultyChassis(chassis, self.faults, later)
-        parts = (SystemFace(seen, facts, self.faults, self.log, self.counts), Enclosure(Readings(seen, facts)))
+        self.system = SystemFace(seen, facts, self.faults, self.log, self.counts)
         self._tree = service_tree(facts)
-        for part in (*parts, self.manager, self.log, self.accounts, self.sessions):
+        enclosure = Enclosure(Readings(seen, facts))
+        for part in (self.system, enclosure, self.manager, self.log, self.accounts, self.sessions):
             self._tree |= part.tree()
 
     @property
@@ -73,6 +75,16 @@ class RedfishBmc:
     def is_away(self) -> bool:
         """Whether it is starting anew, so that nobody listens."""
         return self._clock() < self._away_until
+
+    @property
+    def is_there(self) -> bool:
+        """Whether anybody who connects is answered."""
+        return not (self.faults.silent or self.is_away)
+
+    def lets_at_console(self, name: str, password: str) -> bool:
+        """Whether this account may use the machine's serial console."""
+        user = self.accounts.find(name, password)
+        return user is not None and user.may(Privilege.CONFIGURE_COMPONENTS)
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request."""

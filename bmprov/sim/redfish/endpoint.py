@@ -55,7 +55,7 @@ class RedfishEndpoint:
         while not request.content.at_eof() and request.body_exists and len(body) < _MOST_BYTES:
             body += await request.content.read(_MOST_BYTES - len(body))
         faults = self.bmc.faults
-        if faults.silent or self.bmc.is_away:
+        if not self.bmc.is_there:
             await self._stay_silent()
             return _hang_up(request)
         if faults.slow_s:

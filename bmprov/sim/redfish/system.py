@@ -12,12 +12,14 @@ from bmprov.sim.redfish.event_log import EventLog
 from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.redfish.message import Document, refusal
 from bmprov.sim.redfish.resource import ROOT, Resource, Schema, Tree, Writable, collection, fixed, judge, link, odata
+from bmprov.sim.ssh_port import SESSIONS
 
 SYSTEMS = f"{ROOT}/Systems"
 SYSTEM = f"{SYSTEMS}/1"
 _NICS = f"{SYSTEM}/EthernetInterfaces"
 _RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
 _OK = {"State": "Enabled", "Health": "OK"}
+_SSH = 22
 _LEDS = ("Off", "Lit", "Blinking")
 
 _ACTIONS = {
@@ -54,6 +56,8 @@ class SystemFace:
         self._led = "Off"
         self._tag = ""
         self._busy_since: int | None = None
+        self.ssh_port: int | None = None
+        """Where its serial console is served over SSH."""
 
     def tree(self) -> Tree:
         """The resources of the system."""
@@ -85,7 +89,10 @@ class SystemFace:
             "ProcessorSummary": {"Count": 1, "CoreCount": facts.cpus, "LogicalProcessorCount": facts.cpus},
             "MemorySummary": {"TotalSystemMemoryGiB": facts.memory_mib / 1024},
             "Boot": boot_document(self._chassis.boot, facts.boot_mode),
-            "SerialConsole": {"MaxConcurrentSessions": 1, "SSH": {"ServiceEnabled": False, "Port": 22}},
+            "SerialConsole": {
+                "MaxConcurrentSessions": SESSIONS,
+                "SSH": {"ServiceEnabled": self.ssh_port is not None, "Port": self.ssh_port or _SSH},
+            },
             "GraphicalConsole": _CONSOLE,
             "EthernetInterfaces": link(_NICS),
             "Links": {"Chassis": [link(f"{ROOT}/Chassis/1")], "ManagedBy": [link(f"{ROOT}/Managers/1")]},

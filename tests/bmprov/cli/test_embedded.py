@@ -1,6 +1,7 @@
 """What `bmprov up` decides for its folder, and keeps."""
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from bmprov.cli import embedded, rehearsal, valkey
 from bmprov.cli.folder import Folder
 from bmprov.errors import Conflict, Fatal
 from bmprov.settings import load
+from bmprov.sim import hall
 
 
 @pytest.fixture
@@ -92,6 +94,20 @@ def test_the_hall_grows_and_shrinks(folder: Folder) -> None:
     assert rehearsal.machines(folder) == first[:2]
     rehearsal.prepare(folder, 0, None)
     assert rehearsal.machines(folder) == []
+
+
+def test_a_console_keeps_its_port(folder: Folder) -> None:
+    """Bmprov remembers where one is; a machine from before there were consoles gets one."""
+    rehearsal.prepare(folder, 3, None)
+    *others, before = hall.load(folder.machines)
+    assert [bool(one.console_port) for one in (*others, before)] == [False, False, True]
+    rehearsal.prepare(folder, 6, None)
+    assert hall.load(folder.machines)[2] == before
+    hall.dump([replace(before, console_port=0)], folder.machines)
+    rehearsal.prepare(folder, None, None)
+    (now,) = hall.load(folder.machines)
+    assert now.console_port not in (0, now.bmc_port)
+    assert now.bmc_port == before.bmc_port
 
 
 def test_stand_ins_for_loaders(folder: Folder, tmp_path: Path) -> None:
