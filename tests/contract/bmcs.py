@@ -238,28 +238,37 @@ def ipmi_sim(folder: Path, emulation: str = EMULATION, serial_port: int = 0) -> 
         yield machine
 
 
-class VirtualBmcMachine:
-    """A machine of `virtual_bmc.py`, which tells its state in a file."""
+class LibvirtMachine:
+    """A machine of a server over libvirt, which tells its state in a file: power, boot device, number of changes.
+
+    `network` is libvirt's word for a boot from the network, of those that this server uses.
+    """
 
     tells_boot = True
     keeps_boot = True
-    speaks_suite_3 = True
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.login = BmcLogin(f"ipmi://127.0.0.1:{port}", USER, PASSWORD)
+    def __init__(self, login: BmcLogin, folder: Path, network: str) -> None:
+        self.login = login
         self._folder = folder
+        self._network = network
 
     def power(self) -> Power:
         return Power(self._state()[0])
 
     def netboots(self) -> bool:
-        return self._state()[1] == "network"
+        return self._state()[1] == self._network
 
     def changes(self) -> int:
         return int(self._state()[2])
 
     def _state(self) -> list[str]:
         return (self._folder / "state").read_text().split()
+
+
+class VirtualBmcMachine(LibvirtMachine):
+    """A machine of `virtual_bmc.py`."""
+
+    speaks_suite_3 = True
 
 
 @contextmanager
@@ -270,7 +279,7 @@ def virtual_bmc(folder: Path) -> Iterator[VirtualBmcMachine]:
     python, packages = "/usr/bin/python3", sysconfig.get_path("purelib")
     command = [python, str(VIRTUAL_BMC), packages, str(port), str(folder / "state"), USER, PASSWORD]
     with running(command, folder):
-        machine = VirtualBmcMachine(folder, port)
+        machine = VirtualBmcMachine(BmcLogin(f"ipmi://127.0.0.1:{port}", USER, PASSWORD), folder, "network")
         wait_for(machine.login)
         yield machine
 

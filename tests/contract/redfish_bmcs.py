@@ -26,7 +26,15 @@ from bmprov.sim.redfish.endpoint import RedfishEndpoint, serve_redfish
 from bmprov.sim.redfish.sessions import SessionLimits
 from bmprov.sim.ssh_port import SshPort
 from tests import debian
-from tests.contract.bmcs import PASSWORD, USER, CountingChassis, SimulatedBmcs, free_tcp_port, running
+from tests.contract.bmcs import (
+    PASSWORD,
+    USER,
+    CountingChassis,
+    LibvirtMachine,
+    SimulatedBmcs,
+    free_tcp_port,
+    running,
+)
 
 EMULATOR, FAKE = (Path(__file__).with_name(name) for name in ("sushy_emulator.py", "sushy_fake.py"))
 _T = TypeVar("_T")
@@ -139,31 +147,8 @@ def simulated_redfish(folder: Path, *, with_tls: bool = True) -> Iterator[Simula
         yield hall.start_redfish(with_tls=with_tls)
 
 
-class SushyEmulatorMachine:
-    """A machine of `sushy_emulator.py`, which tells its state in a file."""
-
-    tells_boot = True
-    keeps_boot = True
-
-    def __init__(self, folder: Path, port: int) -> None:
-        self.login = BmcLogin(f"redfish+http://127.0.0.1:{port}", USER, PASSWORD)
-        self._folder = folder
-
-    def power(self) -> Power:
-        return Power(self._state()[0])
-
-    def netboots(self) -> bool:
-        return self._state()[1] == "interface"
-
-    def changes(self) -> int:
-        return int(self._state()[2])
-
-    def _state(self) -> list[str]:
-        return (self._folder / "state").read_text().split()
-
-
 @contextmanager
-def sushy_emulator(folder: Path) -> Iterator[SushyEmulatorMachine]:
+def sushy_emulator(folder: Path) -> Iterator[LibvirtMachine]:
     """sushy-tools over libvirt: no sessions, no power cycle, a boot order that is kept, and `Once` that is not."""
     port = free_tcp_port()
     debian.file("/usr/lib/python3/dist-packages/libvirt.py", "python3-libvirt")
@@ -171,7 +156,7 @@ def sushy_emulator(folder: Path) -> Iterator[SushyEmulatorMachine]:
     command = [python, str(EMULATOR), packages, str(port), str(folder / "state"), str(auth_file(folder))]
     with running(command, folder):
         wait_for_port(port)
-        yield SushyEmulatorMachine(folder, port)
+        yield LibvirtMachine(BmcLogin(f"redfish+http://127.0.0.1:{port}", USER, PASSWORD), folder, "interface")
 
 
 class SushyFakeMachine:

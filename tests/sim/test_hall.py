@@ -3,9 +3,7 @@
 import socket
 import stat
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,20 +14,12 @@ from bmprov.deadline import Deadline
 from bmprov.errors import BmcBusy, Fatal
 from bmprov.model import BootMode
 from bmprov.power import BmcLogin, Power, PowerAction
-from bmprov.settings import PxeSettings, Settings, dump
 from bmprov.sim import hall
+from tests.sim.running_hall import ENDS_S, hall_command, running_hall, wait_for
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
 
-ENDS_S, BY_S = 20.0, 5.0
-PROGRAM = """
-import sys
-from pathlib import Path
-from bmprov.settings import load
-from bmprov.sim import hall
-
-hall.run(Path(sys.argv[1]), load(Path(sys.argv[2])))
-"""
+BY_S = 5.0
 
 
 def test_a_plan_is_a_hall_of_different_machines() -> None:
@@ -98,26 +88,10 @@ class Running:
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
     (port,) = free_ports(socket.SOCK_DGRAM, 1)
-    path, settings = tmp_path / "sim.yaml", tmp_path / "bmprov.toml"
+    path, login = tmp_path / "sim.yaml", BmcLogin(f"ipmi://127.0.0.1:{port}", "admin", "simulated")
     hall.dump(hall.plan(1, [port], "instant"), path)
-    settings.write_text(dump(Settings(pxe=PxeSettings(dhcp_port=9))))
-    login = BmcLogin(f"ipmi://127.0.0.1:{port}", "admin", "simulated")
-    with (tmp_path / "hall.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(path), str(settings)], stdout=log, stderr=log)
-    try:
-        wait_for(lambda: b"are up" in (tmp_path / "hall.log").read_bytes())
+    with running_hall(path):
         yield Running(path, IpmiDriver(login, LocalBmcLock()))
-        process.terminate()
-        assert process.wait(ENDS_S) == 0
-    finally:
-        process.kill()
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + ENDS_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)  # another process makes it hold
 
 
 def test_a_hall_follows_its_file(running: Running) -> None:
@@ -141,9 +115,8 @@ def test_a_hall_follows_its_file(running: Running) -> None:
     assert running.power() is Power.OFF
 
 
-def test_a_port_that_is_taken_is_told(running: Running, tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_told(running: Running) -> None:
     """A second hall of the same file says so, and ends."""
-    command = [sys.executable, "-c", PROGRAM, str(running.path), str(tmp_path / "bmprov.toml")]
-    second = subprocess.run(command, capture_output=True, text=True, timeout=ENDS_S, check=False)
+    second = subprocess.run(hall_command(running.path), capture_output=True, text=True, timeout=ENDS_S, check=False)
     assert second.returncode == 1
     assert "a simulated BMC cannot use its port" in second.stderr

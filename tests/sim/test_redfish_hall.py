@@ -1,11 +1,10 @@
-"""A hall whose BMCs speak Redfish, as a process: its certificate, its faults, its boot."""
+"""A hall whose BMCs speak Redfish, as a process: its certificate, its faults, its boot, its consoles."""
 
+import asyncio
 import socket
 import ssl
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,18 +12,13 @@ import httpx
 import pytest
 
 from bmprov.cli.embedded import free_ports
-from bmprov.settings import PxeSettings, Settings, dump
+from bmprov.hardware import Console, ConsoleKind
+from bmprov.power import BmcLogin
 from bmprov.sim import hall
+from tests.sim.running_hall import running_hall, wait_for
+from tests.worker.console.ear import Ear
+from worker.console.ssh_line import SshLine
 
-ENDS_S = 20.0
-PROGRAM = """
-import sys
-from pathlib import Path
-from bmprov.settings import load
-from bmprov.sim import hall
-
-hall.run(Path(sys.argv[1]), load(Path(sys.argv[2])))
-"""
 SYSTEM = "/redfish/v1/Systems/1"
 
 
@@ -44,34 +38,18 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Running]:
-    path, settings = tmp_path / "sim.yaml", tmp_path / "bmprov.toml"
+    path = tmp_path / "sim.yaml"
     plans = [
         replace(one, bmc_protocol=hall.BmcProtocol.REDFISH, bmc_tls=tls)
         for one, tls in zip(hall.plan(2, free_ports(socket.SOCK_STREAM, 2), "instant"), (True, False), strict=True)
     ]
     hall.dump(plans, path)
-    settings.write_text(dump(Settings(pxe=PxeSettings(dhcp_port=9))))
     trust = ssl.create_default_context(cafile=hall.certificate(path))
     urls = [one.bmc_address.replace("redfish+http:", "http:").replace("redfish:", "https:") for one in plans]
-    with (tmp_path / "hall.log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", PROGRAM, str(path), str(settings)], stdout=log, stderr=log)
-    try:
-        wait_for(lambda: b"are up" in (tmp_path / "hall.log").read_bytes())
+    with running_hall(path):
         secure, plain = (httpx.Client(base_url=url, auth=("admin", "simulated"), verify=trust) for url in urls)
         with secure, plain:
             yield Running(path, secure, plain)
-        process.terminate()
-        assert process.wait(ENDS_S) == 0
-        assert b"Traceback" not in (tmp_path / "hall.log").read_bytes()
-    finally:
-        process.kill()
-
-
-def wait_for(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + ENDS_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)  # another process makes it hold
 
 
 def test_a_hall_speaks_redfish(running: Running) -> None:
@@ -101,3 +79,21 @@ def test_a_hall_follows_its_file(running: Running) -> None:
     running.faults(lies="on")
     wait_for(lambda: running.secure.get(SYSTEM).status_code == 200)
     assert running.secure.get(SYSTEM).json()["PowerState"] == "On"
+
+
+def test_consoles_have_one_host_key(running: Running) -> None:
+    """It is made for the first who connects, stays, and is its owner's; each console is its own machine's."""
+
+    async def look(port: int, name: str, pinned: str) -> str:
+        where, ear = Console(ConsoleKind.SSH, f"ssh://127.0.0.1:{port}"), Ear()
+        line = await SshLine.open(BmcLogin("redfish://127.0.0.1", "admin", "simulated"), where, pinned, ear)
+        await ear.hears(f"firmware, machine {name}".encode())
+        await line.close()
+        return line.host_key
+
+    shown = ""
+    for client, one in zip((running.secure, running.plain), hall.load(running.path), strict=True):
+        client.post(f"{SYSTEM}/Actions/ComputerSystem.Reset", json={"ResetType": "On"})
+        port = client.get(SYSTEM).json()["SerialConsole"]["SSH"]["Port"]
+        shown = asyncio.run(look(port, one.name, shown))
+    assert stat.S_IMODE(running.path.with_suffix(".ssh.key").stat().st_mode) == 0o600
