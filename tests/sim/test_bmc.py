@@ -1,5 +1,7 @@
 """The simulated BMC without a network: its codecs, its sessions, its memory of what it did."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -216,11 +218,45 @@ def test_a_console_is_free_again_when_its_session_ends() -> None:
     assert bytes(third.raw_command(*ACTIVATION, data=[1])["data"]) == bytes([1, 0, 0])
 
 
+def test_what_comes_late_twice_and_longer_counts_once() -> None:
+    """A packet that is sent again may have more at its end, and may come after the one that followed it."""
+    chassis, typed = PlainChassis(), bytearray()
+    chassis.press(PowerAction.ON)
+    chassis.serial.system = lambda characters: typed.extend(characters or b"")
+    sent = list[bytes]()
+    line = SolLine(chassis, lambda *_: None, sent.append, lambda: None)
+    for number, characters in [(1, b"ab"), (1, b"abc"), (1, b"ab"), (2, b"d"), (1, b"abc"), (3, b"x" * 300)]:
+        line.received(bytes([number, 0, 0, 0]) + characters)
+    assert typed == b"abcd" + b"x" * 251
+    assert sent[-1] == bytes([0, 3, 251, 0])
+
+
+def test_what_a_console_does_not_take_comes_again() -> None:
+    """The rest of what it took some of, after a pause when it has no room; and lost packets, until nobody is there."""
+    chassis, sent, waiting, lost = PlainChassis(), list[bytes](), list[Callable[[], None]](), list[bool]()
+    line = SolLine(chassis, lambda _, do: waiting.append(do), sent.append, lambda: lost.append(True))
+    line.resume()
+    chassis.serial.write("abcdef")
+    waiting.pop()()
+    assert sent == [b"\1\0\0\0abcdef"] * 2
+    line.received(bytes([0, 1, 2, 0x40]))
+    assert len(sent) == 2
+    waiting.pop()()
+    assert sent[2] == b"\2\0\0\0cdef"
+    for _ in range(200):
+        waiting.pop()()
+        if lost:
+            break
+    assert set(sent[3:]) == {sent[2]}
+    assert lost
+
+
 @given(st.lists(st.binary(max_size=12), max_size=20))
 def test_garbage_on_a_console_is_survived(noise: list[bytes]) -> None:
     """No packet of Serial over LAN breaks it, and each that has a number is acknowledged unless it is an old one."""
     chassis, sent = PlainChassis(), list[bytes]()
     line = SolLine(chassis, lambda *_: None, sent.append, lambda: None)
+    line.resume()
     chassis.press(PowerAction.ON)
     for payload in noise:
         line.received(payload)

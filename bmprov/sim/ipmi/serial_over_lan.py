@@ -56,7 +56,7 @@ class SerialOverLan:
         self._line = line = SolLine(
             self._chassis, self._later, partial(session.send, PayloadType.SOL), partial(self._stop, told=False)
         )
-        self._later(0, line.start)
+        self._later(0, line.resume)
         return struct.pack("<IHHHH", 0, PAYLOAD_BYTES, PAYLOAD_BYTES, self.port, _NO_VLAN)
 
     def deactivate(self, session: Session, data: bytes) -> bytes:

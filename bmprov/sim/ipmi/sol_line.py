@@ -56,18 +56,19 @@ class SolLine:
         self._sent: _Sent | None = None
         self._number = 0
         self._last_number = self._last_size = 0
-        self._busy = True
+        self._held = True
         chassis.serial.listen(self._heard)
-        self._busy = False
 
-    def start(self) -> None:
-        """Send what the machine wrote before; not before the console has been told that the line is open."""
+    def resume(self) -> None:
+        """Send what is waiting: nothing goes out before the console has been told that the line is open."""
+        self._held = False
         self._next()
 
     def close(self, *, told: bool) -> None:
         """Hear no more of the machine; with `told`, tell the console."""
         self._chassis.serial.leave(self._heard)
         self._sent = None
+        self._waiting.clear()
         if told:
             self._send(_HEAD.pack(0, 0, 0, _ENDING))
 
@@ -78,15 +79,16 @@ class SolLine:
         number, acknowledged, taken, operation = _HEAD.unpack_from(payload)
         self._acknowledge(acknowledged & 0x0F, taken, operation)
         if number & 0x0F:
-            self._take(number & 0x0F, operation, payload[_HEAD.size :])
+            self._take(number & 0x0F, operation, payload[_HEAD.size : PAYLOAD_BYTES])
         self._next()
 
     def _take(self, number: int, operation: int, characters: bytes) -> None:
         if self._last_number and number == (self._last_number - 2) % _NUMBERS + 1:
             return  # the one before, late
         again = number == self._last_number
-        fresh = characters[self._last_size :] if again else characters
-        self._last_number, self._last_size = number, len(characters)
+        known = self._last_size if again else 0
+        fresh = characters[known:]
+        self._last_number, self._last_size = number, max(known, len(characters))
         is_on = self._chassis.power is Power.ON
         if operation & _FLUSH and not again:
             self._waiting.clear()
@@ -106,23 +108,18 @@ class SolLine:
         rest = sent.characters[taken:]
         self._waiting[:0] = rest
         if rest and operation & _NACK:
-            self._busy = True  # it has no room now
-            self._later(RETRY_S, self._resume)
-
-    def _resume(self) -> None:
-        self._busy = False
-        self._next()
+            self._held = True  # it has no room now
+            self._later(RETRY_S, self.resume)
 
     def _heard(self, characters: bytes) -> None:
         room = _MOST_WAITING - len(self._waiting)
         self._overrun |= len(characters) > room
         self._waiting += characters[:room]
-        if not self._busy:
-            self._next()
+        self._next()
 
     def _next(self) -> None:
         """Send characters, if there are any and none are under way."""
-        if self._busy or self._sent is not None or not self._waiting:
+        if self._held or self._sent is not None or not self._waiting:
             return
         characters = bytes(self._waiting[: PAYLOAD_BYTES - _HEAD.size])
         del self._waiting[: len(characters)]
