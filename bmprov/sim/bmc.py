@@ -1,4 +1,4 @@
-"""A simulated BMC that speaks IPMI 2.0 over LAN (RMCP+): one datagram in, at most one out, and no I/O.
+"""A simulated BMC that speaks IPMI 2.0 over LAN (RMCP+): one datagram in, at most one back, and no I/O.
 
 ipmitool, FreeIPMI and pyghmi can log in to it as to a real one. `bmc_server` puts it on a UDP port. Refused: IPMI 1.5
 sessions, and sessions without encryption.

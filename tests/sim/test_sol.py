@@ -92,6 +92,8 @@ def test_a_console_that_is_switched_off(machine: SimulatedMachine) -> None:
     with terminal(*ipmitool(machine, "sol", "info")) as info:
         info.shows(b"Enabled                         : false")
         info.shows(f"Payload Port                    : {machine.endpoint.port}".encode())
+    with terminal(*ipmitool(machine, "sol", "payload", "status", "1", "2")) as access:
+        access.shows(b"User 2 on channel 1 is enabled")
     with terminal(*ipmitool(machine, "sol", "activate")) as refused:
         refused.shows(b"SOL payload disabled")
 

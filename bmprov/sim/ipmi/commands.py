@@ -1,8 +1,8 @@
 """The IPMI commands that need no session of their own to mind.
 
-IPMI 2.0, sections 20 (device), 22 (sessions' preliminaries), 24 and 26 (Serial over LAN), 28
-(chassis), 31 (event log), 33 to 35 (sensors and inventory). What is not in the table answers "invalid
-command", which is what clients expect of a BMC without it.
+IPMI 2.0, sections 20 (device), 22 (sessions' preliminaries), 24 and 26 (Serial over LAN), 28 (chassis), 31 (event log)
+and 33 to 35 (sensors and inventory). What is not in the table answers "invalid command", which is what clients expect
+of a BMC without it.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from bmprov.sim.ipmi import fru, sensor_records, sensors
 from bmprov.sim.ipmi.event_log import EventLog
 from bmprov.sim.ipmi.locator import Locator
 from bmprov.sim.ipmi.message import Code, NetFn, Refusal, Request
-from bmprov.sim.ipmi.serial_over_lan import SerialOverLan, channel_payloads, payload_version
+from bmprov.sim.ipmi.serial_over_lan import SerialOverLan, channel_payloads, payload_version, user_payloads
 from bmprov.sim.ipmi.session import Privilege
 from bmprov.sim.ipmi.suite import Suite
 from bmprov.sim.readings import Readings
@@ -174,6 +174,7 @@ _IN_SESSION: dict[tuple[int, int], tuple[Handler, Privilege]] = {
     (NetFn.APP, 0x54): (_cipher_suites, Privilege.CALLBACK),
     (NetFn.APP, 0x4A): (lambda it, data: it.serial.activation(data), Privilege.USER),
     (NetFn.APP, 0x4B): (lambda it, data: it.serial.instance(data), Privilege.USER),
+    (NetFn.APP, 0x4D): (lambda *_: user_payloads(), Privilege.OPERATOR),
     (NetFn.APP, 0x4E): (lambda *_: channel_payloads(), Privilege.USER),
     (NetFn.APP, 0x4F): (lambda _, data: payload_version(data), Privilege.USER),
     (NetFn.CHASSIS, 0x00): (_chassis_capabilities, Privilege.USER),

@@ -1,7 +1,7 @@
 """Serial over LAN of one BMC: whether it is enabled, and who has it.
 
-IPMI 2.0, sections 24.1 to 24.5, 24.8 and 24.9 (payloads), 26.2 and 26.3 (configuration). There is one instance, always
-encrypted. What goes over it is `sol_line`'s.
+IPMI 2.0, sections 24.1 to 24.5 and 24.7 to 24.9 (payloads), 26.2 and 26.3 (configuration). There is one instance, which
+is always encrypted. What goes over it is `sol_line`'s.
 """
 
 import struct
@@ -23,7 +23,7 @@ _REVISION, _REVISION_ONLY = 0x11, 0x80
 _SET_IN_PROGRESS, _ENABLE, _AUTHENTICATION, _ACCUMULATE, _RETRY, _NV_RATE, _RATE, _CHANNEL, _PORT = range(9)
 _RATE_115200 = 0x0A
 _SEND_AT_ONCE = bytes([1, 1])  # after 5 ms, or the first character
-_RETRIES = 7
+_RETRIES = 7  # the parameter can tell no more; the line goes on for longer
 _OWN_CHANNEL = 1
 _DEFAULT_PORT = 623
 
@@ -125,6 +125,11 @@ class SerialOverLan:
 def channel_payloads() -> bytes:
     """Answer Get Channel Payload Support: IPMI, Serial over LAN, and what a login needs."""
     return struct.pack("<HHHH", _STANDARD_PAYLOADS, _SETUP_PAYLOADS, 0, 0)
+
+
+def user_payloads() -> bytes:
+    """Answer Get User Payload Access: the account may use Serial over LAN."""
+    return bytes([1 << PayloadType.SOL, 0, 0, 0])
 
 
 def payload_version(data: bytes) -> bytes:
