@@ -8,7 +8,7 @@ import random
 import secrets
 import socket
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from time import monotonic, sleep
@@ -77,7 +77,7 @@ def check_ports(chosen: Settings, patience_s: float = _LEFTOVERS_S) -> None:
         raise Fatal(f"{name} cannot be listened on ({why})", check)
 
 
-def free_ports(kind: socket.SocketKind, count: int, among: range = SERVICE_PORTS) -> list[int]:
+def free_ports(kind: socket.SocketKind, count: int, among: Sequence[int] = SERVICE_PORTS) -> list[int]:
     """Different ports of loopback on which nobody listens now, and which the kernel gives to nobody by itself.
 
     Raises:

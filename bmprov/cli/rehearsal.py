@@ -69,8 +69,7 @@ def _plans(before: Sequence[MachinePlan], count: int) -> list[MachinePlan]:
 
 def _free(kind: socket.SocketKind, count: int, taken: Collection[int]) -> Iterator[int]:
     """So many free ports that no machine has: their hall may be down just now."""
-    found = free_ports(kind, count + len(taken), BMC_PORTS) if count else []
-    return (port for port in found if port not in taken)
+    return iter(free_ports(kind, count, [port for port in BMC_PORTS if port not in taken]))
 
 
 def _reachable(one: MachinePlan, udp: Iterator[int], tcp: Iterator[int]) -> MachinePlan:
