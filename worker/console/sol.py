@@ -64,7 +64,7 @@ class SolLine:
         self._breaks = 0
         self._sent: _Sent | None = None
         self._deaf_until = 0.0
-        self._last_number = 0
+        self._before = self._last_number = 0
         self._last_size = 0
         self.ended = False
         self.powered = True
@@ -148,6 +148,11 @@ class SolLine:
     def _take(self, number: int, characters: bytes) -> tuple[bytes, bytes | None]:
         if not number:
             return b"", None
+        answer = _HEAD.pack(0, number, min(len(characters), 0xFF), 0)
+        if number == self._before:  # it was overtaken by the one after it
+            return b"", answer
         fresh = characters[self._last_size :] if number == self._last_number else characters
+        if number != self._last_number:
+            self._before = self._last_number
         self._last_number, self._last_size = number, len(characters)
-        return fresh, _HEAD.pack(0, number, min(len(characters), 0xFF), 0)
+        return fresh, answer

@@ -87,6 +87,16 @@ def test_the_same_number_with_more_at_its_end_is_the_same_packet() -> None:
     assert line.received(bytes([3, 0, 0, 0]) + b"login", 0.0) == (b"in", bytes([0, 3, 5, 0]))
 
 
+def test_a_packet_that_the_next_one_has_overtaken_counts_once() -> None:
+    """The network has held a copy back."""
+    line = SolLine(MOST)
+    assert line.received(bytes([3, 0, 0, 0]) + b"one", 0.0)[0] == b"one"
+    assert line.received(bytes([4, 0, 0, 0]) + b"two", 0.0)[0] == b"two"
+    assert line.received(bytes([3, 0, 0, 0]) + b"one", 0.0) == (b"", bytes([0, 3, 3, 0]))
+    assert line.received(bytes([4, 0, 0, 0]) + b"two and", 0.0)[0] == b" and"
+    assert line.received(bytes([5, 0, 0, 0]) + b"three", 0.0)[0] == b"three"
+
+
 def test_what_the_bmc_took_in_part_goes_on_with_a_new_number() -> None:
     line = SolLine(MOST)
     line.write(b"root\r")
