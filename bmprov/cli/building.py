@@ -64,7 +64,7 @@ def build_system(*, system: str, file: Path) -> None:
     help=f"The settings file.  [default: that of --data, else {settings.DEFAULT_PATH}]",
 )
 def build_ramdisk(*, flavour: str, into: Path | None, data: Path | None, config: Path | None) -> None:
-    """Build the deploy ramdisk from this host's Debian archives: a kernel, an initramfs, bmprov's agent.
+    """Build the deploy ramdisk from this host's Debian archives: kernel, initramfs with bmprov's agent, CD of both.
 
     `server` has the drivers of common servers, `virtual` those of virtual machines. Needs apt, dpkg and kmod, and no
     root. A ramdisk that is there is replaced when the new one is whole; machines that boot meanwhile get the old one.
@@ -74,7 +74,7 @@ def build_ramdisk(*, flavour: str, into: Path | None, data: Path | None, config:
         built = build(FLAVOURS[flavour], folder, click.echo)
     click.echo(
         f"Linux {built.kernel_release} with {built.modules} modules is in {folder}:"
-        f" kernel {size(built.kernel_bytes)}, initramfs {size(built.initrd_bytes)}"
+        f" kernel {size(built.kernel_bytes)}, initramfs {size(built.initrd_bytes)}, CD {size(built.cd_bytes)}"
     )
 
 

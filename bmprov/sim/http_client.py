@@ -45,6 +45,12 @@ class Http:
         async with self._asked("POST", url, json.dumps(told).encode(), {**headers, **kind}):
             pass
 
+    async def part(self, url: str, first: int, size: int) -> bytes:
+        """So many bytes of a body from its byte `first` on."""
+        headers = {"Range": f"bytes={first}-{first + size - 1}"}
+        async with self._asked("GET", url, b"", headers) as (reader, length):
+            return await asyncio.wait_for(reader.readexactly(length), _ANSWER_S)
+
     async def stream(self, url: str, first: int = 0) -> AsyncGenerator[bytes, None]:
         """The body of an answer from its byte `first` on, piece by piece."""
         headers = {"Range": f"bytes={first}-"} if first else {}

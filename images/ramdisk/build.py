@@ -1,4 +1,4 @@
-"""`bmprov image build-ramdisk`: a kernel and an initramfs from this host's Debian archives, without root."""
+"""`bmprov image build-ramdisk`: kernel, initramfs and a CD of both from this host's Debian archives, without root."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from images.ramdisk import archive, kernel, packages
+from images.ramdisk import archive, cd, kernel, medium, packages
 from images.ramdisk.flavours import COMMON_PACKAGES, Flavour
 from images.ramdisk.programs import Root
 from images.ramdisk.python import copy_agent
@@ -28,6 +28,7 @@ class Built:
     modules: int
     kernel_bytes: int
     initrd_bytes: int
+    cd_bytes: int
 
 
 def build(flavour: Flavour, into: Path, say: Callable[[str], object] = lambda _: None) -> Built:
@@ -48,15 +49,22 @@ def build(flavour: Flavour, into: Path, say: Callable[[str], object] = lambda _:
             archive.write(work / "tree", file)
         release = kernel.release(work / "root")
         shutil.copy2(work / "root" / "boot" / f"vmlinuz-{release}", work / KERNEL)
-        for part in (KERNEL, INITRD):
+        say("making the CD for virtual media")
+        cd.make(Root(work / "root"), work / KERNEL, work / INITRD, work, work / medium.NAME)
+        for part in (KERNEL, INITRD, medium.NAME):
             (work / part).chmod(0o644)
             (work / part).replace(into / part)
-    return Built(release, modules, (into / KERNEL).stat().st_size, (into / INITRD).stat().st_size)
+    sizes = [(into / part).stat().st_size for part in (KERNEL, INITRD, medium.NAME)]
+    return Built(release, modules, *sizes)
 
 
 def _packages(flavour: Flavour) -> list[str]:
     firmware = packages.available(flavour.firmware)
-    return [*packages.newest_kernel(flavour.kernels), *packages.with_dependencies(COMMON_PACKAGES), *firmware]
+    return [
+        *packages.newest_kernel(flavour.kernels),
+        *packages.with_dependencies([*COMMON_PACKAGES, *cd.PACKAGES]),
+        *firmware,
+    ]
 
 
 def _copy_busybox(root: Root, tree: Path) -> None:

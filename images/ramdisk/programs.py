@@ -14,6 +14,7 @@ from bmprov.errors import Fatal
 
 _LIBRARY_FOLDERS = ("lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib", "usr/lib")
 _DEADLINE_S = 60
+_RUN_DEADLINE_S = 600
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,24 @@ class Root:
     def command(self, program: Path, *arguments: str) -> list[str]:
         """How a program of the root is run on this host, with the root's libraries."""
         return [str(self._real(self.loader)), "--library-path", self._library_path, str(program), *arguments]
+
+    def run(self, name: str, *arguments: str, told: bytes = b"", **environment: str) -> None:
+        """Run a program of the root on this host; `told` is its standard input.
+
+        Raises:
+            Fatal: the packages do not have it, or it failed, with the end of what it says.
+        """
+        done = subprocess.run(
+            self.command(self.find(name), *arguments),
+            input=told,
+            capture_output=True,
+            timeout=_RUN_DEADLINE_S,
+            check=False,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **environment},
+        )
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip()[-300:]
+            raise Fatal(f"{name} failed ({said})", "look at the disk's free space")
 
     def libraries(self, binary: Path) -> list[Path]:
         """The shared libraries that a binary of the root needs; none for a static one."""

@@ -3,17 +3,15 @@
 Every file system is made as a file of its own and laid into its place, so no loop device and no root is needed.
 """
 
-import subprocess
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from bmprov.errors import Fatal
 from images.ramdisk.programs import Root
-from images.system import grub
+from images.system import esp, grub
 
-PACKAGES = (*grub.PACKAGES, "fdisk", "dosfstools", "mtools", "e2fsprogs")
+PACKAGES = (*grub.PACKAGES, *esp.PACKAGES, "fdisk", "e2fsprogs")
 """The programs that make a disk."""
 
 _SECTOR_BYTES = 512
@@ -27,7 +25,6 @@ start={esp}, size={esp_sectors}, type=U, name=efi
 start={root}, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, name=root
 """
 _PIECE_BYTES = 2**20
-_DEADLINE_S = 600
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Making:
         layout = _LAYOUT.format(
             bios=_BIOS_FIRST, bios_sectors=_BIOS_SECTORS, esp=_ESP_FIRST, esp_sectors=_ESP_SECTORS, root=_ROOT_FIRST
         )
-        self._run("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", str(out), told=layout)
+        self.root.run("sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", str(out), told=layout.encode())
         with out.open("r+b") as disk:
             _lay(efi, disk, _ESP_FIRST)
             _lay(system, disk, _ROOT_FIRST)
@@ -58,19 +55,7 @@ class Making:
 
     def _efi(self, filesystem_uuid: str) -> Path:
         image = self.work / "efi.img"
-        with image.open("wb") as file:
-            file.truncate(_ESP_SECTORS * _SECTOR_BYTES)
-        self._run("mkfs.fat", "-n", "EFI", str(image))
-        made: set[str] = set()
-        for name, content in grub.efi_files(self.root, filesystem_uuid).items():
-            parts = name.split("/")
-            for folder in ("/".join(parts[:depth]) for depth in range(1, len(parts))):
-                if folder not in made:
-                    self._run("mmd", "-i", str(image), f"::{folder}")
-                    made.add(folder)
-            source = self.work / "efi-file"
-            source.write_bytes(content)
-            self._run("mcopy", "-i", str(image), str(source), f"::{name}")
+        esp.make(self.root, image, _ESP_SECTORS * _SECTOR_BYTES, grub.efi_files(self.root, filesystem_uuid))
         return image
 
     def _ext4(self, tree: Path, filesystem_uuid: str, size_mib: int) -> Path:
@@ -88,18 +73,9 @@ class Making:
             "-L",
             "root",
         ]
-        self._run("mke2fs", *options, "-d", str(tree), str(image), f"{size_mib}m")
+        settings = str(self.root.path / "etc/mke2fs.conf")
+        self.root.run("mke2fs", *options, "-d", str(tree), str(image), f"{size_mib}m", MKE2FS_CONFIG=settings)
         return image
-
-    def _run(self, program: str, *arguments: str, told: str = "") -> None:
-        command = self.root.command(self.root.find(program), *arguments)
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "MTOOLS_SKIP_CHECK": "1", "LC_ALL": "C"}
-        environment["MKE2FS_CONFIG"] = str(self.root.path / "etc/mke2fs.conf")
-        done = subprocess.run(
-            command, input=told, capture_output=True, text=True, timeout=_DEADLINE_S, check=False, env=environment
-        )
-        if done.returncode:
-            raise Fatal(f"{program} failed ({done.stderr.strip()[-300:]})", "look at the disk's free space")
 
 
 def new_uuid() -> str:

@@ -16,6 +16,7 @@ PACKAGES = ("grub-common", "grub-pc-bin", "grub-efi-amd64-signed", "shim-signed"
 """What these files come from, in Debian and Ubuntu."""
 
 _MODULES = ("biosdisk", "part_gpt", "ext2", "normal", "configfile", "linux", "search_fs_uuid", "echo", "test")
+_CD_MODULES = ("biosdisk", "iso9660", "normal", "configfile", "linux", "echo", "test", "sleep", "reboot")
 _CODE_BYTES = 440  # of the boot sector; the disk's signature and the partition table follow
 _CORE_POINTER = 0x5C  # boot.img: the first sector of the core image
 _DRIVE_CHECK = 0x66  # boot.img: two bytes that are no operation on a hard disk, against BIOSes that name another drive
@@ -49,6 +50,15 @@ def install_bios(
     disk.write(boot[:_CODE_BYTES])
     disk.seek(first_sector * _SECTOR_BYTES)
     disk.write(core)
+
+
+def make_cd_core(root: Root, out: Path) -> None:
+    """Write what BIOS loads from a CD (El Torito, no emulation): GRUB's boot sector for CDs and its core image.
+
+    It reads `/boot/grub/grub.cfg` of the CD that it was started from.
+    """
+    options = [f"--directory={root.path}/usr/lib/grub/i386-pc", f"--output={out}", "--prefix=/boot/grub"]
+    root.run("grub-mkimage", "--format=i386-pc-eltorito", *options, *_CD_MODULES)
 
 
 def efi_files(root: Root, filesystem_uuid: str) -> dict[str, bytes]:
