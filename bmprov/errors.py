@@ -99,6 +99,16 @@ class BmcRefused(Fatal):
     """The BMC answered and will not do it."""
 
 
+class NoVirtualMedia(BmcRefused):
+    """The BMC cannot show its machine an image as a CD."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"BMC {address} has no virtual CD",
+            "reach it by Redfish, if it has that; else `bmprov machine set NAME --boot-from network`",
+        )
+
+
 class BmcUntrusted(Fatal):
     """The BMC's certificate is not the one that is trusted. `found` is its SHA-256 fingerprint, if that is known."""
 

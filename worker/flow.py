@@ -12,6 +12,7 @@ from typing import Any
 from bmprov.deadline import Deadline
 from bmprov.hardware import BmcTools, Console
 from bmprov.lifecycle import Event
+from bmprov.media import MediaDriver
 from bmprov.model import Machine, Operation
 from bmprov.power import Power, PowerDriver
 from bmprov.settings import WorkerSettings
@@ -71,10 +72,11 @@ Outcome = Done | Wait | Retry | Fail
 
 @dataclass(frozen=True)
 class MachineDrivers:
-    """What moves a machine: its power and boot device, and what else its BMC can."""
+    """What moves a machine: its power and boot device, what else its BMC can, and its virtual CD."""
 
     power: PowerDriver
     tools: BmcTools
+    media: MediaDriver
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What a BMC moves: the power of its machine, and the boot flags that its firmware reads.
+"""What a BMC moves: the power of its machine, the boot flags that its firmware reads, and its virtual CD.
 
 `Chassis` is what a simulated machine shows to its BMC, whatever that BMC speaks. The flags are those of IPMI 2.0,
 section 28.13, boot option parameter 5.
@@ -90,6 +90,14 @@ class BootFlags:
         return taken
 
 
+class Drive:
+    """A virtual CD drive. The firmware reads it when it boots from it."""
+
+    def __init__(self) -> None:
+        self.image = ""
+        """The address of the image in it; empty when nothing is."""
+
+
 class Chassis(Protocol):
     """A machine as its BMC sees it.
 
@@ -114,6 +122,11 @@ class Chassis(Protocol):
         """The serial port that the BMC has as a console."""
         ...
 
+    @property
+    def drive(self) -> Drive:
+        """The virtual CD drive, if the BMC has one to fill."""
+        ...
+
     def press(self, action: PowerAction) -> None:
         """Do `action`. The BMC has already refused a `CYCLE`, `RESET` or `SOFT_OFF` of a machine that is off."""
         ...
@@ -126,6 +139,7 @@ class PlainChassis:
         self.power = Power.OFF
         self.boot = BootFlags()
         self.serial = SerialPort()
+        self.drive = Drive()
         self.boots: list[BootOverride] = []
 
     def press(self, action: PowerAction) -> None:

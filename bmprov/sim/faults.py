@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bmprov.power import Power, PowerAction
-from bmprov.sim.chassis import BootFlags, Chassis
+from bmprov.sim.chassis import BootFlags, Chassis, Drive
 from bmprov.sim.serial_port import SerialPort
 
 Later = Callable[[float, Callable[[], None]], object]
@@ -53,6 +53,11 @@ class FaultyChassis:
     def serial(self) -> SerialPort:
         """The serial port."""
         return self._chassis.serial
+
+    @property
+    def drive(self) -> Drive:
+        """The virtual CD."""
+        return self._chassis.drive
 
     def press(self, action: PowerAction) -> None:
         """Do `action`, later or never as the faults have it."""

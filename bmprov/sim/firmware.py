@@ -14,7 +14,7 @@ import structlog
 
 from bmprov.model import BootMode
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
-from bmprov.sim.chassis import BootFlags
+from bmprov.sim.chassis import BootFlags, Drive
 from bmprov.sim.http_client import Http, HttpFailed
 from bmprov.sim.login import Login
 from bmprov.sim.pace import FirmwareFaults, Pace
@@ -53,6 +53,7 @@ class SimulatedMachine:
     faults: FirmwareFaults = field(default_factory=FirmwareFaults)
     boot: BootFlags = field(default_factory=BootFlags)
     serial: SerialPort = field(default_factory=SerialPort)
+    drive: Drive = field(default_factory=Drive)
     power: Power = Power.OFF
     installed: Installed | None = None
     running: bool = False

@@ -76,6 +76,26 @@ def test_sushy_switches_the_power(system: tuple[System, SimulatedRedfish]) -> No
         found.reset_system(sushy.ResetType.FORCE_RESTART)
 
 
+def test_sushy_fills_and_empties_the_virtual_cd(system: tuple[System, SimulatedRedfish]) -> None:
+    """What sushy inserts is in the machine's drive; a full one is refused, and an empty one may be emptied."""
+    found, machine = system
+    (cd,) = found.virtual_media.get_members()
+    assert (cd.media_types, cd.inserted) == ([sushy.VirtualMediaType.CD, sushy.VirtualMediaType.DVD], False)
+    cd.insert_media("http://10.1.0.1/rescue.iso")
+    cd.refresh()
+    assert (cd.inserted, cd.image_name, machine.chassis.drive.image) == (
+        True,
+        "rescue.iso",
+        "http://10.1.0.1/rescue.iso",
+    )
+    with pytest.raises(sushy.exceptions.HTTPError, match="in use"):
+        cd.insert_media("http://10.1.0.1/another.iso")
+    for _ in range(2):
+        cd.eject_media()
+        cd.refresh()
+        assert (cd.inserted, machine.chassis.drive.image) == (False, "")
+
+
 def test_sushy_sets_the_boot_device(system: tuple[System, SimulatedRedfish]) -> None:
     """What sushy sets it reads back, the machine boots from it, and what is for one boot is gone afterwards."""
     found, machine = system
@@ -162,7 +182,7 @@ def test_curl_walks_every_link(machine: SimulatedRedfish, hall: RedfishBmcs) -> 
         status, headers, told = curl(machine, hall, *BASIC, path)
         assert (status, told["@odata.id"], told["@odata.etag"]) == (200, path, headers["etag"])
         left += [found for found in links(told) if "#" not in found]
-    assert len(seen) == 31
+    assert len(seen) == 33
 
 
 def links(told: Any) -> Iterator[str]:  # noqa: ANN401 - JSON

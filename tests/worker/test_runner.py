@@ -15,7 +15,7 @@ from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
-from worker.drivers.fake import FakeDriver, FakeTools
+from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
 from worker.runner import Runner
 
@@ -70,9 +70,8 @@ class House:
         self.store.migrate()
         self.chassis = Chassis()
         self.limits = WorkerSettings()
-        self.runner = Runner(
-            self.store, lambda _: MachineDrivers(self.chassis, FakeTools()), self.limits, "w1", lambda: 1.0
-        )
+        drivers = MachineDrivers(self.chassis, FakeTools(), FakeMedia())
+        self.runner = Runner(self.store, lambda _: drivers, self.limits, "w1", lambda: 1.0)
         with self.store.write() as transaction:
             nic = Nic("52:54:00:00:00:01", 0)
             transaction.machines.add(Machine("m", "rack1-07", Bmc("ipmi://b", "u", b""), (nic,), state=State.AVAILABLE))

@@ -6,11 +6,12 @@ from bmprov.power import BmcLogin
 from bmprov.queue import JobQueue
 from bmprov.vault import Vault
 from worker.drivers.bmc_lock import BmcLock
-from worker.drivers.fake import FakeDriver, FakeTools
+from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.ipmi_session import Habit
 from worker.drivers.ipmi_tools import IpmiTools
 from worker.drivers.manners import Manners, login_name
+from worker.drivers.no_media import NoMedia
 from worker.drivers.preferred import PreferredDriver, PreferredTools
 from worker.flow import MachineDrivers
 
@@ -37,17 +38,18 @@ class Drivers:
         return MachineDrivers(
             PreferredDriver(machine.name, first.power, second.power),
             PreferredTools(machine.name, first.tools, second.tools),
+            second.media if isinstance(first.media, NoMedia) else first.media,
         )
 
     def _of(self, machine: Machine, bmc: Bmc) -> MachineDrivers:
         uefi = machine.boot_mode is BootMode.UEFI
         match bmc.address.partition("://")[0]:
             case "fake":
-                return MachineDrivers(FakeDriver(machine.reading.power), FakeTools())
+                return MachineDrivers(FakeDriver(machine.reading.power), FakeTools(), FakeMedia())
             case "ipmi":
                 login, lock = self.login(bmc), self.lock(bmc)
                 power = IpmiDriver(login, lock, self.habits, uefi=uefi)
-                return MachineDrivers(power, IpmiTools(login, lock, self.habits))
+                return MachineDrivers(power, IpmiTools(login, lock, self.habits), NoMedia(bmc.address))
             case "redfish" | "redfish+http":
                 return self._redfish(self.login(bmc), self.lock(bmc), uefi=uefi)
             case scheme:
@@ -57,12 +59,13 @@ class Drivers:
 
     def _redfish(self, login: BmcLogin, lock: BmcLock, *, uefi: bool) -> MachineDrivers:
         from worker.drivers.redfish import RedfishDriver  # sushy takes 0.2 s and 20 MiB, for those who need it
+        from worker.drivers.redfish_media import RedfishMedia
         from worker.drivers.redfish_tools import RedfishTools
         from worker.drivers.session_memory import SharedSessions
 
         sessions = SharedSessions(self._queue, self._vault)
         power = RedfishDriver(login, lock, sessions, uefi=uefi)
-        return MachineDrivers(power, RedfishTools(login, lock, sessions))
+        return MachineDrivers(power, RedfishTools(login, lock, sessions), RedfishMedia(login, lock, sessions))
 
     def lock(self, bmc: Bmc) -> Manners:
         """What holds a BMC."""

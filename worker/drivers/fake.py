@@ -75,3 +75,22 @@ class FakeTools:
     def firmware(self, by: Deadline) -> Mapping[str, str]:  # noqa: ARG002 - as above
         """None."""
         return {}
+
+
+class FakeMedia:
+    """A virtual CD that nothing boots from."""
+
+    def __init__(self) -> None:
+        self._name = ""
+
+    def read(self, by: Deadline) -> str:  # noqa: ARG002 - as above
+        """The name of what is in it."""
+        return self._name
+
+    def insert(self, url: str, by: Deadline) -> None:  # noqa: ARG002 - as above
+        """Put an image into it."""
+        self._name = url.rpartition("/")[2]
+
+    def eject(self, by: Deadline) -> None:  # noqa: ARG002 - as above
+        """Empty it."""
+        self._name = ""

@@ -6,9 +6,6 @@ UpdateService. What is read is read as JSON: vendors leave out what sushy's clas
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
-
-from sushy.exceptions import ResourceNotFoundError
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcRefused
@@ -16,15 +13,13 @@ from bmprov.hardware import Console, Health, LogEntry, Sensor
 from bmprov.power import BmcLogin
 from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.redfish_console import console_of
+from worker.drivers.redfish_documents import Document, Documents
 from worker.drivers.redfish_session import SessionMemory, redfish_system
 
-_MOST_MEMBERS = 64
 _HEALTHS = {"OK": Health.OK, "Warning": Health.WARNING, "Critical": Health.CRITICAL}
 _EVENT_LOGS = ("sel", "iel", "eventlog", "log1", "log", "platformlog", "lclog")
 """Ids of event logs in lower case, the likeliest first: SEL of most, IEL of HPE, PlatformLog of Lenovo."""
 _UNITS = {"Cel": "°C", "RPM": "RPM", "V": "V", "W": "W", "A": "A", "%": "%"}
-
-Document = Mapping[str, Any]
 
 
 class RedfishTools:
@@ -120,7 +115,7 @@ class RedfishTools:
             manager = next(iter(bmc.linked("ManagedBy")), {})
             return console_of(bmc.system, manager, self._login.address)
 
-    def _log(self, bmc: "_Bmc") -> Document:
+    def _log(self, bmc: Documents) -> Document:
         """The event log among the services of the manager and of the system."""
         places = [*bmc.linked("ManagedBy"), bmc.system]
         found = {
@@ -135,69 +130,15 @@ class RedfishTools:
         return BmcRefused(f"BMC {self._login.address} tells of no {what.removeprefix('a ').removeprefix('an ')}", "")
 
     @contextmanager
-    def _bmc(self, by: Deadline) -> Iterator["_Bmc"]:
+    def _bmc(self, by: Deadline) -> Iterator[Documents]:
         with (
             self._lock.hold(self._login.address, by),
             redfish_system(self._login, self._memory, by) as system,
         ):
-            yield _Bmc(system, self._login)
+            yield Documents(system, self._login)
 
 
-class _Bmc:
-    """The documents of a BMC. What is linked and is not there is left out."""
-
-    def __init__(self, system: Any, login: BmcLogin) -> None:  # noqa: ANN401 - sushy has no types
-        self.system: Document = system.json
-        self._wire = system._conn  # noqa: SLF001 - sushy gives no other way to what it has no class for
-        self._login = login
-
-    def get(self, reference: object) -> Document:
-        """What a link leads to; nothing when it leads nowhere."""
-        path = reference.get("@odata.id") if isinstance(reference, Mapping) else None
-        if not isinstance(path, str):
-            return {}
-        try:
-            found = self._wire.get(path).json()
-        except ResourceNotFoundError:
-            return {}
-        return found if isinstance(found, Mapping) else {}
-
-    def linked(self, name: str) -> list[Document]:
-        """The documents that the system links to by this name."""
-        references = (self.system.get("Links") or {}).get(name) or []
-        return [found for reference in references[:_MOST_MEMBERS] if (found := self.get(reference))]
-
-    def service(self, name: str) -> Document:
-        """A service of the root."""
-        return self.get(self.get({"@odata.id": "/redfish/v1/"}).get(name))
-
-    def members(self, reference: object) -> list[Document]:
-        """The members of a collection, whether they come with it or must be fetched one by one."""
-        members = self.get(reference).get("Members") or []
-        whole = [member for member in members if isinstance(member, Mapping) and set(member) > {"@odata.id"}]
-        return whole or [found for member in members[:_MOST_MEMBERS] if (found := self.get(member))]
-
-    def offered(self, document: Document, action: str) -> list[str]:
-        """The kinds of reset that an action offers."""
-        told = (document.get("Actions") or {}).get(f"#{action}") or {}
-        offered: list[str] = told.get("ResetType@Redfish.AllowableValues") or []
-        return offered
-
-    def act(self, document: Document, action: str, what: str, body: Mapping[str, Any]) -> None:
-        """Do an action of a document."""
-        target = ((document.get("Actions") or {}).get(f"#{action}") or {}).get("target")
-        if not target:
-            raise BmcRefused(f"BMC {self._login.address} has no way to {what}", "look for a newer firmware of the BMC")
-        self._wire.post(target, data=dict(body))
-
-    def patch(self, document: Document, body: Mapping[str, Any]) -> None:
-        """Change a document."""
-        path = document["@odata.id"]
-        etag = self._wire.get(path).headers.get("ETag")
-        self._wire.patch(path, data=dict(body), etag=etag)
-
-
-def _sensors(bmc: _Bmc, chassis: Document) -> Iterator[Sensor]:
+def _sensors(bmc: Documents, chassis: Document) -> Iterator[Sensor]:
     """A chassis' sensors: of Thermal and Power, and where these are gone, of Sensors (DSP2064)."""
     thermal, power = bmc.get(chassis.get("Thermal")), bmc.get(chassis.get("Power"))
     yield from _listed(thermal.get("Temperatures"), "ReadingCelsius", "°C")

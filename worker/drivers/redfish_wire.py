@@ -39,7 +39,7 @@ class Wire(Connector):  # type: ignore[misc] # sushy ships no types
 
     def __init__(self, base_url: str, login: BmcLogin, by: Deadline) -> None:
         super().__init__(base_url, verify=True, server_side_retries=_ATTEMPTS)
-        self._session: requests.Session = _Http(base_url, login, by)
+        self._session: _Http = _Http(base_url, login, by)
         self.renew: Callable[[], None] | None = None
         self.later = False
         """Whether the last request was accepted, to be done by and by (DSP0266, section 7.13: a task)."""
@@ -48,6 +48,10 @@ class Wire(Connector):  # type: ignore[misc] # sushy ships no types
     def etag(self, path: str) -> str | None:
         """The ETag of a resource when it was last read."""
         return self._etags.get(path)
+
+    def keep_secret(self, word: str) -> None:
+        """Carry this word on no more than the password, when the BMC repeats it."""
+        self._session.secrets.append(word)
 
     def forget_session(self) -> None:
         """Ask as nobody, as a login must."""
@@ -78,6 +82,7 @@ class _Http(requests.Session):
     def __init__(self, base_url: str, login: BmcLogin, by: Deadline) -> None:
         super().__init__()
         self.trust_env = False
+        self.secrets: list[str] = []
         self._login = login
         self._by = by
         self._began_at = by.clock()
@@ -149,7 +154,7 @@ class _Http(requests.Session):
         """What a BMC repeats of our password or token is not carried on: its words get into errors and logs."""
         if response.status_code >= HTTPStatus.MULTIPLE_CHOICES:
             basic = base64.b64encode(f"{self._login.user}:{self._login.password}".encode()).decode()
-            secrets = [self._login.password, str(self.headers.get("X-Auth-Token", "")), basic]
+            secrets = [self._login.password, str(self.headers.get("X-Auth-Token", "")), basic, *self.secrets]
             response._content = tamed(hushed(response.content, secrets))  # noqa: SLF001 - as above
             response.encoding = "utf-8"
             where = response.headers.get("Location", "").encode(errors="replace")

@@ -19,6 +19,7 @@ from bmprov.sim.redfish.enclosure import Enclosure
 from bmprov.sim.redfish.event_log import EventLog
 from bmprov.sim.redfish.faults import RedfishFaults
 from bmprov.sim.redfish.manager import Manager
+from bmprov.sim.redfish.media import VirtualMedia
 from bmprov.sim.redfish.message import Answer, Message, Refusal, Request, answer, parse, refusal
 from bmprov.sim.redfish.privileges import Privilege
 from bmprov.sim.redfish.resource import Resource, etag
@@ -62,8 +63,8 @@ class RedfishBmc:
         seen = FaultyChassis(chassis, self.faults, later)
         self.system = SystemFace(seen, facts, self.faults, self.log, self.counts)
         self._tree = service_tree(facts)
-        enclosure = Enclosure(Readings(seen, facts))
-        for part in (self.system, enclosure, self.manager, self.log, self.accounts, self.sessions):
+        enclosure, media = Enclosure(Readings(seen, facts)), VirtualMedia(seen, self.faults, self.log)
+        for part in (self.system, enclosure, media, self.manager, self.log, self.accounts, self.sessions):
             self._tree |= part.tree()
 
     @property

@@ -34,6 +34,13 @@ class RedfishFaults(BmcFaults):
     busy_until_boot: bool = False
     """Refuses to change the boot device until the machine has started once more."""
 
+    no_media: bool = False
+    """Tells of no virtual CD."""
+    refuses_media: bool = False
+    """Refuses to insert an image, as BMCs do that cannot fetch it, and repeats its address."""
+    drops_media: bool = False
+    """Accepts an image and does not insert it."""
+
     def instead(self) -> Answer | None:
         """What every request gets instead of being obeyed.
 

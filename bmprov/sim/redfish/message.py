@@ -21,6 +21,9 @@ MESSAGES: Mapping[str, str] = MappingProxyType(
         "ActionParameterValueNotInList": (
             "The value %1 for the parameter %2 in the action %3 is not in the list of acceptable values."
         ),
+        "ActionParameterValueFormatError": (
+            "The value %1 for the parameter %2 in the action %3 is of a different format than the parameter can accept."
+        ),
         "CreateFailedMissingReqProperties": (
             "The create operation failed because the required property %1 was missing from the request."
         ),

@@ -40,6 +40,8 @@ _SCHEMAS = (
     "LogService.v1_7_0",
     "LogEntryCollection",
     "LogEntry.v1_17_0",
+    "VirtualMediaCollection",
+    "VirtualMedia.v1_6_3",
     "UpdateService.v1_14_0",
     "SoftwareInventoryCollection",
     "SoftwareInventory.v1_10_2",

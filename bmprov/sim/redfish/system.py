@@ -10,6 +10,7 @@ from bmprov.sim.redfish.boot import WRITABLE, boot_document, write_boot
 from bmprov.sim.redfish.counts import Counts
 from bmprov.sim.redfish.event_log import EventLog
 from bmprov.sim.redfish.faults import RedfishFaults
+from bmprov.sim.redfish.media import MEDIA
 from bmprov.sim.redfish.message import Document, refusal
 from bmprov.sim.redfish.resource import ROOT, Resource, Schema, Tree, Writable, collection, fixed, judge, link, odata
 from bmprov.sim.ssh_port import SESSIONS
@@ -95,6 +96,7 @@ class SystemFace:
             },
             "GraphicalConsole": _CONSOLE,
             "EthernetInterfaces": link(_NICS),
+            **({} if self._faults.no_media else {"VirtualMedia": link(MEDIA)}),
             "Links": {"Chassis": [link(f"{ROOT}/Chassis/1")], "ManagedBy": [link(f"{ROOT}/Managers/1")]},
             "Actions": {"#ComputerSystem.Reset": reset_document(_RESET, _RESETS)},
         }

@@ -19,7 +19,7 @@ from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
-from worker.drivers.fake import FakeDriver, FakeTools
+from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
 from worker.runner import Runner
 
@@ -33,7 +33,7 @@ def bmc(address: str) -> BmcLogin:
 
 
 def _drivers(machine: Machine) -> MachineDrivers:
-    return MachineDrivers(FakeDriver(machine.reading.power), FakeTools())
+    return MachineDrivers(FakeDriver(machine.reading.power), FakeTools(), FakeMedia())
 
 
 def uuid_of(number: int) -> str:
