@@ -33,6 +33,13 @@ class BootMode(StrEnum):
     UEFI = "uefi"
 
 
+class BootFrom(StrEnum):
+    """Where a machine gets the deploy ramdisk from: the network, or a CD that its BMC shows it (no DHCP, no TFTP)."""
+
+    NETWORK = "network"
+    VIRTUAL_MEDIA = "virtual-media"
+
+
 class Role(StrEnum):
     """What a token may do. `CLOUD` is an extension's: it sees the instances of its own cloud only."""
 
@@ -117,6 +124,7 @@ class Machine:
     arch: Arch = Arch.X86_64
     boot_mode: BootMode = BootMode.UEFI
     secure_boot: bool = False
+    boot_from: BootFrom = BootFrom.NETWORK
     cpus: int = 0
     memory_mib: int = 0
     disk_gib: int = 0

@@ -102,6 +102,7 @@ class PxeSettings:
     are given to machines by DHCP inside `network`. `idle` is for a machine that tries the network while no operation
     wants it to: with `disk` it is told to boot its disk at once, with `ignore` it waits for its firmware's timeouts.
     `kernel_arguments` are more words for the ramdisk's kernel: `console=ttyS0,115200n8` shows it on a serial console.
+    `media_url` is where BMCs fetch the ramdisk's CD from, such as `http://10.2.0.1:8080`; without it, it is `address`.
     """
 
     listen: str = "0.0.0.0"
@@ -121,17 +122,26 @@ class PxeSettings:
     lease_s: float = 600.0
     loaders: Path = Path("/usr/lib/ipxe")
     kernel_arguments: str = ""
+    media_url: str = ""
     processes: int = 2
     threads: int = 64
 
     def __post_init__(self) -> None:
         if not _KERNEL_ARGUMENTS.fullmatch(self.kernel_arguments):
             raise ValueError("pxe.kernel_arguments has more than 80 characters, or some that the loaders would act on")
+        parts = urlsplit(self.media_url)
+        if self.media_url and (parts.scheme not in ("http", "https") or not parts.hostname or parts[2:] != ("",) * 3):
+            raise ValueError("pxe.media_url is not of the form http://HOST[:PORT]")
 
     @property
     def http_url(self) -> str:
         """The base of every address that a booting machine is given."""
         return f"http://{self.address}:{self.http_port}"
+
+    @property
+    def media_base(self) -> str:
+        """The base of every address that a BMC is given."""
+        return self.media_url or self.http_url
 
 
 @dataclass(frozen=True)

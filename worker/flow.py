@@ -89,6 +89,8 @@ class Context:
     limits: WorkerSettings
     by: Deadline
     now: float
+    cd_url: str = field(repr=False)
+    """Where the machine's BMC fetches the ramdisk's CD from; the operation's token is in it."""
     observed: Power | None = field(default=None, init=False)
     console: Console | None = field(default=None, init=False)
     """What console the BMC has been found to offer; stored like `observed`."""

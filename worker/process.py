@@ -4,6 +4,7 @@ import random
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import FrameType
 
 import structlog
@@ -13,6 +14,8 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from bmprov.errors import Retryable
+from bmprov.media import image_url
+from bmprov.model import Operation
 from bmprov.queue import JobQueue, queue_names
 from bmprov.settings import Settings
 from bmprov.store import Store
@@ -36,7 +39,8 @@ def run_worker(settings: Settings, name: str) -> None:
     """
     store = Store(settings.database, pool_size=2)
     queue = JobQueue(settings.redis, name, settings.worker.bmc_pause_s)
-    drivers = Drivers(Vault.from_file(settings.key_file), queue, urgent=True)
+    vault = Vault.from_file(settings.key_file)
+    drivers = Drivers(vault, queue, urgent=True)
     with store.write() as transaction:
         freed = transaction.operations.release_leases(name)
     try:
@@ -44,7 +48,8 @@ def run_worker(settings: Settings, name: str) -> None:
     except Retryable as error:
         log.warning("holds on BMCs run out by themselves", error=str(error))
     log.info("worker starts", worker=name, site=settings.site, leases_taken_back=freed)
-    RUNNER.set(Runner(store, drivers.of, settings.worker, name, lambda: random.uniform(0.8, 1.2)))  # noqa: S311 - spreads retries
+    spread = partial(random.uniform, 0.8, 1.2)  # retries
+    RUNNER.set(Runner(store, drivers.of, settings.worker, name, spread, partial(_cd_url, settings, vault)))
     stopping = threading.Event()
     while not stopping.is_set():
         try:
@@ -52,6 +57,10 @@ def run_worker(settings: Settings, name: str) -> None:
         except RedisError as error:
             log.warning("Redis did not answer, trying again", error=str(error))
         stopping.wait(_REDIS_PAUSE_S)
+
+
+def _cd_url(settings: Settings, vault: Vault, operation: Operation) -> str:
+    return image_url(settings.pxe.media_base, vault.operation_token(operation.id))
 
 
 class _SiteWorker(SimpleWorker):

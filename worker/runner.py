@@ -26,7 +26,8 @@ log = structlog.get_logger()
 class Runner:
     """Runs operations in the name of one worker.
 
-    `drivers_of` gives a machine's drivers; `jitter` gives a factor (about 1) that spreads retries.
+    `drivers_of` gives a machine's drivers; `jitter` gives a factor (about 1) that spreads retries; `cd_url_of` tells
+    where a BMC fetches the ramdisk's CD for an operation.
     """
 
     store: Store
@@ -34,6 +35,7 @@ class Runner:
     limits: WorkerSettings
     owner: str
     jitter: Callable[[], float]
+    cd_url_of: Callable[[Operation], str]
 
     def advance(self, operation_id: str) -> None:
         """Take the operation as far as it goes; nothing when it is not due or another worker has it."""
@@ -48,7 +50,7 @@ class Runner:
 
     def _step(self, operation: Operation, machine: Machine) -> tuple[Operation | None, Machine]:
         """Run one step; the operation to go on with, or None when it sleeps or has ended."""
-        flow = flow_of(operation, machine.back_end)
+        flow = flow_of(operation, machine)
         step = flow.at(operation.step)
         began = self.store.clock()
         if step.limit_s:
@@ -66,7 +68,7 @@ class Runner:
             return None, Fail(f"cancelled by {operation.cancelled_by}")
         try:
             drivers, by = self.drivers_of(machine), Deadline.after(max(step.limit_s, self.limits.step_s))
-            context = Context(operation, machine, drivers, self.limits, by, now)
+            context = Context(operation, machine, drivers, self.limits, by, now, self.cd_url_of(operation))
         except Fatal as error:
             return None, Fail(error.why, error.check)
         try:

@@ -16,9 +16,10 @@ from bmprov.cli.output import age, clock, power, print_json, print_record, print
 from bmprov.cli.timeline import ending, follow
 from bmprov.errors import Fatal
 from bmprov.lifecycle import State
-from bmprov.model import Arch, BootMode
+from bmprov.model import Arch, BootFrom, BootMode
 from bmprov.power import PowerAction
 
+_SOURCES = click.Choice([source.value for source in BootFrom])
 _wait = click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the operation to its end.")
 
 
@@ -59,6 +60,7 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
 @click.option("--arch", type=click.Choice([arch.value for arch in Arch]))
 @click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
 @click.option("--secure-boot", is_flag=True, help="Its firmware only runs signed loaders.")
+@click.option("--boot-from", type=_SOURCES, help="Where it gets the deploy ramdisk from.  [default: network]")
 @click.option("--cpus", type=int)
 @click.option("--memory-mib", type=int)
 @click.option("--disk-gib", type=int)
@@ -93,12 +95,13 @@ def enroll(
 @click.argument("name")
 @click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
 @click.option("--secure-boot/--no-secure-boot", default=None, help="Whether its firmware only runs signed loaders.")
+@click.option("--boot-from", type=_SOURCES, help="Where it gets the deploy ramdisk from; virtual media want Redfish.")
 @connected
 def set_firmware(api: Api, *, name: str, **chosen: str | bool | None) -> None:
-    """Tell how a machine's firmware is set up, after it was changed there."""
+    """Tell how a machine boots: how its firmware is set up, and where it gets the deploy ramdisk from."""
     given = {key: value for key, value in chosen.items() if value is not None}
     if not given:
-        raise click.UsageError("give --boot-mode, --secure-boot or --no-secure-boot")
+        raise click.UsageError("give --boot-mode, --secure-boot, --no-secure-boot or --boot-from")
     known = api.get(path("machines", name))
     api.put(path("machines", name, "firmware"), {key: known[key] for key in chosen} | given)
     click.echo(f"{name} boots by {_firmware(api.get(path('machines', name)))}")
@@ -242,7 +245,8 @@ def _row(machine: dict[str, Any]) -> Sequence[object]:
 
 
 def _firmware(machine: dict[str, Any]) -> str:
-    return f"{machine['boot_mode']}{' with Secure Boot' * machine['secure_boot']}"
+    told = f"{machine['boot_mode']}{' with Secure Boot' * machine['secure_boot']}"
+    return told if machine["boot_from"] == BootFrom.NETWORK else f"{told}, the ramdisk from {machine['boot_from']}"
 
 
 def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:

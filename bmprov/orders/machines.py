@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 
 from bmprov.actions import CHECK
 from bmprov.console import Admission
-from bmprov.errors import Conflict, NotFound
+from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.lifecycle import Kind
-from bmprov.model import Arch, BackEnd, Bmc, BootMode, Machine, Nic, Operation, Role
+from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Nic, Operation, Role
 from bmprov.orders.consoles import ConsoleOrder, order_console
 from bmprov.orders.desk import Caller, OrderDesk
 from bmprov.power import BmcLogin, PowerAction
@@ -25,6 +25,7 @@ class NewMachine:
     arch: Arch = Arch.X86_64
     boot_mode: BootMode = BootMode.UEFI
     secure_boot: bool = False
+    boot_from: BootFrom = BootFrom.NETWORK
     cpus: int = 0
     memory_mib: int = 0
     disk_gib: int = 0
@@ -43,11 +44,13 @@ class MachineOrders(OrderDesk):
 
         Raises:
             Conflict: its name, its BMC or a MAC is known already.
+            Invalid: it is to boot from virtual media, which its BMCs cannot have.
         """
         same = {item.name: getattr(new, item.name) for item in fields(new)}
         bmcs = {"bmc": self._sealed(new.bmc), "second_bmc": self._sealed(new.second_bmc) if new.second_bmc else None}
         back_end = BackEnd.FAKE if new.bmc.address.startswith("fake://") else BackEnd.DIRECT
         machine = Machine(**same | bmcs | {"id": str(uuid.uuid4()), "back_end": back_end})
+        _refuse_no_media(machine, machine.boot_from)
         with self._store.write() as transaction:
             transaction.one_at_a_time("BMCs")
             transaction.machines.add(machine)
@@ -107,12 +110,22 @@ class MachineOrders(OrderDesk):
             self._audit(transaction, caller, "maintenance" if reason else "maintenance ended", machine, detail=reason)
             return named(transaction, machine.id)
 
-    def set_firmware(self, machine_name: str, boot_mode: BootMode, caller: Caller, *, secure_boot: bool) -> Machine:
-        """Note how a machine's firmware is set up now; its next boot goes by it."""
+    def set_firmware(
+        self, machine_name: str, boot_mode: BootMode, boot_from: BootFrom, caller: Caller, *, secure_boot: bool
+    ) -> Machine:
+        """Note how a machine boots now; its next boot goes by it.
+
+        Raises:
+            Conflict: a deployment has begun to boot it from somewhere else.
+            Invalid: its BMCs cannot have virtual media.
+        """
         with self._store.write() as transaction:
             machine = named(transaction, machine_name)
-            transaction.machines.set_firmware(machine, boot_mode, secure_boot=secure_boot)
-            detail = f"{boot_mode}, Secure Boot {'on' if secure_boot else 'off'}"
+            if boot_from is not machine.boot_from:
+                _refuse_no_media(machine, boot_from)
+                _refuse_deploying(machine, transaction.operations.unfinished_of(machine.id))
+            transaction.machines.set_firmware(machine, boot_mode, boot_from, secure_boot=secure_boot)
+            detail = f"{boot_mode}, Secure Boot {'on' if secure_boot else 'off'}, ramdisk from {boot_from}"
             self._audit(transaction, caller, "firmware", machine, detail=detail)
             return named(transaction, machine.id)
 
@@ -147,6 +160,21 @@ class MachineOrders(OrderDesk):
                 raise Conflict(f"an operation is under way on machine '{machine.name}'", "wait for it, or cancel it")
             transaction.machines.remove(machine)
             self._audit(transaction, caller, "remove", machine)
+
+
+def _refuse_no_media(machine: Machine, boot_from: BootFrom) -> None:
+    """Whether the BMC really has a virtual CD is found out by `bmprov machine check`."""
+    addresses = [bmc.address for bmc in (machine.bmc, machine.second_bmc) if bmc]
+    if boot_from is BootFrom.VIRTUAL_MEDIA and all(address.startswith("ipmi:") for address in addresses):
+        raise Invalid(
+            f"machine '{machine.name}' cannot boot from virtual media: IPMI has none",
+            "give it its Redfish address, as its only or its second BMC",
+        )
+
+
+def _refuse_deploying(machine: Machine, operation: Operation | None) -> None:
+    if operation is not None and operation.kind is Kind.DEPLOY:
+        raise Conflict(f"machine '{machine.name}' is being deployed", "wait for it, or cancel it")
 
 
 def named(transaction: Transaction, name: str) -> Machine:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from bmprov.allocation import Need
 from bmprov.errors import Conflict
 from bmprov.lifecycle import Event, State, advance
-from bmprov.model import Bmc, BootMode, Machine, Nic, PowerReading
+from bmprov.model import Bmc, BootFrom, BootMode, Machine, Nic, PowerReading
 from bmprov.power import Power
 from bmprov.store import schema
 from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, to_machine, to_nic
@@ -136,9 +136,9 @@ class Machines:
         values = {"maintenance": reason, "maintenance_by": who if reason else ""}
         self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
 
-    def set_firmware(self, machine: Machine, boot_mode: BootMode, *, secure_boot: bool) -> None:
-        """Note that a machine's firmware was set up anew."""
-        values = {"boot_mode": boot_mode, "secure_boot": secure_boot}
+    def set_firmware(self, machine: Machine, boot_mode: BootMode, boot_from: BootFrom, *, secure_boot: bool) -> None:
+        """Note that a machine boots otherwise now."""
+        values = {"boot_mode": boot_mode, "secure_boot": secure_boot, "boot_from": boot_from}
         self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
 
     def set_bmcs(self, machine: Machine, bmc: Bmc, second: Bmc | None) -> None:

@@ -49,6 +49,7 @@ machines = Table(
     Column("arch", Text, nullable=False),
     Column("boot_mode", Text, nullable=False),
     Column("secure_boot", Boolean, nullable=False, server_default=false()),
+    Column("boot_from", Text, nullable=False, server_default="network"),
     Column("cpus", Integer, nullable=False),
     Column("memory_mib", BigInteger, nullable=False),
     Column("disk_gib", BigInteger, nullable=False),

@@ -28,6 +28,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         ("[pxe]\nkernel_arguments = 'a=${b}'", "pxe.kernel_arguments"),
         ('[pxe]\nkernel_arguments = """a\nboot"""', "pxe.kernel_arguments"),
         (f"[pxe]\nkernel_arguments = '{'x' * 81}'", "pxe.kernel_arguments"),
+        ("[pxe]\nmedia_url = '10.2.0.1:8080'", "pxe.media_url"),
+        ("[pxe]\nmedia_url = 'http://10.2.0.1:8080/boot'", "pxe.media_url"),
         ("= 1", "line 1"),
     ],
 )

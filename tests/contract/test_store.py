@@ -15,6 +15,7 @@ from bmprov.lifecycle import Event, IllegalEvent, Kind, State
 from bmprov.model import (
     Arch,
     Bmc,
+    BootFrom,
     BootMode,
     Image,
     Instance,
@@ -474,6 +475,7 @@ def test_what_is_in_the_first_tables_stays(request: pytest.FixtureRequest, tmp_p
         transaction.instances.add(Instance("u", "i-1", "c1", "h1", "m-1", b"", image_id="i"))
     old.migrate()
     assert not load(old).secure_boot
+    assert load(old).boot_from is BootFrom.NETWORK
     with old.read() as transaction:
         known = Image("i", "debian", "raw", "s", 5, "", 7, Arch.X86_64, 1.0, min_disk_bytes=7)
         assert transaction.images.named("debian") == known

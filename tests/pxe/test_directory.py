@@ -7,7 +7,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from bmprov.model import BootMode
+from bmprov.model import BootFrom, BootMode
 from bmprov.settings import PxeSettings
 from bmprov.store import Store
 from pxe.dhcp.policy import Idle, Wanted
@@ -51,7 +51,9 @@ def test_the_record_says_who_has_secure_boot(site: Site, directory: StoreDirecto
     site.deploy(1)
     for number, on in ((2, True), (1, True), (1, False)):
         with site.store.write() as transaction:
-            transaction.machines.set_firmware(replace(machine, id=f"m{number}"), BootMode.UEFI, secure_boot=on)
+            transaction.machines.set_firmware(
+                replace(machine, id=f"m{number}"), BootMode.UEFI, BootFrom.NETWORK, secure_boot=on
+            )
         if number == 1:
             wanted = directory.lookup("52:54:00:00:01:00")
             assert isinstance(wanted, Wanted)

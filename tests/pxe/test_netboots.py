@@ -75,7 +75,7 @@ def test_what_becomes_of_a_machine_that_loops(site: Site, *, secure_boot: bool) 
             client.get(f"/boot/v1/{token}/script.ipxe", environ_base={"REMOTE_ADDR": ADDRESS})
     bmc = FakeDriver(Power.ON)
     drivers = MachineDrivers(bmc, FakeTools(), FakeMedia())
-    Runner(site.store, lambda _: drivers, WorkerSettings(), "w2", lambda: 1.0).advance(operation.id)
+    Runner(site.store, lambda _: drivers, WorkerSettings(), "w2", lambda: 1.0, lambda _: "").advance(operation.id)
     ended = site.operation(operation)
     assert ended.state is OperationState.FAILED
     assert too_many(LIMIT + 1) in ended.error

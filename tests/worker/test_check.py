@@ -41,7 +41,9 @@ def check(tmp_path: Path, valkey: str) -> Iterator[Check]:
     queue.redis.flushall()
     store = Store(f"sqlite:///{tmp_path}/bmprov.db")
     store.migrate()
-    runner = Runner(store, Drivers(vault, queue, urgent=True).of, WorkerSettings(step_s=2), "w1", lambda: 1.0)
+    runner = Runner(
+        store, Drivers(vault, queue, urgent=True).of, WorkerSettings(step_s=2), "w1", lambda: 1.0, lambda _: ""
+    )
 
     def run(login: BmcLogin, nics: tuple[Nic, ...] = (Nic("52:54:00:00:00:01", 0),)) -> Checked:
         bmc = Bmc(login.address, login.user, vault.seal(login.password.encode()), trust=login.trust)

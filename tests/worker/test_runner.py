@@ -70,8 +70,14 @@ class House:
         self.store.migrate()
         self.chassis = Chassis()
         self.limits = WorkerSettings()
-        drivers = MachineDrivers(self.chassis, FakeTools(), FakeMedia())
-        self.runner = Runner(self.store, lambda _: drivers, self.limits, "w1", lambda: 1.0)
+        self.runner = Runner(
+            self.store,
+            lambda _: MachineDrivers(self.chassis, FakeTools(), FakeMedia()),
+            self.limits,
+            "w1",
+            lambda: 1.0,
+            lambda _: "",
+        )
         with self.store.write() as transaction:
             nic = Nic("52:54:00:00:00:01", 0)
             transaction.machines.add(Machine("m", "rack1-07", Bmc("ipmi://b", "u", b""), (nic,), state=State.AVAILABLE))
@@ -463,7 +469,7 @@ def test_every_step_may_run_twice(house: House) -> None:
             held = transaction.operations.claim(operation_id, f"doomed-{deaths}", 20)
         assert held is not None
         doomed = replace(house.runner, owner=f"doomed-{deaths}")
-        doomed._run(_step_of(held), held, machine, house.clock.now)  # acts on the machine, and dies
+        doomed._run(_step_of(house, held), held, machine, house.clock.now)  # acts on the machine, and dies
         deaths += 1
         house.clock.now += 21
         one_step = replace(house.runner, owner="w1")
@@ -480,10 +486,10 @@ def test_every_step_may_run_twice(house: House) -> None:
     assert house.machine.state is State.ACTIVE
 
 
-def _step_of(operation: Operation) -> object:
+def _step_of(house: House, operation: Operation) -> object:
     from worker.flows import flow_of
 
-    return flow_of(operation, BackEnd.DIRECT).at(operation.step)
+    return flow_of(operation, house.machine).at(operation.step)
 
 
 def test_the_report_of_a_finished_operation_is_kept(house: House) -> None:

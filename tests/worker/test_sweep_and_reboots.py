@@ -54,7 +54,7 @@ class Site:
         watch = Drivers(vault, queue, urgent=False)
         self.sweeper = LateSweeper(self.store, watch, queue, self.pool, 16, 2.0)
         limits = WorkerSettings(shutdown_s=1, retry_first_s=0.05)
-        self.runner = Runner(self.store, Drivers(vault, queue, urgent=True).of, limits, "w1", lambda: 1.0)
+        self.runner = Runner(self.store, Drivers(vault, queue, urgent=True).of, limits, "w1", lambda: 1.0, lambda _: "")
         with self.store.write() as transaction:
             for number, bmc in enumerate(bmcs):
                 login = Bmc(bmc.login.address, USER, vault.seal(PASSWORD.encode()))

@@ -1,16 +1,16 @@
-"""Which steps each operation takes, by the machine's back end."""
+"""Which steps each operation takes, by the machine's back end and by where it boots the ramdisk from."""
 
 from collections.abc import Mapping
 
 from bmprov.lifecycle import Kind
-from bmprov.model import BackEnd, Operation
+from bmprov.model import BackEnd, BootFrom, Machine, Operation
 from bmprov.power import PowerAction
 from worker.flow import Flow
 from worker.flows.commands import COMMANDS
-from worker.flows.deploy import DEPLOY, DEPLOY_FAKE
+from worker.flows.deploy import DEPLOY, DEPLOY_FAKE, DEPLOY_FROM_CD
 from worker.flows.inspect import INSPECT
 from worker.flows.power import CYCLE, OFF, ON, RESET, SHUT_DOWN
-from worker.flows.release import RELEASE
+from worker.flows.release import RELEASE, RELEASE_WITH_CD
 
 _POWER: Mapping[PowerAction, Flow] = {
     PowerAction.ON: ON,
@@ -20,15 +20,16 @@ _POWER: Mapping[PowerAction, Flow] = {
     PowerAction.RESET: RESET,
 }
 
-_DEPLOY: Mapping[BackEnd, Flow] = {BackEnd.DIRECT: DEPLOY, BackEnd.FAKE: DEPLOY_FAKE}
+_DEPLOY: Mapping[BootFrom, Flow] = {BootFrom.NETWORK: DEPLOY, BootFrom.VIRTUAL_MEDIA: DEPLOY_FROM_CD}
+_RELEASE: Mapping[BootFrom, Flow] = {BootFrom.NETWORK: RELEASE, BootFrom.VIRTUAL_MEDIA: RELEASE_WITH_CD}
 
 
-def flow_of(operation: Operation, back_end: BackEnd) -> Flow:
-    """The flow that `operation` follows on a machine of this back end."""
+def flow_of(operation: Operation, machine: Machine) -> Flow:
+    """The flow that `operation` follows on this machine."""
     if operation.command:
         return COMMANDS[operation.command]
     if operation.action is not None:
         return _POWER[operation.action]
     if operation.kind is Kind.DEPLOY:
-        return _DEPLOY[back_end]
-    return RELEASE if operation.kind is Kind.RELEASE else INSPECT
+        return DEPLOY_FAKE if machine.back_end is BackEnd.FAKE else _DEPLOY[machine.boot_from]
+    return _RELEASE[machine.boot_from] if operation.kind is Kind.RELEASE else INSPECT

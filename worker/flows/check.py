@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
-from bmprov.errors import BmprovError
+from bmprov.errors import BmprovError, NoVirtualMedia
 from bmprov.hardware import ConsoleKind, Health
-from bmprov.model import BackEnd
+from bmprov.media import FILE
+from bmprov.model import BackEnd, BootFrom
 from bmprov.power import BootDevice, BootOverride, Power
 from worker.flow import Context, Done, Outcome
 from worker.flows.inspect import console_words
@@ -50,6 +51,8 @@ def _findings(context: Context) -> Iterator[Finding]:
     yield Finding("BMC", Verdict.GOOD, "it answers, and takes the login")
     yield _power(power)
     yield _tried("boot override", context, _boot_override)
+    if context.machine.boot_from is BootFrom.VIRTUAL_MEDIA:
+        yield _tried("virtual CD", context, _virtual_cd)
     yield _tried("sensors", context, _sensors)
     yield _tried("NICs", context, _nics)
     yield _tried("console", context, _console)
@@ -82,6 +85,19 @@ def _boot_override(context: Context) -> Finding:
     finally:
         context.driver.set_boot(before, context.by)
     return Finding(name, Verdict.GOOD, f"the network is kept, and '{before.device}' is put back")
+
+
+def _virtual_cd(context: Context) -> Finding:
+    name = "virtual CD"
+    try:
+        found = context.drivers.media.read(context.by)
+    except NoVirtualMedia as error:
+        return Finding(name, Verdict.BAD, str(error))
+    if found and found != FILE:
+        return Finding(name, Verdict.BAD, f"another image is in it ({found}): eject it, or no deployment can begin")
+    if found:
+        return Finding(name, Verdict.WARNING, "an old deployment's image is in it: the next one takes it out")
+    return Finding(name, Verdict.GOOD, "the BMC has one")
 
 
 def _sensors(context: Context) -> Finding:

@@ -1,4 +1,4 @@
-"""Deploying: network-boot the ramdisk, let it write the image, boot the disk.
+"""Deploying: boot the ramdisk, from the network or a virtual CD, let it write the image, boot the disk.
 
 The network services watch `Operation.netboot`: it is opened before the machine is switched on and closed when the image
 is on the disk, so that a machine never network-boots by accident. A machine whose deployment fails is switched off: it
@@ -8,10 +8,12 @@ runs a ramdisk that nobody listens to, or half a system.
 from dataclasses import replace
 
 from bmprov.errors import BmprovError, Retryable
+from bmprov.model import BootFrom, Machine
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
+from worker.flows import media
 
-_NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
+_RAMDISKS = {BootFrom.NETWORK: BootDevice.NETWORK, BootFrom.VIRTUAL_MEDIA: BootDevice.CDROM}
 _DISK_ALWAYS = BootOverride(BootDevice.DISK, once=False)
 _OFF_AGAIN_S = 15.0
 
@@ -30,22 +32,27 @@ def allocate(context: Context) -> Outcome:
     return Done(f"{machine.name}, {machine.cpus} cpus, {machine.memory_mib} MiB", netboot=True)
 
 
-def boot_network_once(context: Context) -> Outcome:
-    """Let the firmware's next boot be from the network."""
-    context.driver.set_boot(_NETWORK_ONCE, context.by)
+def boot_ramdisk_once(context: Context) -> Outcome:
+    """Let the firmware's next boot be the ramdisk's."""
+    context.driver.set_boot(_ramdisk_once(context), context.by)
     return Done()
 
 
+def _ramdisk_once(context: Context) -> BootOverride:
+    return BootOverride(_RAMDISKS[context.machine.boot_from], once=True)
+
+
 def power_cycle(context: Context) -> Outcome:
-    """Start the machine into the network boot.
+    """Start the machine into the ramdisk.
 
     A second run finds either a ramdisk that has called, and leaves it alone, or an override that the first start has
     used up, and sets it again.
     """
     if context.operation.report.booted:
         return Done("the ramdisk is running already")
-    if context.driver.read_boot(context.by).device is not BootDevice.NETWORK:
-        context.driver.set_boot(_NETWORK_ONCE, context.by)
+    wanted = _ramdisk_once(context)
+    if context.driver.read_boot(context.by).device is not wanted.device:
+        context.driver.set_boot(wanted, context.by)
     context.observe(context.driver.switch(PowerAction.CYCLE, context.by))
     return Done()
 
@@ -56,14 +63,21 @@ def wait_for_ramdisk(context: Context) -> Outcome:
     if report.booted:
         return Done()
     if context.overdue:
-        nic = context.machine.netboot_nic
         why = f"the ramdisk did not call within {context.limits.ramdisk_s:g} s"
-        check = (
-            f"look at the machine's console, and in the log of `bmprov pxe` for MAC {nic.mac if nic else 'unknown'};"
-            " a firmware with Secure Boot is told by `bmprov machine set NAME --secure-boot`"
-        )
-        return _switched_off(context, Fail(why, check, quarantine=True))
+        return _switched_off(context, Fail(why, _where_to_look(context.machine), quarantine=True))
     return _wait_while_on(context, Wait("the ramdisk", context.limits.ramdisk_s, context.limits.power_look_s))
+
+
+def _where_to_look(machine: Machine) -> str:
+    if machine.boot_from is BootFrom.VIRTUAL_MEDIA:
+        return (
+            "look at the machine's console, whether it boots the BMC's virtual CD, and at the log of `bmprov pxe http`"
+        )
+    mac = machine.netboot_nic.mac if machine.netboot_nic else "unknown"
+    return (
+        f"look at the machine's console, and in the log of `bmprov pxe` for MAC {mac};"
+        " a firmware with Secure Boot is told by `bmprov machine set NAME --secure-boot`"
+    )
 
 
 def wait_for_image(context: Context) -> Outcome:
@@ -108,11 +122,16 @@ def _wait_while_on(context: Context, wait: Wait) -> Outcome:
 
 
 def _switched_off(context: Context, fail: Fail) -> Fail:
-    """The same failure, of a machine that is off."""
+    """The same failure, of a machine that is off and has nothing of ours in its virtual CD."""
     try:
         context.observe(context.driver.switch(PowerAction.OFF, context.by))
     except BmprovError as error:
         return replace(fail, check=f"{fail.check}; the machine could not be switched off: {error.why}")
+    try:
+        if context.machine.boot_from is BootFrom.VIRTUAL_MEDIA:
+            context.drivers.media.eject(context.by)
+    except BmprovError as error:
+        return replace(fail, check=f"{fail.check}; and look at its virtual CD: {error.why}")
     return fail
 
 
@@ -140,10 +159,15 @@ def no_ramdisk(_context: Context) -> Outcome:
     return Done("a fake machine writes nothing")
 
 
+_ALLOCATE = Step("allocate", allocate)
 _BEGIN = (
-    Step("allocate", allocate),
-    Step("boot device: network, once", boot_network_once),
+    _ALLOCATE,
+    Step("boot device: network, once", boot_ramdisk_once),
     Step("power cycle", power_cycle),
+)
+_WAIT = (
+    Step("wait for the ramdisk", wait_for_ramdisk),
+    Step("wait for the image to be written", wait_for_image),
 )
 _END = (
     Step("boot device: disk", boot_disk),
@@ -151,11 +175,16 @@ _END = (
     Step("verify", verify),
 )
 
-DEPLOY = Flow(
+DEPLOY = Flow((*_BEGIN, *_WAIT, *_END))
+
+DEPLOY_FROM_CD = Flow(
     (
-        *_BEGIN,
-        Step("wait for the ramdisk", wait_for_ramdisk),
-        Step("wait for the image to be written", wait_for_image),
+        _ALLOCATE,
+        media.INSERT,
+        Step("boot device: CD, once", boot_ramdisk_once),
+        Step("power cycle", power_cycle),
+        *_WAIT,
+        media.EJECT,
         *_END,
     )
 )

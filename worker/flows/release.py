@@ -6,6 +6,7 @@ The disks are not wiped here: that is the ramdisk's work.
 from bmprov.lifecycle import Event
 from bmprov.power import BootDevice, BootOverride, PowerAction
 from worker.flow import Context, Done, Flow, Outcome, Step
+from worker.flows import media
 
 
 def power_off(context: Context) -> Outcome:
@@ -25,4 +26,9 @@ def clean(context: Context) -> Outcome:
     return Done(f"{context.machine.name} is available", forget=True)
 
 
-RELEASE = Flow((Step("power off", power_off), Step("boot device: default", boot_default), Step("clean", clean)))
+_BEGIN = (Step("power off", power_off), Step("boot device: default", boot_default))
+_CLEAN = Step("clean", clean)
+
+RELEASE = Flow((*_BEGIN, _CLEAN))
+
+RELEASE_WITH_CD = Flow((*_BEGIN, media.EJECT, _CLEAN))

@@ -72,9 +72,9 @@ class Machines:
 
     @route(HTTPMethod.PUT, f"{_ONE}/firmware", roles=ADMINS, answers={200: MachineOut})
     def set_firmware(self, name: Key, body: FirmwareOrder, caller: Caller) -> MachineOut:
-        """Note that a machine's firmware was set up anew."""
-        orders = self._services.orders
-        return self.one(orders.set_firmware(name, body.boot_mode, caller, secure_boot=body.secure_boot).id)
+        """Note how a machine boots, after its firmware was set up anew."""
+        set_firmware, secure_boot = self._services.orders.set_firmware, body.secure_boot
+        return self.one(set_firmware(name, body.boot_mode, body.boot_from, caller, secure_boot=secure_boot).id)
 
     @route(HTTPMethod.PUT, f"{_ONE}/bmcs", roles=ADMINS, answers={200: MachineOut})
     def set_bmcs(self, name: Key, body: BmcsIn, caller: Caller) -> MachineOut:

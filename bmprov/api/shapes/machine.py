@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from bmprov.api.shapes.base import Label, Line, Reply, Request, moment, moment_or_none
 from bmprov.api.shapes.operation import OperationOut
 from bmprov.lifecycle import State
-from bmprov.model import Arch, BackEnd, Bmc, BootMode, Machine, Nic, Operation
+from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Nic, Operation
 from bmprov.orders import NewMachine
 from bmprov.power import BmcLogin, Power, PowerAction
 
@@ -110,11 +110,14 @@ class ConsoleOut(Reply):
 
 
 class FirmwareOrder(Request):
-    """How a machine's firmware is set up."""
+    """How a machine boots."""
 
     boot_mode: BootMode = BootMode.UEFI
     secure_boot: bool = Field(
         False, description="whether it only runs signed loaders; true does no harm where it is off"
+    )
+    boot_from: BootFrom = Field(
+        BootFrom.NETWORK, description="where the deploy ramdisk comes from; virtual media need a Redfish BMC"
     )
 
     @model_validator(mode="after")
@@ -219,6 +222,7 @@ class MachineOut(Reply):
     arch: Arch
     boot_mode: BootMode
     secure_boot: bool
+    boot_from: BootFrom
     cpus: int
     memory_mib: int
     disk_gib: int
@@ -251,6 +255,7 @@ class MachineOut(Reply):
             arch=machine.arch,
             boot_mode=machine.boot_mode,
             secure_boot=machine.secure_boot,
+            boot_from=machine.boot_from,
             cpus=machine.cpus,
             memory_mib=machine.memory_mib,
             disk_gib=machine.disk_gib,

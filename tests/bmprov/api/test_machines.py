@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from bmprov.allocation import Need
 from bmprov.api.services import Services
-from bmprov.lifecycle import State
+from bmprov.lifecycle import Kind, State
 from bmprov.model import Machine
 from bmprov.store import Store
+from bmprov.store.reservations import Claimant, reserve
 from tests.bmprov.api.caller import Api
 
 NEW = {
@@ -178,10 +180,29 @@ def test_a_firmware_that_was_set_up_anew_is_noted(admin: Api, operator: Api, mac
     url = f"{URL}/{machine.name}/firmware"
     told = admin.put(url, json={"boot_mode": "uefi", "secure_boot": True}).get_json()
     assert (told["boot_mode"], told["secure_boot"]) == ("uefi", True)
-    assert admin.get("/api/v1/events").get_json()["events"][0]["detail"] == "uefi, Secure Boot on"
+    assert admin.get("/api/v1/events").get_json()["events"][0]["detail"] == "uefi, Secure Boot on, ramdisk from network"
     wrong = admin.put(url, json={"boot_mode": "bios", "secure_boot": True})
     assert wrong.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert operator.put(url, json={"boot_mode": "bios"}).status_code == HTTPStatus.FORBIDDEN
+
+
+def test_a_machine_boots_from_virtual_media_where_its_bmc_may_have_them(
+    admin: Api, store: Store, machine: Machine
+) -> None:
+    """IPMI has none; where it boots from is not changed in the middle of a deployment, and all else may be."""
+    url, media = f"{URL}/{machine.name}/firmware", {"boot_from": "virtual-media"}
+    admin.put(f"{URL}/{machine.name}/bmcs", json={"bmc": {"address": "ipmi://10.1.0.9"}})
+    refused = admin.put(url, json=media)
+    assert (refused.status_code, "IPMI has none" in refused.get_json()["detail"]) == (422, True)
+    assert admin.post(URL, json=NEW | media).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    bmcs = {"bmc": {"address": "ipmi://10.1.0.7"}, "second_bmc": {"address": "redfish://10.1.0.7"}}
+    admin.put(f"{URL}/{machine.name}/bmcs", json=bmcs)
+    assert admin.put(url, json=media).get_json()["boot_from"] == "virtual-media"
+    with store.write() as transaction:
+        instance, reserved = reserve(transaction, Claimant("u", "i-1", "c", "h", (), b"", None), Need(), 60)
+        transaction.operations.begin(Kind.DEPLOY, reserved, "test", instance=instance)
+    assert admin.put(url, json={"boot_from": "network"}).status_code == HTTPStatus.CONFLICT
+    assert admin.put(url, json=media | {"boot_mode": "bios"}).get_json()["boot_mode"] == "bios"
 
 
 def test_a_bmc_gets_another_address_and_password(admin: Api, store: Store, services: Services) -> None:

@@ -131,6 +131,9 @@ def test_a_firmware_is_set_up_anew(bmprov: Call, fake: str) -> None:
     assert changed.out.strip() == f"{fake} boots by bios"
     assert bmprov("machine", "set", fake).code == 2
     assert bmprov("machine", "set", fake, "--boot-mode", "uefi").out.strip() == f"{fake} boots by uefi"
+    told = bmprov("machine", "set", fake, "--boot-from", "virtual-media").out.strip()
+    assert told == f"{fake} boots by uefi, the ramdisk from virtual-media"
+    assert bmprov("machine", "set", fake, "--boot-from", "network").out.strip() == f"{fake} boots by uefi"
 
 
 def test_an_image_is_added(bmprov: Call, image: str, raw: Path) -> None:

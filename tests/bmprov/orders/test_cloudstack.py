@@ -68,7 +68,7 @@ class House:
         self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: self.now)
         self.store.migrate()
         self.orders = Orders(self.store, Vault([Fernet.generate_key()]), reservation_s=1800, freshness_s=90)
-        self.runner = Runner(self.store, _drivers, WorkerSettings(), "w1", lambda: 1.0)
+        self.runner = Runner(self.store, _drivers, WorkerSettings(), "w1", lambda: 1.0, lambda _: "")
         with self.store.write() as transaction:
             transaction.images.add(Image("img", "debian", "raw", "00", 1, "00", 1))
         for number in range(machines):
