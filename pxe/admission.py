@@ -45,8 +45,8 @@ class Admission:
     store: Store
     vault: Vault
 
-    def admit(self, token: str, origin: str) -> Admitted:
-        """What `token` opens to a caller from the address `origin`.
+    def admit(self, token: str, origin: str | None) -> Admitted:
+        """What `token` opens to a caller from the address `origin`; None is the machine's BMC, wherever that is.
 
         Raises:
             Denied: 403 for a token that is not ours or comes from elsewhere, 410 when its operation has ended.
@@ -59,7 +59,7 @@ class Admission:
             machine = transaction.machines.get(operation.machine_id) if operation else None
             if operation is None or machine is None or operation.finished:
                 raise Denied(410, "the token's operation has ended")
-            if operation.boot_ip != origin:
+            if origin is not None and operation.boot_ip != origin:
                 good = f"good from {operation.boot_ip} alone" if operation.boot_ip else "good when DHCP was asked first"
                 raise Denied(403, f"the token of machine {machine.name} is {good}")
             instance = transaction.instances.get(machine.instance_id) if machine.instance_id else None

@@ -1,4 +1,4 @@
-"""HTTP for booting machines: loader, iPXE script, ramdisk, image, seed, and the ramdisk's calls (docs/ramdisk-api.md).
+"""HTTP for booting machines: loader, iPXE script, ramdisk, CD, image, seed, the ramdisk's calls (docs/ramdisk-api.md).
 
 Plain HTTP, because Debian's and most ROMs' iPXE have no TLS: what is secret is guarded by a token that is good for one
 operation from one address, and images are verified by the ramdisk. Every path is made from a token or a fixed name, so
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from bmprov.errors import BmprovError, Retryable
+from bmprov.media import FILE
 from bmprov.model import Operation, Report
 from bmprov.payload import InstanceRequest, parse_request
 from bmprov.queue import JobQueue
@@ -28,6 +29,7 @@ from images.nocloud import DOCUMENTS, documents
 from pxe.admission import Admission, Admitted, Denied
 from pxe.boot_loop import LIMIT, too_many
 from pxe.loaders import RAMDISK_FILES
+from pxe.media import Media, NoMedium
 from pxe.netboots import Netboots
 from pxe.reports import Failed, Inventory, Progress, Written
 from pxe.script import render
@@ -51,6 +53,7 @@ class BootHttp:
     loaders: dict[str, Path]
     ramdisk: Path
     http_url: str
+    media: Media
     transfers: Transfers
     kernel_arguments: str = ""
 
@@ -75,6 +78,17 @@ class BootHttp:
         """`GET /boot/v1/TOKEN/kernel` and `/initrd`."""
         self._admit(token).booting()
         return self.transfers.send(self.ramdisk / RAMDISK_FILES[name])
+
+    def cd(self, token: str) -> Response:
+        """`GET /media/v1/TOKEN/bmprov-ramdisk.iso`, with ranges: asked by the machine's BMC."""
+        admitted = self.admission.admit(token, None).booting()
+        try:
+            return self.media.send(admitted)
+        except NoMedium as error:
+            why = str(error)[:500]
+            if not admitted.operation.report.booted:  # a ramdisk that runs needs it no more
+                self._signal(admitted.operation, Failed(why=why).change)
+            raise Denied(410, why) from error
 
     def loader(self, name: str) -> Response:
         """`GET /loaders/NAME`: UEFI HTTP boot."""
@@ -189,6 +203,7 @@ def create_boot_app(boot: BootHttp) -> Flask:
     gets: dict[str, Callable[..., Response]] = {
         "/boot/v1/<token>/script.ipxe": boot.script,
         "/boot/v1/<token>/<any(kernel, initrd):name>": boot.ramdisk_file,
+        f"/media/v1/<token>/{FILE}": boot.cd,
         "/loaders/<name>": boot.loader,
         "/images/v1/<token>/<sha256>": boot.image,
         "/seed/v1/<token>/<name>": boot.seed,

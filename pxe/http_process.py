@@ -7,9 +7,12 @@ from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from images.blobs import ImageStore
+from images.ramdisk import medium
+from pxe.directory import StoreLeases
 from pxe.http import BootHttp, create_boot_app
 from pxe.http_server import listen, serve
 from pxe.loaders import loaders_in
+from pxe.media import Media
 from pxe.transfer import Transfers
 
 log = structlog.get_logger()
@@ -26,14 +29,17 @@ def run(settings: Settings) -> None:
 
 def build(settings: Settings) -> BootHttp:
     """What HTTP boot works with."""
+    store, transfers = Store(settings.database, pool_size=8), Transfers(settings.pxe.threads)
+    ramdisk, leases = settings.images / "ramdisk", StoreLeases(store, settings.pxe, settings.site)
     return BootHttp(
-        store=Store(settings.database, pool_size=8),
+        store=store,
         vault=Vault.from_file(settings.key_file),
         queue=JobQueue(settings.redis),
         images=ImageStore(settings.images),
         loaders=loaders_in(settings.pxe.loaders),
-        ramdisk=settings.images / "ramdisk",
+        ramdisk=ramdisk,
         http_url=settings.pxe.http_url,
-        transfers=Transfers(settings.pxe.threads),
+        media=Media(ramdisk / medium.NAME, leases, settings.pxe, transfers),
+        transfers=transfers,
         kernel_arguments=settings.pxe.kernel_arguments,
     )

@@ -57,11 +57,20 @@ class Transfers:
             raise
         return response
 
-    def _opened(self, path: Path) -> _Held:
+    def take(self) -> Callable[[], None]:
+        """A slot; what is returned gives it back.
+
+        Raises:
+            Denied: 503 when every slot is taken.
+        """
         if not self._slots.acquire(blocking=False):
             raise Denied(503, "every slot for large files is taken", retry_after_s=_ASK_AGAIN_S)
+        return self._slots.release
+
+    def _opened(self, path: Path) -> _Held:
+        free = self.take()
         try:
-            return _Held(path, self._slots.release)
+            return _Held(path, free)
         except OSError as error:
-            self._slots.release()
+            free()
             raise Denied(404, f"{path} cannot be read ({error.strerror})") from error

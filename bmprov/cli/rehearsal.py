@@ -10,8 +10,10 @@ from bmprov.api.shapes.machine import MachineIn
 from bmprov.cli.embedded import BMC_PORTS, free_ports
 from bmprov.cli.folder import Folder
 from bmprov.sim import hall
+from bmprov.sim.cd import stand_in
 from bmprov.sim.hall import BmcProtocol, MachinePlan
 from bmprov.sim.pace import PACES as _PACES
+from images.ramdisk import medium
 from pxe.dhcp.policy import LOADERS
 from pxe.loaders import loaders_in
 
@@ -55,6 +57,14 @@ def loaders(folder: Folder, configured: Path) -> Path:
     for name in sorted(set(LOADERS.values())):
         (stand_ins / name).write_text(f"stands in for {name}, which the Debian package ipxe has\n")
     return stand_ins
+
+
+def prepare_cd(folder: Folder, images: Path) -> None:
+    """Lay a stand-in for the ramdisk's CD where the real one would be, if there is none and machines are simulated."""
+    place = images / "ramdisk" / medium.NAME
+    if folder.machines.exists() and not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(stand_in())
 
 
 def _plans(before: Sequence[MachinePlan], count: int) -> list[MachinePlan]:

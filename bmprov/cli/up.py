@@ -65,6 +65,7 @@ def _prepare(folder: Folder, port: int | None, listen: str | None, sim: int | No
     if loaders != settings.pxe.loaders:
         settings = replace(settings, pxe=replace(settings.pxe, loaders=loaders))
         write(folder.settings, dump(settings))
+    rehearsal.prepare_cd(folder, settings.images)
     embedded.make_secrets(settings)
     embedded.check_ports(settings)
     store = Store(settings.database)

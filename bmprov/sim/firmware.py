@@ -1,4 +1,4 @@
-"""A simulated machine behind its BMC: firmware, network boot, ramdisk, installed system.
+"""A simulated machine behind its BMC: firmware, boot from the network or a CD, ramdisk, installed system.
 
 Everything that leaves it is real: DHCP, TFTP and HTTP from the address that DHCP gave.
 """
@@ -12,8 +12,10 @@ from typing import Any, NoReturn
 
 import structlog
 
+from bmprov.errors import Invalid
 from bmprov.model import BootMode
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
+from bmprov.sim import cd
 from bmprov.sim.chassis import BootFlags, Drive
 from bmprov.sim.http_client import Http, HttpFailed
 from bmprov.sim.login import Login
@@ -32,6 +34,7 @@ _ARCHES = {BootMode.BIOS: b"\0\0", BootMode.UEFI: b"\0\x07"}
 _DISK_BOOTS = {"", *chain(*DISK_LOADERS.values())}
 _BOOT_TRIES = 10
 _BOOT_PAUSE_S = 1.0
+_BMC_ADDRESS = "0.0.0.0"  # whichever leads there
 _TOLD = {"bmprov.api", "bmprov.token"}
 _STARTS = (PowerAction.ON, PowerAction.CYCLE, PowerAction.RESET)
 
@@ -94,9 +97,11 @@ class SimulatedMachine:
         self._show_start(override)
         await asyncio.sleep(self._spread(self.pace.post_s))
         if override.device is BootDevice.NETWORK and not self.faults.ignores_override:
-            await self._boot_network()
+            await self._boot(self._load)
+        if override.device is BootDevice.CDROM and not self.faults.ignores_override:
+            await self._boot(self._load_cd, tries=1)
         while self.installed is None:
-            await self._boot_network()
+            await self._boot(self._load)
         self.serial.write("Booting from disk\n")
         await asyncio.sleep(self._spread(self.pace.os_boot_s))
         self.running = True
@@ -110,17 +115,17 @@ class SimulatedMachine:
         once = " (once)" if override.once else ""
         self.serial.write(f"Boot override: {override.device}{once}\n")
 
-    async def _boot_network(self) -> None:
+    async def _boot(self, load: Callable[[], Awaitable[tuple[dict[str, str], str]]], tries: int = _BOOT_TRIES) -> None:
         """Boot the ramdisk, which stays until the BMC restarts the machine. Returns when there is nothing to boot.
 
-        When something on the way does not answer, the firmware begins again, as real ones do.
+        When something on the way does not answer, the firmware begins again, as real ones do from the network.
         """
-        for _ in range(_BOOT_TRIES):
+        for _ in range(tries):
             try:
-                arguments, source = await self._load()
-            except (NoAnswer, TftpFailed, HttpFailed, BadScript, OSError) as error:
-                log.info("network boot failed", machine=self.name, why=str(error))
-                self.serial.write(f"Network boot failed: {error}\n")
+                arguments, source = await load()
+            except (NoAnswer, TftpFailed, HttpFailed, BadScript, Invalid, OSError) as error:
+                log.info("the ramdisk was not booted", machine=self.name, why=str(error))
+                self.serial.write(f"The ramdisk was not booted: {error}\n")
                 await asyncio.sleep(self._spread(_BOOT_PAUSE_S))
             else:
                 await self._run_ramdisk(arguments, source)
@@ -178,9 +183,23 @@ class SimulatedMachine:
         self.serial.write(f"iPXE: script from {again.server}\n")  # its address holds the operation's token
         script = await Http(again.address).get(again.boot_file)
         arguments = kernel_arguments(script.decode(errors="replace"), self.mac, again.address)
-        if _TOLD - arguments.keys():
-            raise BadScript(f"the kernel is not told {' and '.join(sorted(_TOLD))}")
-        return arguments, again.address
+        return _sound(arguments), again.address
+
+    async def _load_cd(self) -> tuple[dict[str, str], str]:
+        """What the firmware and GRUB do with the virtual CD, which the BMC fetches from an address of its own."""
+        if not self.drive.image:
+            raise HttpFailed("nothing is in the virtual CD")
+        self.serial.write("GRUB: read from the virtual CD\n")
+        arguments = _sound(await cd.kernel_arguments(Http(_BMC_ADDRESS), self.drive.image))
+        if arguments.get("BOOTIF") != f"01-{self.mac.replace(':', '-')}":
+            raise BadScript("the ramdisk is told another NIC")
+        return arguments, arguments.get("bmprov.net", "").partition("/")[0]
 
     def _spread(self, seconds: float) -> float:
         return seconds * random.uniform(1 - self.pace.jitter, 1 + self.pace.jitter)  # noqa: S311 - not cryptography
+
+
+def _sound(arguments: dict[str, str]) -> dict[str, str]:
+    if _TOLD - arguments.keys():
+        raise BadScript(f"the kernel is not told {' and '.join(sorted(_TOLD))}")
+    return arguments

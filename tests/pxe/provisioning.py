@@ -18,11 +18,15 @@ from bmprov.model import Bmc, Image, Machine, Nic, Operation, OperationState, St
 from bmprov.queue import JobQueue
 from bmprov.settings import PxeSettings, Settings
 from bmprov.sim import virtual_machine
+from bmprov.sim.cd import stand_in
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
 from bmprov.vault import Vault
 from images.blobs import ImageStore
+from images.ramdisk import medium
+from pxe.directory import StoreLeases
 from pxe.http import BootHttp
+from pxe.media import Media
 from pxe.transfer import Transfers
 
 RAW = hashlib.shake_256(b"an operating system").digest(3_000_000)
@@ -67,6 +71,7 @@ class Site:
         ramdisk.mkdir(parents=True)
         (ramdisk / "vmlinuz").write_bytes(b"kernel")
         (ramdisk / "initrd").write_bytes(b"initrd")
+        (ramdisk / medium.NAME).write_bytes(stand_in())
         self.image = self._add_image(image)
 
     def _add_image(self, content: bytes) -> Image:
@@ -84,16 +89,18 @@ class Site:
 
     def boot(self) -> BootHttp:
         """What the HTTP routes work with."""
-        pxe = self.settings.pxe
+        pxe, transfers = self.settings.pxe, Transfers(self.settings.pxe.threads)
+        ramdisk = self.settings.images / "ramdisk"
         return BootHttp(
             self.store,
             self.vault,
             self.queue,
             self.images,
             {"snponly.efi": self.loader},
-            self.settings.images / "ramdisk",
+            ramdisk,
             "http://10.1.0.1:8080" if pxe.http_port == PxeSettings.http_port else pxe.http_url,
-            Transfers(pxe.threads),
+            Media(ramdisk / medium.NAME, StoreLeases(self.store, pxe, self.settings.site), pxe, transfers),
+            transfers,
         )
 
     def enrol(self, number: int, site: str = "default") -> Machine:
