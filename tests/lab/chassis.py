@@ -20,7 +20,7 @@ _RESTART = "guest-reset"
 
 
 class Chassis:
-    """A machine, by its folder. `boot` in it is the override: `none`, `pxe` (for one boot) or `default` (the disk)."""
+    """A machine, by its folder. `boot` in it is the override: `none`, `default` (disk); for one boot `pxe`, `cdrom`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -77,10 +77,10 @@ class Chassis:
 
     def _next_order(self) -> str:
         override = self._boot.read_text()
-        if override == "pxe":
+        if override in ("pxe", "cdrom"):
             self._boot.write_text("none")
         own: str = self._described()["own order"]
-        return {"pxe": "network", "default": "disk"}.get(override, own)
+        return {"pxe": "network", "default": "disk", "cdrom": "cd"}.get(override, own)
 
     def _described(self) -> dict:  # type: ignore[type-arg] # JSON of qemu.py
         return json.loads((self._folder / "machine.json").read_text())  # type: ignore[no-any-return]

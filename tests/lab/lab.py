@@ -1,4 +1,4 @@
-"""The service and its machines on a network of their own: every process that an operator would start, and real IPMI.
+"""The service and its machines on a network of their own: every process that an operator would start, and real BMCs.
 
 Everything that was said is kept in the lab's folder: a log for each process, each machine's serial console and what its
 BMC did, and all packets of the provisioning network.
@@ -36,6 +36,7 @@ from tests.lab import network
 from tests.lab.bmc import RunningBmc, bmc
 from tests.lab.instance import USER_DATA, Instance
 from tests.lab.qemu import Firmware, Hardware
+from tests.lab.redfish_bmc import redfish_bmc
 from tests.lab.router import Home, router
 from tests.lab.timeline import Event, is_start, printed, since_power_on, timeline
 from worker.drivers.bmc_lock import LocalBmcLock
@@ -57,6 +58,7 @@ class Lab:
     stack: ExitStack
     machines: dict[str, Hardware] = field(default_factory=dict)
     bmcs: dict[str, RunningBmc] = field(default_factory=dict)
+    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(4))
 
     @property
@@ -71,16 +73,23 @@ class Lab:
         *,
         nics: int = 1,
         lossy: float = 0,
+        virtual_cd: bool = False,
         **more: Any,  # noqa: ANN401 - its fields
     ) -> Hardware:
-        """A machine, enrolled with its BMC and inspected. Its cables lose a share `lossy` of frames (`lossy.py`)."""
+        """A machine, enrolled with its BMC and inspected. Its cables lose a share `lossy` of frames (`lossy.py`).
+
+        With `virtual_cd` its BMC speaks Redfish, and it boots the ramdisk from there.
+        """
         number = len(self.machines) + 1
         folder = self.folder.root / name
         folder.mkdir()
         cables = {self._plug(number + 50 * nic, lossy): f"52:54:00:77:{nic:02x}:{number:02x}" for nic in range(nics)}
         hardware = Hardware(folder, firmware, cables, **more)
-        self.bmcs[name] = self.stack.enter_context(bmc(hardware))
-        login = self.bmcs[name].login
+        if virtual_cd:
+            login = self.stack.enter_context(redfish_bmc(hardware))
+        else:
+            self.bmcs[name] = self.stack.enter_context(bmc(hardware))
+            login = self.bmcs[name].login
         enrolling = Enrolling(self.api, lambda _: None)
         enrolling.run([_enrolled(name, hardware, login)], wait=False)
         enrolling.wait_inspected({name})
@@ -189,7 +198,12 @@ class Lab:
         with (self.folder.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.stack.callback(_end, process)
+        self._processes[name] = process
         return process
+
+    def stop(self, name: str) -> None:
+        """End a process of the lab."""
+        _end(self._processes.pop(name))
 
     def serve(self) -> None:
         """Start every process of the service, and return when all of them answer."""
@@ -263,6 +277,7 @@ def _enrolled(name: str, hardware: Hardware, login: BmcLogin) -> MachineIn:
             "nics": [{"mac": mac, "netboot": mac == hardware.macs[0]} for mac in hardware.macs],
             "boot_mode": hardware.firmware.boot_mode,
             "secure_boot": hardware.firmware is Firmware.SECURE_BOOT,
+            "boot_from": "virtual-media" if login.address.startswith("redfish") else "network",
             "cpus": 2,
             "memory_mib": 4096,
             "disk_gib": max(1, max(hardware.disks_mib) >> 10),

@@ -69,6 +69,11 @@ class Hardware:
         return self.folder / "serial.log"
 
     @property
+    def cd(self) -> Path:
+        """What its BMC has fetched for its virtual CD drive."""
+        return self.folder / "cd.iso"
+
+    @property
     def port(self) -> Path:
         """Its serial port, a socket that it connects to."""
         return self.folder / "port"
@@ -81,6 +86,7 @@ class Hardware:
             with disk.open("ab") as empty:
                 empty.truncate(max(mib * 2**20, disk.stat().st_size))
         orders = {"network": self._command(1, 2), "disk": self._command(2, 1)}
+        orders["cd"] = [*orders["disk"], *self._cd_drive()]
         described = {"commands": orders, "own order": "network" if self.network_first else "disk"}
         (self.folder / "machine.json").write_text(json.dumps(described))
 
@@ -112,6 +118,10 @@ class Hardware:
         model = "nvme" if self.is_server else "virtio-blk-pci"
         drive = f"if=none,id={disk.name},file={disk},format=raw,cache=unsafe"
         return ["-drive", drive, "-device", f"{model},drive={disk.name},serial={disk.name},bootindex={place}"]
+
+    def _cd_drive(self) -> Sequence[str]:
+        drive = f"if=none,id=cd,file={self.cd},format=raw,media=cdrom,readonly=on"
+        return ["-drive", drive, "-device", "ide-cd,drive=cd,bootindex=0"]
 
     def _board(self) -> Sequence[str]:
         if self.firmware is Firmware.BIOS:
