@@ -1,7 +1,8 @@
 """The power sweep: reads every BMC of a site, so that what CloudStack is told stays true.
 
-First all BMCs are asked at once whether they are there; those that are, are read, many at a time and each by one
-session (the driver's lock). What was read is stored in batches. A change that nobody ordered is an event.
+First the BMCs that did not answer last time are asked, all at once, whether they are there. Those that are, and those
+that did answer, are read, many at a time and each by one session (the driver's lock). What was read is stored in
+batches. A change that nobody ordered is an event.
 """
 
 import time
@@ -73,11 +74,12 @@ class Sweeper:
 
     def sweep(self, machines: Iterable[Machine]) -> int:
         """Read all of `machines` and keep what was read; the number that answered."""
-        wanted = list(machines)
-        there = self.there(address for machine in wanted for address in _addresses(machine))
-        present, silent = list[Machine](), list[_Reading]()
-        for machine in wanted:
-            if _answered_last(machine) or there.intersection(_addresses(machine)):
+        present, doubtful, silent = list[Machine](), list[Machine](), list[_Reading]()
+        for machine in machines:
+            (present if _answered_last(machine) else doubtful).append(machine)
+        there = self.there(address for machine in doubtful for address in _addresses(machine)) if doubtful else set()
+        for machine in doubtful:
+            if there.intersection(_addresses(machine)):
                 present.append(machine)
             else:
                 silent.append((machine, PowerReading(error=str(BmcSilent(machine.bmc.address, _ASKED_S)))))
@@ -152,7 +154,7 @@ def _store(transaction: Transaction, machine: Machine, reading: PowerReading) ->
 
 
 def _answered_last(machine: Machine) -> bool:
-    """Whether it is worth a login although it was not heard just now: packets get lost."""
+    """Whether it is worth a login without being asked first whether it is there."""
     return machine.reading.read_at is not None and not machine.reading.error
 
 

@@ -1,5 +1,7 @@
 """Which drivers a BMC wants, by the scheme of its address. The only place where a BMC's password is opened."""
 
+from functools import lru_cache
+
 from bmprov.errors import Fatal
 from bmprov.model import Bmc, BootMode, Machine
 from bmprov.power import BmcLogin
@@ -23,6 +25,8 @@ class Drivers:
         self._vault = vault
         self._urgent = urgent
         self._queue = queue
+        # opened once: whoever could read it here could read the vault's key too
+        self._password = lru_cache(maxsize=16_384)(lambda sealed: vault.open(sealed).decode())
         self.habits = dict[str, Habit]()  # of BMCs, so that each is asked once
 
     def of(self, machine: Machine) -> MachineDrivers:
@@ -82,5 +86,6 @@ class Drivers:
         Raises:
             Fatal: its password does not open.
         """
-        password = self._vault.open(bmc.sealed_password).decode()
-        return BmcLogin(bmc.address, bmc.user, password, bmc.cipher_suites, bmc.trust, bmc.privilege)
+        return BmcLogin(
+            bmc.address, bmc.user, self._password(bmc.sealed_password), bmc.cipher_suites, bmc.trust, bmc.privilege
+        )

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,10 +19,11 @@ from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmcSilent, BmcUnre
 from bmprov.power import BmcLogin
 from worker.drivers.ipmi_wire import SUITES, Datagrams, Privilege, RoleRefused, SuiteRefused, Unanswered, Wire
 
+_Peer = tuple[socket.AddressFamily, Any]
+
 _PORT = 623
 _LOGINS = 5
 _GOODBYE_S = 0.5
-_CLOSE_SESSION = (0x06, 0x3C)
 _NO_PRIVILEGE = 0xD4
 _PRIVILEGES = {"administrator": Privilege.ADMINISTRATOR, "operator": Privilege.OPERATOR}
 _BUSY = {0xC0, 0xC3, 0xCE, 0xCF, 0xD0, 0xD1, 0xD2}
@@ -183,16 +185,30 @@ def _attempt(sock: Datagrams, login: BmcLogin, suite: int, privilege: Privilege,
 
 def connected(login: BmcLogin) -> socket.socket:
     """A connected socket: strangers' datagrams never reach us, and a closed port is told at once."""
-    url = urlsplit(login.address)
     # A host name is looked up here, and no deadline bounds that: addresses of BMCs are better given as numbers.
-    family, kind, _, _, address = socket.getaddrinfo(url.hostname, url.port or _PORT, type=socket.SOCK_DGRAM)[0]
-    sock = socket.socket(family, kind)
+    family, address = _numeric(login.address) or _resolved(login.address)
+    sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.connect(address)
     except OSError:
         sock.close()
         raise
     return sock
+
+
+def _resolved(address: str, flags: int = 0) -> _Peer:
+    url = urlsplit(address)
+    found = socket.getaddrinfo(url.hostname, url.port or _PORT, type=socket.SOCK_DGRAM, flags=flags)
+    return found[0][0], found[0][4]
+
+
+@lru_cache(maxsize=16_384)
+def _numeric(address: str) -> _Peer | None:
+    """Where a BMC is; None for a host name, which is looked up anew each time."""
+    try:
+        return _resolved(address, socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return None
 
 
 def _suites(login: BmcLogin, known: Habit | None) -> tuple[int, ...]:
@@ -214,10 +230,7 @@ def _no_suite(login: BmcLogin) -> BmcRefused:
 
 def log_out(wire: Wire) -> None:
     """Close the session, and wait a moment for the answer: a BMC with one slot is then free for the next caller."""
-    wire.incommand = False
-    wire.lastpayload = None
     wire.by = wire.by.within(_GOODBYE_S)
-    session_id = wire.sessionid.to_bytes(4, "little")
     # Whoever is silent now has forgotten the session or will, by its own timeout.
     with closing(wire.socket), suppress(Unanswered, OSError):
-        wire.raw_command(*_CLOSE_SESSION, data=session_id)
+        wire.close_session()

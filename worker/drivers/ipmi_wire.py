@@ -34,6 +34,8 @@ _DATAGRAM_BYTES = 3000
 _RMCP_IPMI = b"\xff\x07"
 _RANDOM_TAG = 64
 _SERIAL = 1  # table 13-16
+_HEADER = struct.Struct("<6xII")  # up to the session's id and the sequence number
+_CLOSE_SESSION = (0x06, 0x3C)
 
 # Status codes of the key exchange (table 13-15).
 _NO_RESOURCES = {0x01, 0x0B}
@@ -137,6 +139,7 @@ class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
         self.by = by
         self.suite = suite
         self.brief = brief
+        self._closing = False
         self._sock = sock
         self._login = login
         self._answered = False
@@ -173,6 +176,17 @@ class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
         while retry and self.lastresponse is None:
             self.wait_for_rsp()
 
+    def close_session(self) -> None:
+        """Send Close Session until it is answered. The answer is not deciphered: the session is over, whatever it says.
+
+        Raises:
+            Unanswered: it was not.
+        """
+        self.incommand = False
+        self.lastpayload = None
+        self._closing = True
+        self.raw_command(*_CLOSE_SESSION, data=self.sessionid.to_bytes(4, "little"))
+
     def send_serial(self, payload: bytes) -> None:
         """Send a packet of Serial over LAN, once. What comes back goes to `sol_handler`."""
         self.send_payload(bytearray(payload), payload_type=_SERIAL, retry=False)
@@ -197,11 +211,21 @@ class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
             # A BMC that takes long for its first answer takes long for all.
             self._resend_s = max(_RESEND_S, _SLOW_FACTOR * (self.by.clock() - self._began_at))
             self._answered = True
+        if self._closing and self._is_news(datagram):
+            self.lastresponse: dict[str, Any] | None = {}
+            return
         try:
             if datagram[2:4] == _RMCP_IPMI:
                 self._handle_ipmi_packet(bytearray(datagram))
         except (IndexError, ValueError, struct.error):
             return  # no packet that pyghmi can read; the real answer may still come
+
+    def _is_news(self, datagram: bytes) -> bool:
+        """Whether it is of this session, and no copy of what came before (table 13-8)."""
+        if len(datagram) < _HEADER.size:
+            return False
+        session_id, number = _HEADER.unpack_from(datagram)
+        return bool(session_id == self.localsid and number > getattr(self, "remseqnumber", 0))
 
     def _is_in(self, stage: _Stage) -> bool:
         return bool(self.sessioncontext == stage)
