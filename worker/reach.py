@@ -16,7 +16,7 @@ _PORTS = {"ipmi": 623, "redfish": 443, "redfish+http": 80}
 _ASK = bytes.fromhex("0600ff07000000000000000000092018c88100388e04b5")
 _TRIES_S = (0.3, 0.6, 1.1)
 _AT_ONCE = 100
-_BREATH_S = 0.005
+_BREATH_S = 0.002
 _CONNECT_S = 2.0
 _CONNECTIONS = 256
 

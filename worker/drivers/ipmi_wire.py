@@ -10,12 +10,14 @@ Suites 17 and 3 only. Refused: IPMI 1.5, whose sessions are not encrypted.
 """
 
 import hashlib
+import hmac
 import secrets
 import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from pyghmi.ipmi.private import constants, simplesession
@@ -26,6 +28,20 @@ from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused
 from bmprov.power import BmcLogin
 
 simplesession._monotonic_time = time.monotonic  # noqa: SLF001 - its own is times(2), a system call, five times a reading
+
+
+class _Code:
+    """An HMAC as pyghmi wants it, made in one call: its own, nine objects a reading, are a tenth of the processor."""
+
+    def __init__(self, key: bytes, message: bytes, digest_of: Callable[..., Any]) -> None:
+        self._digest = hmac.digest(key, message, digest_of)
+
+    def digest(self) -> bytes:
+        """As `hmac.HMAC.digest`."""
+        return self._digest
+
+
+simplesession.hmac = SimpleNamespace(new=_Code)
 
 _RESEND_S = 1.0
 _RESEND_MOST_S = 4.0
