@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What happens to a machine."""
+    """What happens to a machine. The last three are MAAS's doing: it offers a machine, withdraws it, or takes it away."""
 
     INSPECT = "inspect"
     INSPECTED = "inspected"
@@ -39,12 +39,19 @@ class Event(StrEnum):
     CLEANED = "cleaned"
     FAIL = "fail"
     CANCEL = "cancel"
+    OFFER = "offer"
+    WITHDRAW = "withdraw"
+    LOSE = "lose"
 
 
 class Kind(StrEnum):
-    """What an operation does to its machine; `BMC` only asks or tells its BMC something."""
+    """What an operation does to its machine.
+
+    `RESERVE` makes sure of a machine that somebody else could take too; `BMC` only asks or tells its BMC something.
+    """
 
     INSPECT = "inspect"
+    RESERVE = "reserve"
     DEPLOY = "deploy"
     POWER = "power"
     BMC = "bmc"
@@ -61,13 +68,19 @@ NEXT: MappingProxyType[tuple[State, Event], State] = MappingProxyType(
         (_S.INSPECTING, _E.INSPECTED): _S.AVAILABLE,
         (_S.INSPECTING, _E.FAIL): _S.ERROR,
         (_S.INSPECTING, _E.CANCEL): _S.ENROLLED,
+        (_S.ENROLLED, _E.OFFER): _S.AVAILABLE,
+        (_S.ERROR, _E.OFFER): _S.AVAILABLE,
+        (_S.AVAILABLE, _E.WITHDRAW): _S.ENROLLED,
+        (_S.ERROR, _E.WITHDRAW): _S.ENROLLED,
         (_S.AVAILABLE, _E.RESERVE): _S.RESERVED,
         (_S.RESERVED, _E.EXPIRE): _S.AVAILABLE,
+        (_S.RESERVED, _E.WITHDRAW): _S.ENROLLED,
         (_S.RESERVED, _E.DEPLOY): _S.DEPLOYING,
         (_S.ERROR, _E.DEPLOY): _S.DEPLOYING,  # CloudStack tries the same instance again
         (_S.DEPLOYING, _E.DEPLOYED): _S.ACTIVE,
         (_S.DEPLOYING, _E.FAIL): _S.ERROR,
         (_S.DEPLOYING, _E.CANCEL): _S.ERROR,  # half an operating system may be on the disk
+        (_S.ACTIVE, _E.LOSE): _S.ERROR,
         (_S.RESERVED, _E.RELEASE): _S.RELEASING,
         (_S.ACTIVE, _E.RELEASE): _S.RELEASING,
         (_S.ERROR, _E.RELEASE): _S.RELEASING,
@@ -94,6 +107,7 @@ class Course:
 COURSES: MappingProxyType[Kind, Course] = MappingProxyType(
     {
         Kind.INSPECT: Course(Event.INSPECT, Event.INSPECTED, Event.FAIL, Event.CANCEL),
+        Kind.RESERVE: Course(None, None, None, None),
         Kind.DEPLOY: Course(Event.DEPLOY, Event.DEPLOYED, Event.FAIL, Event.CANCEL),
         Kind.POWER: Course(None, None, None, None),
         Kind.BMC: Course(None, None, None, None),

@@ -73,6 +73,7 @@ class Urgency(StrEnum):
 URGENCY: Mapping[Kind, Urgency] = {
     Kind.POWER: Urgency.POWER,
     Kind.BMC: Urgency.POWER,
+    Kind.RESERVE: Urgency.POWER,
     Kind.RELEASE: Urgency.POWER,
     Kind.DEPLOY: Urgency.DEPLOY,
     Kind.INSPECT: Urgency.DEPLOY,

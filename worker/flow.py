@@ -59,12 +59,14 @@ class Retry:
 class Fail:
     """The operation ends here: why, and what an operator should look at.
 
-    `quarantine` keeps the machine from being reserved again until somebody has looked at it.
+    `quarantine` keeps the machine from being reserved again until somebody has looked at it. `taken` says that
+    somebody else has the machine: the reservation ends, and whoever wants a machine may ask again for another one.
     """
 
     why: str
     check: str = ""
     quarantine: bool = False
+    taken: bool = False
 
 
 Outcome = Done | Wait | Retry | Fail
