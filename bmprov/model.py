@@ -13,10 +13,19 @@ from bmprov.power import Power, PowerAction
 
 
 class BackEnd(StrEnum):
-    """How a machine is deployed: by our own network boot, or by nothing at all (to measure the control plane)."""
+    """How a machine is deployed: by our own network boot, through a MAAS, or not at all (to measure the rest)."""
 
     DIRECT = "direct"
+    MAAS = "maas"
     FAKE = "fake"
+
+
+class Erase(StrEnum):
+    """What MAAS does to a machine's disks when it is released: nothing, their beginning and end, or all of them."""
+
+    NONE = "none"
+    QUICK = "quick"
+    SECURE = "secure"
 
 
 class Arch(StrEnum):
@@ -82,12 +91,16 @@ URGENCY: Mapping[Kind, Urgency] = {
 
 @dataclass(frozen=True)
 class Nic:
-    """A network port of a machine. `tag` lets an instance's NIC choose it; `netboot` marks the one that boots."""
+    """A network port of a machine. `tag` lets an instance's NIC choose it; `netboot` marks the one that boots.
+
+    `home_vlan` is MAAS's number of the VLAN that it is on while nobody has the machine; None for machines not of MAAS.
+    """
 
     mac: str
     position: int
     tag: str = ""
     netboot: bool = False
+    home_vlan: int | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +163,31 @@ class Machine:
     def netboot_nic(self) -> Nic | None:
         """The NIC that network-boots: the marked one, else the first."""
         return next((nic for nic in self.nics if nic.netboot), self.nics[0] if self.nics else None)
+
+
+@dataclass(frozen=True)
+class Region:
+    """A MAAS whose machines are ours to give. `sealed_key` is ciphertext of `bmprov.vault`; `trust` is as `Bmc` has it.
+
+    `cloud` is the CloudStack whose details brought it, which alone may use its machines; empty: any may. `zone` is
+    where its machines are; empty: MAAS's own zones say. `create_networks` lets us make VLANs and subnets that it
+    lacks. `read_at` is when its machines were listed last, `error` why the newest attempt failed, `version` is MAAS's.
+    """
+
+    id: str
+    name: str
+    url: str
+    sealed_key: bytes = field(repr=False)
+    trust: str = ""
+    site: str = "default"
+    zone: str = ""
+    cloud: str = ""
+    erase: Erase = Erase.NONE
+    create_networks: bool = False
+    read_at: float | None = None
+    error: str = ""
+    version: str = ""
+    created_at: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from bmprov.model import (
     Bmc,
     BootFrom,
     BootMode,
+    Erase,
     Image,
     Instance,
     Machine,
@@ -19,6 +20,7 @@ from bmprov.model import (
     Operation,
     OperationState,
     PowerReading,
+    Region,
     Report,
     Role,
     StepRun,
@@ -31,7 +33,7 @@ Row = Mapping[Any, Any]
 
 def to_nic(row: Row) -> Nic:
     """A row of `nics`."""
-    return Nic(row["mac"], row["position"], row["tag"], netboot=row["netboot"])
+    return Nic(row["mac"], row["position"], row["tag"], netboot=row["netboot"], home_vlan=row["home_vlan"])
 
 
 def to_bmc(row: Row) -> Bmc:
@@ -106,6 +108,11 @@ def from_machine(machine: Machine) -> dict[str, Any]:
         "power_read_at": machine.reading.read_at,
         "created_at": machine.created_at,
     }
+
+
+def to_region(row: Row) -> Region:
+    """A row of `regions`."""
+    return Region(**{**row, "erase": Erase(row["erase"])})
 
 
 def to_instance(row: Row) -> Instance:

@@ -105,7 +105,27 @@ nics = Table(
     Column("position", Integer, nullable=False),
     _text("tag"),
     Column("netboot", Boolean, nullable=False),
+    Column("home_vlan", Integer),
     UniqueConstraint("machine_id", "position"),
+)
+
+regions = Table(
+    "regions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("url", Text, nullable=False, unique=True),
+    Column("sealed_key", LargeBinary, nullable=False),
+    _text("trust"),
+    Column("site", Text, nullable=False),
+    _text("zone"),
+    _text("cloud"),
+    Column("erase", Text, nullable=False),
+    Column("create_networks", Boolean, nullable=False),
+    Column("read_at", Double),
+    _text("error"),
+    _text("version"),
+    Column("created_at", Double, nullable=False),
 )
 
 instances = Table(

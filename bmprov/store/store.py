@@ -22,6 +22,7 @@ from bmprov.store.instances import Instances
 from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
 from bmprov.store.operations import Operations
+from bmprov.store.regions import Regions
 from bmprov.store.tokens import Tokens
 
 _BUSY_TIMEOUT_S = 30
@@ -36,6 +37,7 @@ class Transaction:
         self.events = Events(connection, now)
         self.machines = Machines(connection, now)
         self.consoles = Consoles(connection)
+        self.regions = Regions(connection, now)
         self.instances = Instances(connection, now)
         self.operations = Operations(connection, now)
         self.images = Images(connection, now)

@@ -1,7 +1,6 @@
 """The one suite that every database passes: SQLite and PostgreSQL keep the same promises."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -32,32 +31,9 @@ from bmprov.power import Power, PowerAction
 from bmprov.store import Store, migrations
 from bmprov.store.operations import LeaseLost
 from bmprov.store.reservations import Claimant, expire, reserve
+from tests.contract.conftest import Clock
 
 LEASE_S = 20.0
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Store]:
-    sqlite = request.param == "sqlite"
-    opened = Store(f"sqlite:///{tmp_path}/bmprov.db" if sqlite else request.getfixturevalue("postgres_url")(), clock)
-    opened.migrate()
-    yield opened
-    opened.close()
 
 
 def machine(number: int, state: State = State.AVAILABLE, cpus: int = 4) -> Machine:

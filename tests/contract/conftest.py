@@ -1,0 +1,32 @@
+"""Both databases, empty, with a clock that a test moves."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bmprov.store import Store
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    sqlite = request.param == "sqlite"
+    opened = Store(f"sqlite:///{tmp_path}/bmprov.db" if sqlite else request.getfixturevalue("postgres_url")(), clock)
+    opened.migrate()
+    yield opened
+    opened.close()
