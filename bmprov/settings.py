@@ -50,6 +50,7 @@ class WorkerSettings:
     """`[worker]`: how steps run. A worker whose lease has run out is thought dead.
 
     `bmc_pause_s` lies between two sessions with the same BMC, of the watch too: weak BMCs forget to free the first.
+    `maas_deploy_s` is how long MAAS may take to deploy a machine, `maas_release_s` to give one back, disks erased.
     """
 
     step_s: float = 15.0
@@ -58,6 +59,9 @@ class WorkerSettings:
     image_s: float = 3600.0
     power_look_s: float = 60.0
     shutdown_s: float = 60.0
+    maas_deploy_s: float = 3600.0
+    maas_release_s: float = 14_400.0
+    maas_look_s: float = 60.0
     retry_first_s: float = 1.0
     retry_cap_s: float = 30.0
     tries: int = 6
@@ -66,13 +70,18 @@ class WorkerSettings:
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """`[watch]`: how often readings are refreshed and how many BMCs are read at once."""
+    """`[watch]`: how often readings are refreshed and how many BMCs are read at once.
+
+    `regions_s` is how often the machines of each MAAS region are listed, in one call that may take `regions_read_s`.
+    """
 
     tick_s: float = 0.25
     sweep_s: float = 30.0
     sweep_concurrency: int = 128
     read_s: float = 5.0
     freshness_s: float = 90.0
+    regions_s: float = 30.0
+    regions_read_s: float = 60.0
 
 
 @dataclass(frozen=True)

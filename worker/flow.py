@@ -14,8 +14,10 @@ from bmprov.hardware import BmcTools, Console
 from bmprov.lifecycle import Event
 from bmprov.media import MediaDriver
 from bmprov.model import Machine, Operation
+from bmprov.payload import InstanceRequest
 from bmprov.power import Power, PowerDriver
 from bmprov.settings import WorkerSettings
+from worker.maas.place import Place
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,15 @@ Outcome = Done | Wait | Retry | Fail
 
 @dataclass(frozen=True)
 class MachineDrivers:
-    """What moves a machine: its power and boot device, what else its BMC can, and its virtual CD."""
+    """What moves a machine: its power and boot device, what else its BMC can, and its virtual CD.
+
+    `maas` is where it stands in MAAS; None for all others.
+    """
 
     power: PowerDriver
     tools: BmcTools
     media: MediaDriver
+    maas: Place | None = None
 
 
 @dataclass
@@ -93,6 +99,8 @@ class Context:
     now: float
     cd_url: str = field(repr=False)
     """Where the machine's BMC fetches the ramdisk's CD from; the operation's token is in it."""
+    request_of: Callable[[], InstanceRequest] = field(repr=False)
+    """What the instance asked for, opened when it is needed: secrets are in it."""
     observed: Power | None = field(default=None, init=False)
     console: Console | None = field(default=None, init=False)
     """What console the BMC has been found to offer; stored like `observed`."""

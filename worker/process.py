@@ -1,5 +1,6 @@
 """The processes of this package: `bmprov worker` and `bmprov watch`. The entry points that build everything."""
 
+import json
 import random
 import signal
 import threading
@@ -13,15 +14,18 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
-from bmprov.errors import Retryable
+from bmprov.errors import Fatal, Retryable
 from bmprov.media import image_url
-from bmprov.model import Operation
+from bmprov.model import Operation, Region
+from bmprov.payload import InstanceRequest, parse_request
 from bmprov.queue import JobQueue, queue_names
 from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from worker.drivers.choice import Drivers
 from worker.job import RUNNER
+from worker.maas.follow import Follower
+from worker.maas.rounds import RegionRounds
 from worker.runner import Runner
 from worker.sweep import Sweeper
 from worker.watch import Watch
@@ -40,7 +44,7 @@ def run_worker(settings: Settings, name: str) -> None:
     store = Store(settings.database, pool_size=2)
     queue = JobQueue(settings.redis, name, settings.worker.bmc_pause_s)
     vault = Vault.from_file(settings.key_file)
-    drivers = Drivers(vault, queue, urgent=True)
+    drivers = Drivers(vault, queue, urgent=True, region_of=partial(_region_of, store))
     with store.write() as transaction:
         freed = transaction.operations.release_leases(name)
     try:
@@ -49,7 +53,8 @@ def run_worker(settings: Settings, name: str) -> None:
         log.warning("holds on BMCs run out by themselves", error=str(error))
     log.info("worker starts", worker=name, site=settings.site, leases_taken_back=freed)
     spread = partial(random.uniform, 0.8, 1.2)  # retries
-    RUNNER.set(Runner(store, drivers.of, settings.worker, name, spread, partial(_cd_url, settings, vault)))
+    cd_url_of, request_of = partial(_cd_url, settings, vault), partial(_request, store, vault)
+    RUNNER.set(Runner(store, drivers.of, settings.worker, name, spread, cd_url_of, request_of))
     stopping = threading.Event()
     while not stopping.is_set():
         try:
@@ -61,6 +66,19 @@ def run_worker(settings: Settings, name: str) -> None:
 
 def _cd_url(settings: Settings, vault: Vault, operation: Operation) -> str:
     return image_url(settings.pxe.media_base, vault.operation_token(operation.id))
+
+
+def _region_of(store: Store, name: str) -> Region | None:
+    with store.read() as transaction:
+        return transaction.regions.named(name)
+
+
+def _request(store: Store, vault: Vault, operation: Operation) -> InstanceRequest:
+    with store.read() as transaction:
+        instance = transaction.instances.get(operation.instance_id or "")
+    if instance is None:
+        raise Fatal(f"instance {operation.instance_id} is not here any more", "it was deleted")
+    return parse_request(json.loads(vault.open(instance.sealed_payload)))
 
 
 class _SiteWorker(SimpleWorker):
@@ -88,10 +106,12 @@ def run_watch(settings: Settings) -> None:
     """Keep the site going until SIGTERM."""
     store = Store(settings.database, pool_size=2)
     queue = JobQueue(settings.redis, pause_s=settings.worker.bmc_pause_s)
-    drivers = Drivers(Vault.from_file(settings.key_file), queue, urgent=False)
-    with ThreadPoolExecutor(settings.watch.sweep_concurrency, "sweep") as pool:
-        sweeper = Sweeper(store, drivers, queue, pool, settings.watch.sweep_concurrency, settings.watch.read_s)
-        Watch(store, queue, settings.site, settings.watch, sweeper.sweep).run(_stop_signals())
+    drivers, watch = Drivers(Vault.from_file(settings.key_file), queue, urgent=False), settings.watch
+    follower = Follower(store, drivers.calls_of, watch.regions_read_s)
+    rounds = RegionRounds(store, queue, settings.site, watch.regions_s, follower.follow)
+    with ThreadPoolExecutor(watch.sweep_concurrency, "sweep") as pool:
+        sweeper = Sweeper(store, drivers, queue, pool, watch.sweep_concurrency, watch.read_s)
+        Watch(store, queue, settings.site, watch, sweeper.sweep, rounds.run).run(_stop_signals())
 
 
 def _stop_signals() -> threading.Event:

@@ -6,13 +6,16 @@ It leaves the operation when a step must wait or be tried again, and when it has
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 import structlog
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError, Fatal, Retryable
+from bmprov.lifecycle import Event
 from bmprov.model import Machine, Operation, OperationState, StepRun
+from bmprov.payload import InstanceRequest
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store, Transaction
 from bmprov.store.operations import LeaseLost
@@ -27,7 +30,7 @@ class Runner:
     """Runs operations in the name of one worker.
 
     `drivers_of` gives a machine's drivers; `jitter` gives a factor (about 1) that spreads retries; `cd_url_of` tells
-    where a BMC fetches the ramdisk's CD for an operation.
+    where a BMC fetches the ramdisk's CD for an operation, `request_of` what the instance of an operation asked for.
     """
 
     store: Store
@@ -36,6 +39,7 @@ class Runner:
     owner: str
     jitter: Callable[[], float]
     cd_url_of: Callable[[Operation], str]
+    request_of: Callable[[Operation], InstanceRequest]
 
     def advance(self, operation_id: str) -> None:
         """Take the operation as far as it goes; nothing when it is not due or another worker has it."""
@@ -68,7 +72,8 @@ class Runner:
             return None, Fail(f"cancelled by {operation.cancelled_by}")
         try:
             drivers, by = self.drivers_of(machine), Deadline.after(max(step.limit_s, self.limits.step_s))
-            context = Context(operation, machine, drivers, self.limits, by, now, self.cd_url_of(operation))
+            cd_url, request_of = self.cd_url_of(operation), partial(self.request_of, operation)
+            context = Context(operation, machine, drivers, self.limits, by, now, cd_url, request_of)
         except Fatal as error:
             return None, Fail(error.why, error.check)
         try:
@@ -169,7 +174,13 @@ class _Settlement:
 
     def _fail(self, fail: Fail, current: Operation, machine: Machine) -> None:
         self.transaction.operations.record(current, self._ran("fail", fail.why))
-        self.transaction.operations.finish(current, machine, OperationState.FAILED, error=fail.why, check=fail.check)
+        answer = {"again": True} if fail.taken else None
+        self.transaction.operations.finish(
+            current, machine, OperationState.FAILED, error=fail.why, check=fail.check, answer=answer
+        )
+        if fail.taken:
+            self.transaction.instances.forget(machine)
+            self.transaction.machines.apply(machine, Event.WITHDRAW, fault=fail.why)
         if fail.quarantine and not machine.maintenance:
             self.transaction.machines.set_maintenance(machine, f"quarantined: {fail.why}", "bmprov")
             self.transaction.events.add(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from bmprov.errors import BmprovError
-from bmprov.model import Machine
+from bmprov.model import BackEnd, Machine
 from bmprov.queue import JobQueue
 from bmprov.settings import WatchSettings
 from bmprov.store import Store
@@ -21,21 +21,27 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Watch:
-    """Keeps one site going. `sweep` reads the power of the machines that it is given."""
+    """Keeps one site going. `sweep` reads the power of the machines that it is given, `rounds` follows MAAS regions."""
 
     store: Store
     queue: JobQueue
     site: str
     settings: WatchSettings
     sweep: Callable[[list[Machine]], int]
+    rounds: Callable[[threading.Event], None]
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until `stopping` is set."""
-        sweeping = threading.Thread(target=self._sweep_until, args=(stopping,), name="sweep")
-        sweeping.start()
+        others = [
+            threading.Thread(target=self._sweep_until, args=(stopping,), name="sweep"),
+            threading.Thread(target=self.rounds, args=(stopping,), name="regions"),
+        ]
+        for other in others:
+            other.start()
         while not stopping.wait(self.settings.tick_s):
             self._attempt(self.tick)
-        sweeping.join()
+        for other in others:
+            other.join()
 
     def tick(self) -> None:
         """Nudge what is due and nobody works on; take back what was reserved and never used."""
@@ -56,7 +62,7 @@ class Watch:
         if not self.queue.claim_turn(f"sweep:{self.site}", self.settings.sweep_s * 0.9):
             return
         with self.store.read() as transaction:
-            machines = transaction.machines.all(self.site)
+            machines = [one for one in transaction.machines.all(self.site) if one.back_end is not BackEnd.MAAS]
         answered = self.sweep(machines)
         log.info("sweep", site=self.site, machines=len(machines), answered=answered)
 

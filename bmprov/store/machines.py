@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bmprov.allocation import Need
@@ -17,6 +17,7 @@ from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, t
 
 _M = schema.machines.c
 _FETCH = 200
+_FACTS = ("name", "arch", "boot_mode", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
 
 _BUSY = select(schema.operations.c.id).where(
     schema.operations.c.machine_id == _M.id, schema.operations.c.finished_at.is_(None)
@@ -42,15 +43,13 @@ class Machines:
         """
         rows = [vars(nic) | {"machine_id": machine.id} for nic in machine.nics]
         try:
-            self._connection.execute(insert(schema.machines), from_machine(machine) | {"created_at": self._now})
-            if rows:
-                self._connection.execute(insert(schema.nics), rows)
-            self._keep_second(machine.id, machine.second_bmc)
+            with self._connection.begin_nested():
+                self._connection.execute(insert(schema.machines), from_machine(machine) | {"created_at": self._now})
+                if rows:
+                    self._connection.execute(insert(schema.nics), rows)
+                self._keep_second(machine.id, machine.second_bmc)
         except IntegrityError as error:
-            raise Conflict(
-                f"machine '{machine.name}', its BMC {machine.bmc.address} or one of its MACs is enrolled already",
-                "look for it with `bmprov machine list`",
-            ) from error
+            raise _known(machine) from error
         self._refuse_shared(machine.bmc, machine.second_bmc)
 
     def get(self, machine_id: str) -> Machine | None:
@@ -80,6 +79,11 @@ class Machines:
             _M.memory_mib >= need.memory_mib,
             _M.disk_gib >= need.disk_gib,
         )
+
+    def of_region(self, region: str) -> list[Machine]:
+        """The machines of the MAAS region with this name."""
+        prefix = f"maas://{region}/"
+        return list(self._where(func.substr(_M.bmc_address, 1, len(prefix)) == prefix))
 
     def expired(self) -> list[Machine]:
         """Machines whose reservation has run out."""
@@ -135,6 +139,28 @@ class Machines:
         """Set the maintenance flag, or clear it with an empty reason."""
         values = {"maintenance": reason, "maintenance_by": who if reason else ""}
         self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
+
+    def set_facts(self, machine: Machine) -> None:
+        """Keep what MAAS says that a machine is: its name, size, tags, place and NICs.
+
+        Raises:
+            Conflict: another machine has its name, or one of its MACs.
+        """
+        row = from_machine(machine)
+        rows = [vars(nic) | {"machine_id": machine.id} for nic in machine.nics]
+        try:
+            with self._connection.begin_nested():
+                facts = {name: row[name] for name in _FACTS}
+                self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**facts))
+                self._connection.execute(delete(schema.nics).where(schema.nics.c.machine_id == machine.id))
+                if rows:
+                    self._connection.execute(insert(schema.nics), rows)
+        except IntegrityError as error:
+            raise _known(machine) from error
+
+    def set_fault(self, machine: Machine, fault: str) -> None:
+        """Keep why a machine cannot be used."""
+        self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(fault=fault))
 
     def set_firmware(self, machine: Machine, boot_mode: BootMode, boot_from: BootFrom, *, secure_boot: bool) -> None:
         """Note that a machine boots otherwise now."""
@@ -198,6 +224,13 @@ class Machines:
         for row in self._connection.execute(query).mappings():
             found[row["machine_id"]].append(to_nic(row))
         return found
+
+
+def _known(machine: Machine) -> Conflict:
+    return Conflict(
+        f"machine '{machine.name}', its BMC {machine.bmc.address} or one of its MACs is enrolled already",
+        "look for it with `bmprov machine list`",
+    )
 
 
 def _shared(address: str) -> Conflict:

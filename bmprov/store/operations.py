@@ -226,6 +226,11 @@ class Operations:
         values = {"report": from_report(told), "signals": current.signals + 1, "due_at": self._now}
         return self._change((_O.id == operation_id, _O.finished_at.is_(None)), **values)
 
+    def wake(self, operation: Operation) -> None:
+        """Let a step that waits look at once."""
+        waiting = (_O.id == operation.id, _O.state == OperationState.WAITING, _O.due_at > self._now)
+        self._change(waiting, due_at=self._now)
+
     def set_boot_ip(self, operation_id: str, ip: str) -> None:
         """Remember which address DHCP gave; the operation's token is good from there alone."""
         self._connection.execute(update(schema.operations).where(_O.id == operation_id).values(boot_ip=ip))

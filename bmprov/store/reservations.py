@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from bmprov.allocation import Need, lacks, no_capacity
 from bmprov.errors import Conflict, Invalid, NoCapacity
-from bmprov.lifecycle import Event, State
-from bmprov.model import Instance, Machine
+from bmprov.lifecycle import Event, Kind, State
+from bmprov.model import BackEnd, Instance, Machine
 from bmprov.store.store import Transaction
 
 
@@ -62,11 +62,15 @@ def reserve(
 
 
 def expire(transaction: Transaction) -> list[Machine]:
-    """Take back the machines whose reservations have run out."""
-    expired = transaction.machines.expired()
+    """Take back the machines whose reservations have run out. One that MAAS has allocated is released there too."""
+    expired = [one for one in transaction.machines.expired() if transaction.operations.unfinished_of(one.id) is None]
     for machine in expired:
-        transaction.instances.forget(machine)
-        transaction.machines.apply(machine, Event.EXPIRE)
+        if machine.back_end is BackEnd.MAAS:
+            instance = transaction.instances.get(machine.instance_id or "")
+            transaction.operations.begin(Kind.RELEASE, machine, "bmprov", instance=instance)
+        else:
+            transaction.instances.forget(machine)
+            transaction.machines.apply(machine, Event.EXPIRE)
         transaction.events.add(
             "reservation expired", actor="bmprov", machine=machine.name, instance_id=machine.instance_id
         )

@@ -1,9 +1,11 @@
 """Which drivers a BMC wants, by the scheme of its address. The only place where a BMC's password is opened."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from bmprov.errors import Fatal
-from bmprov.model import Bmc, BootMode, Machine
+from bmprov.maas import place_of
+from bmprov.model import Bmc, BootMode, Machine, Region
 from bmprov.power import BmcLogin
 from bmprov.queue import JobQueue
 from bmprov.vault import Vault
@@ -12,16 +14,24 @@ from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.ipmi_session import Habit
 from worker.drivers.ipmi_tools import IpmiTools
+from worker.drivers.maas import MaasPower, MaasTools
 from worker.drivers.manners import Manners, login_name
 from worker.drivers.no_media import NoMedia
 from worker.drivers.preferred import PreferredDriver, PreferredTools
 from worker.flow import MachineDrivers
+from worker.maas.calls import MaasRegion
+from worker.maas.place import Place
+from worker.maas.wire import RegionLogin, Wire
 
 
 class Drivers:
-    """Makes the drivers of a machine. `urgent` is as `Manners` has it."""
+    """Makes the drivers of a machine. `urgent` is as `Manners` has it, `region_of` finds a MAAS region by its name."""
 
-    def __init__(self, vault: Vault, queue: JobQueue, *, urgent: bool) -> None:
+    def __init__(
+        self, vault: Vault, queue: JobQueue, *, urgent: bool, region_of: Callable[[str], Region | None] = lambda _: None
+    ) -> None:
+        self._region_of = region_of
+        self._wires = dict[RegionLogin, Wire]()
         self._vault = vault
         self._urgent = urgent
         self._queue = queue
@@ -56,6 +66,9 @@ class Drivers:
                 return MachineDrivers(power, IpmiTools(login, lock, self.habits), NoMedia(bmc.address))
             case "redfish" | "redfish+http":
                 return self._redfish(self.login(bmc), self.lock(bmc), uefi=uefi)
+            case "maas":
+                place = self._place(machine)
+                return MachineDrivers(MaasPower(place), MaasTools(place), NoMedia(bmc.address), place)
             case scheme:
                 raise Fatal(
                     f"no driver speaks '{scheme}' to the BMC of {machine.name}", "use ipmi:// or redfish://HOST[:PORT]"
@@ -70,6 +83,24 @@ class Drivers:
         sessions = SharedSessions(self._queue, self._vault)
         power = RedfishDriver(login, lock, sessions, uefi=uefi)
         return MachineDrivers(power, RedfishTools(login, lock, sessions), RedfishMedia(login, lock, sessions))
+
+    def _place(self, machine: Machine) -> Place:
+        found = place_of(machine.bmc.address)
+        region = self._region_of(found[0]) if found else None
+        if found is None or region is None:
+            raise Fatal(f"the MAAS region of machine {machine.name} is not known", "look with `bmprov maas list`")
+        return Place(region, self.calls_of(region), found[1])
+
+    def calls_of(self, region: Region) -> MaasRegion:
+        """The calls of a MAAS region; its connections are kept as long as its key is the same.
+
+        Raises:
+            Fatal: its key does not open.
+        """
+        login = RegionLogin(region.name, region.url, self._password(region.sealed_key), region.trust)
+        if login not in self._wires:
+            self._wires[login] = Wire(login)
+        return MaasRegion(self._wires[login])
 
     def lock(self, bmc: Bmc) -> Manners:
         """What holds a BMC."""

@@ -9,6 +9,7 @@ from worker.flow import Flow
 from worker.flows.commands import COMMANDS
 from worker.flows.deploy import DEPLOY, DEPLOY_FAKE, DEPLOY_FROM_CD
 from worker.flows.inspect import INSPECT
+from worker.flows.maas import DEPLOY_BY_MAAS, INSPECT_IN_MAAS, RELEASE_TO_MAAS, RESERVE
 from worker.flows.power import CYCLE, OFF, ON, RESET, SHUT_DOWN
 from worker.flows.release import RELEASE, RELEASE_WITH_CD
 
@@ -23,6 +24,13 @@ _POWER: Mapping[PowerAction, Flow] = {
 _DEPLOY: Mapping[BootFrom, Flow] = {BootFrom.NETWORK: DEPLOY, BootFrom.VIRTUAL_MEDIA: DEPLOY_FROM_CD}
 _RELEASE: Mapping[BootFrom, Flow] = {BootFrom.NETWORK: RELEASE, BootFrom.VIRTUAL_MEDIA: RELEASE_WITH_CD}
 
+_BY_MAAS: Mapping[Kind, Flow] = {
+    Kind.RESERVE: RESERVE,
+    Kind.DEPLOY: DEPLOY_BY_MAAS,
+    Kind.RELEASE: RELEASE_TO_MAAS,
+    Kind.INSPECT: INSPECT_IN_MAAS,
+}
+
 
 def flow_of(operation: Operation, machine: Machine) -> Flow:
     """The flow that `operation` follows on this machine."""
@@ -30,6 +38,8 @@ def flow_of(operation: Operation, machine: Machine) -> Flow:
         return COMMANDS[operation.command]
     if operation.action is not None:
         return _POWER[operation.action]
+    if machine.back_end is BackEnd.MAAS:
+        return _BY_MAAS[operation.kind]
     if operation.kind is Kind.DEPLOY:
         return DEPLOY_FAKE if machine.back_end is BackEnd.FAKE else _DEPLOY[machine.boot_from]
     return _RELEASE[machine.boot_from] if operation.kind is Kind.RELEASE else INSPECT

@@ -27,8 +27,8 @@ def clean(context: Context) -> Outcome:
 
 
 _BEGIN = (Step("power off", power_off), Step("boot device: default", boot_default))
-_CLEAN = Step("clean", clean)
+CLEAN = Step("clean", clean)
 
-RELEASE = Flow((*_BEGIN, _CLEAN))
+RELEASE = Flow((*_BEGIN, CLEAN))
 
-RELEASE_WITH_CD = Flow((*_BEGIN, media.EJECT, _CLEAN))
+RELEASE_WITH_CD = Flow((*_BEGIN, media.EJECT, CLEAN))

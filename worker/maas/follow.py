@@ -1,0 +1,226 @@
+"""Follows MAAS regions: their machines are rows like all others, and what happens to them in MAAS itself is noticed.
+
+One call lists a region's machines. A row is MAAS's word on a machine; only what an instance or an operation of ours has
+is not touched by it, save that a deployed machine which MAAS no longer has as ours is lost, and said to be.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from bmprov.deadline import Deadline
+from bmprov.errors import BmprovError, Conflict
+from bmprov.lifecycle import Event, State
+from bmprov.maas import MaasMachine, Standing, address_of, status_words
+from bmprov.model import Arch, BackEnd, Bmc, Machine, Nic, Operation, PowerReading, Region
+from bmprov.power import Power
+from bmprov.store import Store, Transaction
+from worker.maas.calls import MaasRegion
+
+log = structlog.get_logger()
+
+_US = "bmprov"
+_MOVES_BY_ITSELF = {Standing.DEPLOYING, Standing.RETURNING}
+_STAYS = {Standing.DEPLOYED, Standing.RESCUE}
+
+
+@dataclass
+class Follower:
+    """Keeps the rows of one site's regions. `calls_of` gives a region's calls."""
+
+    store: Store
+    calls_of: Callable[[Region], MaasRegion]
+    read_s: float
+    _refused: set[tuple[str, str]] = field(default_factory=set)
+
+    def follow(self, region: Region) -> int:
+        """List the region's machines and keep what is new; how many there are.
+
+        A region that does not answer makes its machines' readings old, and says why on each.
+        """
+        with self.store.read() as transaction:
+            rows = {row.bmc.address: row for row in transaction.machines.of_region(region.name)}
+        began, by = self.store.clock(), Deadline.after(self.read_s)
+        try:
+            calls = self.calls_of(region)
+            user = calls.whoami(by).name
+            found = {address_of(region.name, one.system_id): one for one in calls.machines(by)}
+        except BmprovError as error:
+            self._silent(region, rows, str(error))
+            return 0
+        with self.store.write() as transaction:
+            busy = {one.machine_id: one for one in transaction.operations.all(limit=100_000, unfinished=True)}
+            turn = _Turn(self, transaction, region, user, began, busy)
+            for address, machine in found.items():
+                turn.keep(rows.get(address), machine, address)
+            for address, row in rows.items():
+                if address not in found:
+                    turn.gone(row)
+            turn.end()
+        return len(found)
+
+    def _silent(self, region: Region, rows: dict[str, Machine], why: str) -> None:
+        if why != region.error:
+            log.warning("MAAS region does not tell of its machines", region=region.name, why=why)
+        with self.store.write() as transaction:
+            transaction.regions.heard(region.id, why)
+            for row in rows.values():
+                if row.reading.error != why:
+                    transaction.machines.swept(row, PowerReading(error=why))
+
+
+@dataclass
+class _Turn:
+    """One list, in one transaction."""
+
+    follower: Follower
+    transaction: Transaction
+    region: Region
+    user: str
+    began: float
+    busy: dict[str, Operation]
+    again: list[tuple[Machine, PowerReading]] = field(default_factory=list)
+
+    def keep(self, row: Machine | None, told: MaasMachine, address: str) -> None:
+        """What MAAS says of one machine."""
+        if row is None:
+            self._add(told, address)
+            return
+        operation = self.busy.get(row.id)
+        if operation is not None:
+            if told.standing not in _MOVES_BY_ITSELF:
+                self.transaction.operations.wake(operation)
+            return
+        if row.instance_id is None:
+            row = self._facts(row, told)
+            self._offer(row, told)
+        elif row.state is State.ACTIVE and (told.standing not in _STAYS or told.owner != self.user):
+            owner = f", owned by {told.owner}" if told.owner else ""
+            self._lose(row, f"in MAAS it is {status_words(told.status)}{owner}: somebody took it away there")
+            return
+        self._power(row, told.power)
+
+    def gone(self, row: Machine) -> None:
+        """MAAS has the machine no more."""
+        if row.id in self.busy:
+            self.transaction.operations.wake(self.busy[row.id])
+        elif row.instance_id is None:
+            self.transaction.machines.remove(row)
+            self._tell("gone from MAAS", row)
+        elif row.state is State.ACTIVE:
+            self._lose(row, "it was deleted in MAAS")
+
+    def end(self) -> None:
+        """Store what is not news."""
+        self.transaction.machines.swept_again(self.again)
+        self.transaction.regions.heard(self.region.id)
+
+    def _add(self, told: MaasMachine, address: str) -> None:
+        state = State.AVAILABLE if told.standing is Standing.FREE else State.ENROLLED
+        row = _row(told, address, self.region)
+        machine = replace(row, id=str(uuid.uuid4()), state=state, reading=PowerReading(told.power, self.began))
+        if self._named(machine, told, self.transaction.machines.add) is not None:
+            self._tell("found in MAAS", machine)
+            if state is State.ENROLLED:
+                self.transaction.machines.set_fault(machine, _why_not(told))
+
+    def _facts(self, row: Machine, told: MaasMachine) -> Machine:
+        """The row with what MAAS says of the machine now; its NICs are at home while nobody has it."""
+        new = _row(told, row.bmc.address, self.region)
+        if row.state is not State.AVAILABLE and told.standing is not Standing.FREE:
+            homes = {nic.mac: nic.home_vlan for nic in row.nics}
+            new = replace(new, nics=tuple(replace(nic, home_vlan=homes.get(nic.mac, nic.home_vlan)) for nic in new.nics))
+        changed = replace(
+            row, name=row.name if row.name.startswith(new.name) else new.name, **{name: getattr(new, name) for name in _FACTS}
+        )
+        if changed == row:
+            return row
+        return self._named(changed, told, self.transaction.machines.set_facts) or row
+
+    def _named(self, machine: Machine, told: MaasMachine, keep: Callable[[Machine], None]) -> Machine | None:
+        """Keep a machine under its own name, or with its region's behind it when another has that name."""
+        longer = f"{told.hostname}.{self.region.name}"
+        for name in dict.fromkeys((machine.name, longer, f"{longer}.{told.system_id}")):
+            try:
+                keep(replace(machine, name=name))
+            except Conflict as error:
+                why = error
+            else:
+                return replace(machine, name=name)
+        refused = (machine.bmc.address, why.why)
+        if refused not in self.follower._refused:  # noqa: SLF001 - said once, by this process
+            self.follower._refused.add(refused)  # noqa: SLF001 - as above
+            log.warning("machine of MAAS is not taken: one of its MACs is another machine's", machine=machine.bmc.address)
+        return None
+
+    def _offer(self, row: Machine, told: MaasMachine) -> None:
+        """Whether it can be reserved."""
+        machines, fault = self.transaction.machines, _why_not(told)
+        if told.standing is Standing.FREE:
+            if row.state in (State.ENROLLED, State.ERROR):
+                machines.apply(row, Event.OFFER, fault="")
+                if row.maintenance_by == _US:  # it was quarantined, and somebody has marked it fixed
+                    machines.set_maintenance(row, "", _US)
+                self._tell("offered by MAAS", row)
+        elif row.state in (State.AVAILABLE, State.ERROR):
+            machines.apply(row, Event.WITHDRAW, fault=fault)
+            self._tell("withdrawn by MAAS", row, fault)
+        elif row.fault != fault:
+            machines.set_fault(row, fault)
+
+    def _lose(self, row: Machine, why: str) -> None:
+        self.transaction.machines.apply(row, Event.LOSE, fault=why)
+        self._tell("lost in MAAS", row, why)
+        log.warning("machine was taken away in MAAS", machine=row.name, why=why)
+
+    def _power(self, row: Machine, power: Power) -> None:
+        before, now = row.reading, PowerReading(power, self.began)
+        if (before.power, before.error) == (power, "") and before.read_at is not None:
+            self.again.append((row, now))
+        elif self.transaction.machines.swept(row, now) and _changed(before.power, power):
+            self._tell(f"out-of-band power {power}", row)
+
+    def _tell(self, what: str, row: Machine, detail: str = "") -> None:
+        self.transaction.events.add(
+            what, actor=_US, machine=row.name, instance_id=row.instance_id or "", detail=detail
+        )
+
+
+_FACTS = ("nics", "arch", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
+
+
+def _row(told: MaasMachine, address: str, region: Region) -> Machine:
+    """A machine as MAAS tells of it; it has neither id nor state yet."""
+    nics = tuple(
+        Nic(nic.mac, position, nic.tags[0] if nic.tags else "", netboot=position == 0, home_vlan=nic.vlan_id)
+        for position, nic in enumerate(told.nics)
+    )
+    return Machine(
+        id="",
+        name=told.hostname,
+        bmc=Bmc(address, "", b""),
+        nics=nics,
+        arch=told.arch or Arch.X86_64,
+        cpus=told.cpus,
+        memory_mib=told.memory_mib,
+        disk_gib=told.disk_gib,
+        tags=told.tags,
+        site=region.site,
+        zone=region.zone or told.zone,
+        pod=told.pool,
+        back_end=BackEnd.MAAS,
+    )
+
+
+def _why_not(told: MaasMachine) -> str:
+    if told.standing is Standing.FREE:
+        return ""
+    owner = f", owned by {told.owner}" if told.owner else ""
+    why = f" ({told.status_message})" if told.status_message else ""
+    return f"in MAAS it is {status_words(told.status)}{owner}{why}"
+
+
+def _changed(before: Power, now: Power) -> bool:
+    return Power.UNKNOWN not in (before, now) and before is not now

@@ -1,0 +1,140 @@
+"""Puts a machine's interfaces where CloudStack wants its NICs: the VLAN, the subnet, the address. And back.
+
+Every change is made only where something differs, so that all of it may run twice. MAAS forgets an interface's links
+when its VLAN changes, and lets nothing be changed while a machine is deployed.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from ipaddress import ip_address, ip_interface
+
+from bmprov.deadline import Deadline
+from bmprov.errors import Fatal
+from bmprov.maas import MaasNic, MaasSubnet, MaasVlan
+from bmprov.model import Nic
+from bmprov.payload import NicRequest
+from worker.maas.place import Place
+
+_STATIC, _DHCP, _AUTO, _LINK_UP = "static", "dhcp", "auto", "link_up"
+
+
+class Networks:
+    """The networks of a region as one step sees them; each list is asked for once."""
+
+    def __init__(self, place: Place, by: Deadline) -> None:
+        self._place = place
+        self._calls = place.calls
+        self._by = by
+        self._vlans: dict[int, list[MaasVlan]] = {}
+
+    def vids_of(self, fabric_id: int) -> frozenset[int]:
+        """The VLAN numbers that a fabric has."""
+        return frozenset(vlan.vid for vlan in self._vlans_of(fabric_id))
+
+    def settle(self, nic: MaasNic, wanted: NicRequest, *, by_dhcp: bool) -> str:
+        """Put an interface on its VLAN and give it its addresses; what it is now, in words.
+
+        Raises:
+            Fatal: MAAS has no such network, and bmprov may not make it; or its gateway is another one.
+        """
+        vlan_id = self._vlan_for(nic, wanted)
+        if nic.vlan_id != vlan_id:
+            self._calls.set_interface_vlan(self._place.system_id, nic.id, vlan_id, self._by)
+        kept = nic.links if nic.vlan_id == vlan_id else ()
+        told = [(address, gateway) for address, gateway in _addresses(wanted) if address]
+        if not told:
+            return f"{nic.name} as MAAS has it"
+        links = {}
+        for address, gateway in told:
+            subnet = self._subnet_for(address, gateway, vlan_id, wanted)
+            mode = _DHCP if by_dhcp else _STATIC
+            links[mode, subnet.id, "" if by_dhcp else str(ip_interface(address).ip)] = gateway
+        right = {(link.mode, link.subnet_id, link.ip_address if link.mode == _STATIC else ""): link for link in kept}
+        for key, link in right.items():
+            if key not in links and link.mode != _LINK_UP:
+                self._calls.unlink_subnet(self._place.system_id, nic.id, link.id, self._by)
+        for (mode, subnet_id, ip), gateway in links.items():
+            if (mode, subnet_id, ip) not in right:
+                way_out = bool(gateway and wanted.is_default and mode == _STATIC)
+                self._calls.link_subnet(
+                    self._place.system_id, nic.id, mode, subnet_id, self._by, ip_address=ip, default_gateway=way_out
+                )
+        return f"{nic.name} {' and '.join(address for address, _ in told)}{' by DHCP' if by_dhcp else ''}"
+
+    def take_home(self, nic: MaasNic, home: Nic) -> bool:
+        """Put an interface back to where it was while nobody had the machine; whether anything was to be done."""
+        moved = home.home_vlan is not None and nic.vlan_id != home.home_vlan
+        ours = [link for link in nic.links if link.mode in (_STATIC, _DHCP)]
+        if not moved and not ours:
+            return False
+        if moved and home.home_vlan is not None:
+            self._calls.set_interface_vlan(self._place.system_id, nic.id, home.home_vlan, self._by)
+        else:
+            for link in ours:
+                self._calls.unlink_subnet(self._place.system_id, nic.id, link.id, self._by)
+        vlan_id = home.home_vlan if home.home_vlan is not None else nic.vlan_id
+        subnet = next((one for one in self._subnets if one.vlan_id == vlan_id), None)
+        if home.netboot and subnet is not None:
+            self._calls.link_subnet(self._place.system_id, nic.id, _AUTO, subnet.id, self._by)
+        return True
+
+    @cached_property
+    def _subnets(self) -> list[MaasSubnet]:
+        return list(self._calls.subnets(self._by))
+
+    def _vlans_of(self, fabric_id: int) -> list[MaasVlan]:
+        if fabric_id not in self._vlans:
+            self._vlans[fabric_id] = list(self._calls.vlans(fabric_id, self._by))
+        return self._vlans[fabric_id]
+
+    def _vlan_for(self, nic: MaasNic, wanted: NicRequest) -> int:
+        if nic.vlan_id is None or nic.fabric_id is None:
+            raise Fatal(f"interface {nic.name} of {self._place} is in no fabric", "connect it in MAAS, or commission it")
+        if wanted.vlan is None:
+            return nic.vlan_id
+        found = next((vlan.id for vlan in self._vlans_of(nic.fabric_id) if vlan.vid == wanted.vlan), None)
+        if found is not None:
+            return found
+        if not self._place.region.create_networks:
+            raise Fatal(
+                f"fabric {nic.fabric} of MAAS region '{self._place.region.name}', where interface {nic.name} is,"
+                f" has no VLAN {wanted.vlan}",
+                "make it in MAAS, or let bmprov: `bmprov maas set REGION --create-networks`",
+            )
+        made = self._calls.create_vlan(nic.fabric_id, wanted.vlan, f"cloudstack-{wanted.vlan}", self._by)
+        self._vlans_of(nic.fabric_id).append(made)
+        return made.id
+
+    def _subnet_for(self, address: str, gateway: str | None, vlan_id: int, wanted: NicRequest) -> MaasSubnet:
+        cidr = str(ip_interface(address).network)
+        found = next((one for one in self._subnets if (one.cidr, one.vlan_id) == (cidr, vlan_id)), None)
+        if found is None and self._place.region.create_networks:
+            found = self._calls.create_subnet(cidr, vlan_id, self._by, gateway=gateway, dns=wanted.dns)
+            self._subnets.append(found)
+        if found is None:
+            raise Fatal(
+                f"MAAS region '{self._place.region.name}' has no subnet {cidr} on VLAN {wanted.vlan or 'untagged'}",
+                "make it in MAAS, or let bmprov: `bmprov maas set REGION --create-networks`",
+            )
+        _check_gateway(found, gateway, wanted)
+        return found
+
+
+def _addresses(wanted: NicRequest) -> tuple[tuple[str | None, str | None], ...]:
+    return ((wanted.address, wanted.gateway), (wanted.address6, wanted.gateway6))
+
+
+def _check_gateway(subnet: MaasSubnet, gateway: str | None, wanted: NicRequest) -> None:
+    """MAAS writes its own gateway into the system; a tenant would be cut off by a wrong one."""
+    if not (gateway and wanted.is_default):
+        return
+    if not subnet.gateway or ip_address(subnet.gateway) != ip_address(gateway):
+        raise Fatal(
+            f"the gateway of subnet {subnet.cidr} is {subnet.gateway or 'none'} in MAAS, and CloudStack says {gateway}",
+            "make both the same in MAAS",
+        )
+
+
+def homes(machine_nics: tuple[Nic, ...]) -> Mapping[str, Nic]:
+    """The NICs on record, by MAC."""
+    return {nic.mac: nic for nic in machine_nics}
