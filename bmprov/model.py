@@ -13,9 +13,10 @@ from bmprov.power import Power, PowerAction
 
 
 class BackEnd(StrEnum):
-    """How a machine is deployed: by our own network boot, or by nothing at all (to measure the control plane)."""
+    """How a machine is deployed: by our own network boot, through a MAAS, or not at all (to measure the rest)."""
 
     DIRECT = "direct"
+    MAAS = "maas"
     FAKE = "fake"
 
 
