@@ -12,7 +12,10 @@ from bmprov.model import Arch, BootMode, Machine
 
 @dataclass(frozen=True)
 class Need:
-    """What an instance asks of a machine. Figures are minima; None and empty mean that anything will do."""
+    """What an instance asks of a machine. Figures are minima; None and empty mean that anything will do.
+
+    `system_id` is MAAS's name of a machine of its own.
+    """
 
     cpus: int = 0
     memory_mib: int = 0
@@ -26,6 +29,8 @@ class Need:
     pod: str = ""
     rack: str = ""
     machine: str = ""
+    not_tags: tuple[str, ...] = ()
+    system_id: str = ""
 
     def __str__(self) -> str:
         """What is asked for, as an operator would say it."""
@@ -37,9 +42,11 @@ class Need:
         ]
         words = [f"{figure} {unit}" for figure, unit in minima if figure]
         words += [str(word) for word in (self.arch, self.boot_mode) if word]
-        tags = [("tags", ",".join(self.tags)), ("NIC tags", ",".join(self.nic_tags))]
-        places = [*tags, ("zone", self.zone), ("pod", self.pod), ("rack", self.rack)]
-        words += [f"{name} {value}" for name, value in [*places, ("machine", self.machine)] if value]
+        tags = [("tags", self.tags), ("without the tags", self.not_tags), ("NIC tags", self.nic_tags)]
+        places = [("zone", self.zone), ("pod", self.pod), ("rack", self.rack)]
+        names = [*places, ("machine", self.machine), ("MAAS system id", self.system_id)]
+        words += [f"{name} {','.join(values)}" for name, values in tags if values]
+        words += [f"{name} {value}" for name, value in names if value]
         return ", ".join(words) or "any machine"
 
 
@@ -69,13 +76,21 @@ def lacks(machine: Machine, need: Need) -> tuple[str, ...]:
             ("pod", machine.pod, need.pod),
             ("rack", machine.rack, need.rack),
             ("name", machine.name, need.machine),
+            ("MAAS system id", _system_id(machine), need.system_id),
         )
         if wanted and has != wanted
     ]
     missing = [f"tag {tag} missing" for tag in need.tags if tag not in machine.tags]
+    missing += [f"tag {tag} is not wanted" for tag in need.not_tags if tag in machine.tags]
     nic_tags = {nic.tag for nic in machine.nics}
     missing += [f"NIC with tag {tag} missing" for tag in need.nic_tags if tag not in nic_tags]
     return (*too_small, *differs, *missing)
+
+
+def _system_id(machine: Machine) -> str:
+    """MAAS's name of a machine of its own: the end of its address, `maas://region/4y3h7n`."""
+    address = machine.bmc.address
+    return address.rpartition("/")[2] if address.startswith("maas://") else ""
 
 
 def no_capacity(need: Need, free: Iterable[Machine]) -> NoCapacity:

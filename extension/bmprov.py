@@ -3,7 +3,8 @@
 
 CloudStack starts `bmprov.py <action> <payload file> <timeout in seconds>` once per call, reads standard output after
 the process has ended, and kills the process at the timeout. Each action becomes one HTTPS request to the bmprov
-service; `create`, `start`, `stop`, `reboot` and `delete` then poll the operation that the service began.
+service; `create`, `start`, `stop`, `reboot` and `delete` then poll the operation that the service began, and so does
+`prepare` where it began one.
 
 It prints one JSON object and exits 0, or one sentence and exits 1. It writes no other file, nothing to standard error,
 follows no redirect, speaks no plain HTTP, and takes its settings from nothing that a user of the cloud can write.
@@ -38,6 +39,8 @@ CUSTOM_CHARS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 CUSTOM_LENGTH = 64
 
 SETTINGS = ("endpoint", "token", "ca", "fingerprint")
+LEVELS = ("host", "extension", "resourcemap")  # where an operator's details are; the others are a user's
+MAAS_KEYS = ("maas_key", "apikey")  # of a MAAS region: they travel to the service and are shown to nobody
 INI_PATH = "/etc/bmprov/extension.ini"
 SYSLOG_PATH = "/dev/log"
 
@@ -46,6 +49,7 @@ CANCEL_S = 5.0  # of what remains, kept back by `create` to cancel its deploymen
 READ_S = 10.0  # a `status` is answered from the store in milliseconds; CloudStack asks for one instance after the other
 REQUEST_S = 30.0  # one request; a service that is silent for longer is asked anew
 CONNECT_S = 5.0  # one address, so that a dead one leaves time for the next
+OTHER_MACHINES = 5  # `prepare` asks so often for another one when the machine that it got was gone
 PATIENCE_S = 30.0  # nothing is begun yet and the service is away: long enough for its restart
 POLL_MIN_S = 0.2
 POLL_MAX_S = 5.0
@@ -54,6 +58,7 @@ SHA256_DIGITS = 64
 PAYLOAD_BYTES = 16 << 20
 ANSWER_BYTES = 16 << 20
 SENTENCE_CHARS = 2000
+SECRET_CHARS = 8  # what is shorter is no secret, and blotting it out would spoil the words
 PAGE_BYTES = 4096
 F_SETPIPE_SZ, F_GETPIPE_SZ = 1031, 1032  # linux/fcntl.h; the fcntl module names them from Python 3.10 on
 
@@ -142,6 +147,12 @@ class Call:
         found = external.get(level) if isinstance(external, dict) else None
         return found if isinstance(found, dict) else {}
 
+    def secrets(self) -> "List[str]":
+        """The keys of MAAS regions, and their last parts, which are the secrets in them."""
+        found = [self.details(level).get(key) for level in LEVELS for key in MAAS_KEYS]
+        keys = [key.strip() for key in found if isinstance(key, str)]
+        return [text for key in keys for text in (key, key.rpartition(":")[2]) if len(text) >= SECRET_CHARS]
+
     def body(self) -> bytes:
         """The payload as the service gets it: without the settings, so that a token is in no body and no log."""
         payload = dict(self.payload)
@@ -149,7 +160,7 @@ class Call:
             payload["action"] = self.action
         external = payload.get("externaldetails")
         if isinstance(external, dict):
-            payload["externaldetails"] = {level: _without_settings(found) for level, found in external.items()}
+            payload["externaldetails"] = {level: _without_settings(level, found) for level, found in external.items()}
         return json.dumps(payload, separators=(",", ":")).encode("ascii")
 
 
@@ -193,10 +204,21 @@ def _read_file(path: str, limit: int) -> bytes:
     return content
 
 
-def _without_settings(details: object) -> object:
+def _without_settings(level: str, details: object) -> object:
     if not isinstance(details, dict):
         return details
-    return {key: value for key, value in details.items() if key not in SETTINGS}
+    kept = ("endpoint",) if level in LEVELS and _tells_apikey(details) else ()
+    return {key: value for key, value in details.items() if key in kept or key not in SETTINGS}
+
+
+def _tells_apikey(level: "Mapping[str, Any]") -> bool:
+    """Whether `endpoint` is a MAAS region's: beside `apikey`, as CloudStack's built-in MaaS extension has both."""
+    return _text(level, "apikey") != ""
+
+
+def _text(level: "Mapping[str, Any]", key: str) -> str:
+    value = level.get(key)
+    return value.strip() if isinstance(value, str) else ""
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -217,8 +239,17 @@ def read_settings(call: Call) -> Settings:
     """The host's details, then the extension's, then the file; never the instance's, which a user writes.
 
     `ca` and `fingerprint` are taken together from the first of them that has either, so that a host with its own
-    certificate needs not be checked against the extension's too.
+    certificate needs not be checked against the extension's too. An `endpoint` beside an `apikey` is a MAAS region's.
+
+    Raises:
+        Failure: a setting is missing or wrong, or nobody can tell whose an `endpoint` is.
     """
+    for name in LEVELS:
+        if all(_text(call.details(name), key) for key in ("endpoint", "apikey", "token")):
+            raise Failure(
+                f"the {name}'s details have `endpoint` with `apikey` and `token`, so it may be MAAS's or bmprov's",
+                "name the MAAS region by `maas_url` and `maas_key` instead",
+            )
     found: "Dict[str, str]" = {}
     for level in (call.details("host"), call.details("extension")):
         _overlay(found, level)
@@ -230,9 +261,9 @@ def read_settings(call: Call) -> Settings:
 def _overlay(found: "Dict[str, str]", level: "Mapping[str, Any]") -> None:
     pinned = bool(set(found) & {"ca", "fingerprint"})
     for key in SETTINGS:
-        value = level.get(key)
-        if isinstance(value, str) and value.strip() and not (pinned and key in ("ca", "fingerprint")):
-            found.setdefault(key, value.strip())
+        value = "" if key == "endpoint" and _tells_apikey(level) else _text(level, key)
+        if value and not (pinned and key in ("ca", "fingerprint")):
+            found.setdefault(key, value)
 
 
 def _read_ini(path: str) -> "Mapping[str, str]":
@@ -468,10 +499,11 @@ def _left(end: float) -> float:
 
 
 class Service:
-    """bmprov's REST API, over one connection that polls share."""
+    """bmprov's REST API, over one connection that polls share. What it tells of our `secrets` is blotted out here."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, secrets: "List[str]") -> None:
         self._settings = settings
+        self._secrets = secrets
         self._connection = Connection(settings)
 
     def post(self, path: str, body: bytes, by: float) -> "Dict[str, Any]":
@@ -524,7 +556,7 @@ class Service:
             raise Nonsense(
                 f"{self._settings.service} answered more than {ANSWER_BYTES >> 20} MiB", "check the endpoint"
             )
-        reply = _object(content)
+        reply = _object(content, self._secrets)
         if status in (http.client.OK, http.client.ACCEPTED) and reply is not None:
             return reply
         if http.client.MULTIPLE_CHOICES <= status < http.client.BAD_REQUEST:
@@ -582,12 +614,18 @@ def _verify_message(error: Exception) -> str:
     return _words(getattr(error, "verify_message", "")) or "it does not match"
 
 
-def _object(content: bytes) -> "Optional[Dict[str, Any]]":
+def _object(content: bytes, secrets: "List[str]") -> "Optional[Dict[str, Any]]":
     try:
-        reply = json.loads(content.decode("utf-8"))
+        reply = json.loads(_without_secrets(content.decode("utf-8"), secrets))
     except (ValueError, RecursionError):
         return None
     return reply if isinstance(reply, dict) else None
+
+
+def _without_secrets(text: str, secrets: "List[str]") -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def _retry_after(text: "Optional[str]") -> "Optional[float]":
@@ -627,9 +665,13 @@ class Operation:
         self.error = _words(fields.get("error"))
         self.check = _words(fields.get("check"))
         self.message = _words(fields.get("message"))
-        self.answer: "Any" = fields.get("answer")  # a table or an object of a custom action
+        self.answer: "Any" = fields.get("answer")  # a table or an object of a custom action, or what `prepare` prints
         if not self.id or self.state not in UNDER_WAY + ENDED:
             raise Nonsense("the service answered without an operation", "check that the endpoint is bmprov's own")
+
+    def wants_another(self) -> bool:
+        """Whether it failed because its machine was gone, so that asking anew gets another one."""
+        return self.state == "failed" and isinstance(self.answer, dict) and self.answer.get("again") is True
 
 
 class Action:
@@ -648,9 +690,19 @@ class Action:
             reply = self._service.post(path, self._call.body(), min(end, clock() + READ_S))
             return _checked(action, reply.get("answer"))
         by = end - min(CANCEL_S, (end - clock()) / 4) if action == "create" else end
+        for _ in range(OTHER_MACHINES if action == "prepare" else 0):
+            try:
+                return self._carry_out(path, by)
+            except Failure:
+                if not (self.operation and self.operation.wants_another() and _pause(POLL_MIN_S, by)):
+                    raise
+                self.operation = None
+        return self._carry_out(path, by)
+
+    def _carry_out(self, path: str, by: float) -> "Dict[str, Any]":
         reply = self._order(path, self._call.body(), by)
-        if "operation" not in reply or action == "prepare":
-            return _checked(action, reply.get("answer"))
+        if "operation" not in reply:
+            return _checked(self._call.action, reply.get("answer"))
         return self._follow(Operation(reply["operation"]), by)
 
     def _order(self, path: str, body: bytes, by: float) -> "Dict[str, Any]":
@@ -693,6 +745,8 @@ class Action:
 
     def _outcome(self, operation: Operation) -> "Dict[str, Any]":
         if operation.state == "succeeded":
+            if self._call.action == "prepare":
+                return _checked("prepare", operation.answer)
             done = f"{self._call.action} of {self._call.name} succeeded on machine {operation.machine}"
             if self._call.custom:
                 return {"status": "success", "message": operation.answer or operation.message, "printmessage": "true"}
@@ -707,6 +761,11 @@ class Action:
             why += f" (it waits for {operation.waiting_for})"
         if trouble is not None:
             why += f" (at the end {trouble.why})"
+        if self._call.action == "prepare":
+            raise Failure(
+                why + " and goes on; its reservation runs out by itself",
+                f"start the instance again, and `bmprov operation show {operation.id}` has its progress",
+            )
         if self._call.action != "create":
             raise Failure(why + " and goes on", f"`bmprov operation show {operation.id}` has its progress")
         return self._cancel(operation, why)
@@ -857,13 +916,14 @@ def main(arguments: "List[str]", started: float) -> int:
     call: "Optional[Call]" = None
     action: "Optional[Action]" = None
     failure: "Optional[Failure]" = None
-    token = ""
+    secrets: "List[str]" = []
     try:
         call = Call(arguments, started)
         call.read()
+        secrets = call.secrets()
         settings = read_settings(call)
-        token = settings.token
-        action = Action(call, Service(settings))
+        secrets.append(settings.token)
+        action = Action(call, Service(settings, secrets))
         print_answer(action.run())
     except Failure as error:
         failure = error
@@ -873,8 +933,8 @@ def main(arguments: "List[str]", started: float) -> int:
         failure = Failure(f"the extension stopped on an unforeseen {where}", "report it to bmprov's makers")
     operation = action.operation if action else None
     if failure:
-        text = _sentence(call, operation, failure)
-        _write((text.replace(token, "***") if token else text).encode("utf-8", "replace") + b"\n")
+        text = _without_secrets(_sentence(call, operation, failure), secrets)
+        _write(text.encode("utf-8", "replace") + b"\n")
     if call:
         _log(call, operation, type(failure).__name__.lower() if failure else "success", started)
     return 1 if failure else 0

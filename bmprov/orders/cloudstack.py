@@ -215,6 +215,8 @@ def need_of(request: InstanceRequest) -> Need:
         pod=choice.pod or "",
         rack=choice.rack or "",
         machine=choice.machine or "",
+        not_tags=choice.not_tags,
+        system_id=choice.system_id or "",
     )
 
 

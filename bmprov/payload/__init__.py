@@ -7,6 +7,7 @@ no sense is refused by name.
 
 from bmprov.payload.choice import DETAILS, Choice
 from bmprov.payload.custom import CustomRequest, parse_custom
+from bmprov.payload.maas import MaasLogin
 from bmprov.payload.nic import NicRequest
 from bmprov.payload.request import (
     InstanceRef,
@@ -26,6 +27,7 @@ __all__ = [
     "CustomRequest",
     "InstanceRef",
     "InstanceRequest",
+    "MaasLogin",
     "NicRequest",
     "Seed",
     "parse_custom",

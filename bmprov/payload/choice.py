@@ -1,20 +1,24 @@
 """Which machine and which image the instance's details ask for.
 
-Details come from the template, the offering and the instance (`externaldetails.virtualmachine`); image, zone, pod and
-rack may also stand on the CloudStack host, the cluster mapping or the extension, as defaults.
+Details come from the template, the offering and the instance (`externaldetails.virtualmachine`); image, zone, pod, rack
+and what concerns MAAS may also stand on the CloudStack host, the cluster mapping or the extension, as defaults.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
-from bmprov.payload.reading import Reader
+from bmprov.errors import Invalid
+from bmprov.payload.maas import MaasChoice, parse_maas
+from bmprov.payload.reading import Reader, nearest
 from bmprov.payload.root_disk import ANY_DISK, RootDisk, parse_root_disk
 
 DETAILS: Mapping[str, str] = MappingProxyType(
     {
         "image": "the image of the catalogue to write, by name",
         "tags": "tags that the machine must have, separated by commas",
+        "not_tags": "tags that the machine must not have, separated by commas",
         "machine": "one machine, by name",
         "zone": "the machine's zone",
         "pod": "the machine's pod",
@@ -26,15 +30,26 @@ DETAILS: Mapping[str, str] = MappingProxyType(
         "nic_tags": "tags of the machine's NICs for the instance's NICs, in order, separated by commas",
         "boot_mode": "`bios` or `uefi`; a template that says UEFI asks for it too",
         "hostname": "the host name, instead of one made from the instance's name",
+        "backend": "`maas` for a machine of a MAAS region, `direct` for one that bmprov boots itself",
+        "os": "MAAS's operating system, such as `ubuntu`",
+        "distro_series": "MAAS's release of it, such as `jammy`, or both as `ubuntu/jammy`",
+        "hwe_kernel": "MAAS's kernel, such as `hwe-22.04`",
+        "architecture": "`amd64/generic` or `arm64/generic`, when CloudStack's template says none",
+        "pool": "MAAS's resource pool; the same as `pod`",
+        "maas_system_id": "one machine, by the id that MAAS gave it",
+        "maas_ip": "`static` (the default): MAAS configures CloudStack's address; `dhcp`: the virtual router gives it",
+        "maas_url": "a MAAS region, with `maas_key` beside it; only on the CloudStack host, its cluster's mapping or "
+        "the extension. `endpoint` with `apikey`, as the built-in MaaS extension has them, is the same",
+        "maas_key": "the API key of a user of that region, from the same place",
     }
 )
 """Every detail that bmprov reads, and what it means. The README's table is made from it."""
 
-_DEFAULTED = ("image", "zone", "pod", "rack")
+_DEFAULTED = ("image", "zone", "rack")
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(MaasChoice):
     """What the details ask for. None and empty mean that anything will do."""
 
     image: str | None = None
@@ -49,16 +64,24 @@ class Choice:
     root_disk: RootDisk = ANY_DISK
     nic_tags: tuple[str, ...] = ()
     hostname: str | None = None
+    not_tags: tuple[str, ...] = ()
 
 
-def parse_choice(details: Reader) -> Choice:
-    """The choice in `externaldetails`."""
+def parse_choice(details: Reader, instance: Reader) -> Choice:
+    """The choice in `externaldetails`; `instance` has the instance's plain details.
+
+    Raises:
+        Invalid: a detail makes no sense, contradicts another, or misses one.
+    """
     asked = details.object("virtualmachine")
-    sources = [asked, details.object("host"), details.object("resourcemap"), details.object("extension")]
-    named = {key: next(filter(None, (source.text(key) for source in sources)), None) for key in _DEFAULTED}
+    defaults = [details.object(level) for level in ("host", "resourcemap", "extension")]
+    named: dict[str, Any] = {key: nearest([asked, *defaults], key) for key in _DEFAULTED}
     return Choice(
         **named,
-        tags=tuple(sorted(filter(None, _words(asked.text("tags"))))),
+        **vars(parse_maas(instance, asked, defaults)),
+        pod=_pod([asked, *defaults]),
+        tags=_tags(asked, "tags"),
+        not_tags=_tags(asked, "not_tags"),
         machine=asked.text("machine"),
         min_cpus=asked.figure("cpus_min"),
         min_memory_mib=asked.figure("memory_mib_min"),
@@ -67,6 +90,23 @@ def parse_choice(details: Reader) -> Choice:
         nic_tags=_words(asked.text("nic_tags")),
         hostname=asked.text("hostname"),
     )
+
+
+def _pod(sources: Iterable[Reader]) -> str | None:
+    """A machine's pod, which MAAS calls its pool: the nearest of either name."""
+    for source in sources:
+        pod, pool = source.text("pod"), source.text("pool")
+        if pod and pool and pod != pool:
+            raise Invalid(
+                f"the payload's '{source.key('pod')}' and '{source.key('pool')}' differ", "they are the same, tell one"
+            )
+        if pod or pool:
+            return pod or pool
+    return None
+
+
+def _tags(asked: Reader, key: str) -> tuple[str, ...]:
+    return tuple(sorted(filter(None, _words(asked.text(key)))))
 
 
 def _words(text: str | None) -> tuple[str, ...]:

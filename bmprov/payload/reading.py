@@ -1,11 +1,19 @@
 """Typed access to a JSON object: the value, None where it is absent, or `Invalid` that names the key."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 from bmprov.errors import Invalid
+from bmprov.model import Arch
 
+ARCHES: Mapping[str, Arch] = MappingProxyType(
+    {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "aarch64": Arch.AARCH64, "arm64": Arch.AARCH64}
+)
+"""Architectures as CloudStack and MAAS spell them."""
+
+_T = TypeVar("_T")
 _TEXT_LIMIT = 4096
 _FIGURE_LIMIT = 2**53
 
@@ -66,6 +74,16 @@ class Reader:
             )
         return value or None
 
+    def one_of(self, key: str, known: Mapping[str, _T]) -> _T | None:
+        """What `known` has for the text under `key`, in any case; None when it is absent or empty."""
+        text = self.text(key)
+        if text is None:
+            return None
+        found = known.get(text.lower())
+        if found is None:
+            raise Invalid(f"the payload's '{self.key(key)}' is '{text[:40]}'", f"it can be {', '.join(known)}")
+        return found
+
     def figure(self, key: str) -> int | None:
         """The whole number under `key`, which details carry as text; None when it is absent."""
         value = self._content.get(key)
@@ -78,3 +96,8 @@ class Reader:
         if not 0 <= figure < _FIGURE_LIMIT:
             raise Invalid(f"the payload's '{self.key(key)}' is out of range", f"it is {str(figure)[:20]}")
         return figure
+
+
+def nearest(sources: Iterable[Reader], key: str) -> str | None:
+    """The text under `key` of the first source that has one."""
+    return next(filter(None, (source.text(key) for source in sources)), None)

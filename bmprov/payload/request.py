@@ -6,23 +6,23 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from bmprov.errors import Invalid
 from bmprov.model import Arch, BootMode
 from bmprov.payload.choice import DETAILS, Choice, parse_choice
 from bmprov.payload.nic import NicRequest, parse_nics
-from bmprov.payload.reading import Reader
+from bmprov.payload.reading import ARCHES, Reader
 from bmprov.payload.seed import Seed, host_name, parse_seed
 
 _INSTANCE = "cloudstack.vm.details"
 _MIB_BYTES = 2**20
-_ARCHES = {"x86_64": Arch.X86_64, "amd64": Arch.X86_64, "aarch64": Arch.AARCH64, "arm64": Arch.AARCH64}
 _BOOT_MODES = {"bios": BootMode.BIOS, "uefi": BootMode.UEFI}
+_TELLING = {"maas_url"}  # hosts of several MAAS regions often differ in nothing else
 # What an operator may change at any time (defaults, secrets) does not tell hosts apart.
-_CHANGING = re.compile("|".join([*(f"^{key}$" for key in DETAILS), "password|secret|token|key"]), re.IGNORECASE)
-
-_T = TypeVar("_T")
+_CHANGING = re.compile(
+    "|".join([*(f"^{key}$" for key in DETAILS if key not in _TELLING), "password|secret|token|key"]), re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def parse_request(payload: Mapping[str, Any]) -> InstanceRequest:
     if reader.raw(_INSTANCE) is None:
         raise Invalid(f"the payload has no '{_INSTANCE}'", "it must be what CloudStack wrote")
     instance = reader.object(_INSTANCE)
-    choice = parse_choice(reader.object("externaldetails"))
     details = instance.object("details")
+    choice = parse_choice(reader.object("externaldetails"), details)
     hostname = host_name(choice.hostname, instance.text("hostName"), details.text("displayName"), ref.name)
     return InstanceRequest(
         instance_id=ref.instance_id,
@@ -102,7 +102,7 @@ def parse_request(payload: Mapping[str, Any]) -> InstanceRequest:
         host=parse_host(payload),
         cpus=instance.figure("cpus"),
         memory_mib=_mib(instance),
-        arch=_one_of(instance, "arch", _ARCHES),
+        arch=instance.one_of("arch", ARCHES) or choice.arch,
         boot_mode=_boot_mode(instance, reader.object("externaldetails").object("virtualmachine")),
         nics=parse_nics(instance, choice.nic_tags),
         choice=choice,
@@ -126,18 +126,8 @@ def prepare_answer(request: InstanceRequest, macs: Mapping[str, str], details: M
 
 def _boot_mode(instance: Reader, details: Reader) -> BootMode | None:
     """The detail `boot_mode`, else UEFI when CloudStack says so; its BIOS is what it says when nobody chose."""
-    told = _one_of(instance, "bootType", _BOOT_MODES)
-    return _one_of(details, "boot_mode", _BOOT_MODES) or (told if told is BootMode.UEFI else None)
-
-
-def _one_of(instance: Reader, key: str, known: Mapping[str, _T]) -> _T | None:
-    text = instance.text(key)
-    if text is None:
-        return None
-    found = known.get(text.lower())
-    if found is None:
-        raise Invalid(f"the payload's '{instance.key(key)}' is '{text[:40]}'", f"it can be {', '.join(known)}")
-    return found
+    told = instance.one_of("bootType", _BOOT_MODES)
+    return details.one_of("boot_mode", _BOOT_MODES) or (told if told is BootMode.UEFI else None)
 
 
 def _mib(instance: Reader) -> int | None:

@@ -49,11 +49,28 @@ def test_a_machine_that_has_everything_lacks_nothing(need: Need) -> None:
         (Need(tags=("ssd", "nvme")), "tag nvme missing"),
         (Need(zone="z2"), "zone z1 instead of z2"),
         (Need(machine="rack1-08"), "name rack1-07 instead of rack1-08"),
+        (Need(not_tags=("gpu", "noisy")), "tag gpu is not wanted"),
+        (Need(system_id="4y3h7n"), "MAAS system id none instead of 4y3h7n"),
     ],
 )
 def test_what_a_machine_lacks_is_said(need: Need, words: str) -> None:
     """Each shortage is told in figures that an operator can compare."""
     assert lacks(MACHINE, need) == (words,)
+
+
+def test_a_machine_of_maas_has_a_name_there() -> None:
+    """It is the end of its address; another scheme's path is none."""
+    theirs = replace(MACHINE, bmc=replace(MACHINE.bmc, address="maas://lab/4y3h7n"))
+    assert lacks(theirs, Need(system_id="4y3h7n")) == ()
+    assert lacks(theirs, Need(system_id="lab")) == ("MAAS system id 4y3h7n instead of lab",)
+    redfish = replace(MACHINE, bmc=replace(MACHINE.bmc, address="redfish://10.0.0.7/4y3h7n"))
+    assert lacks(redfish, Need(system_id="4y3h7n")) == ("MAAS system id none instead of 4y3h7n",)
+
+
+def test_what_is_asked_for_is_said_in_full() -> None:
+    """Wanted and unwanted tags, and the machine by either name."""
+    need = Need(tags=("gpu", "ssd"), not_tags=("noisy",), machine="rack1-08", system_id="4y3h7n")
+    assert str(need) == "tags gpu,ssd, without the tags noisy, machine rack1-08, MAAS system id 4y3h7n"
 
 
 def test_no_capacity_names_the_nearest_machine() -> None:
