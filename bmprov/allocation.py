@@ -7,14 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bmprov.errors import NoCapacity
-from bmprov.model import Arch, BootMode, Machine
+from bmprov.maas import place_of
+from bmprov.model import Arch, BackEnd, BootMode, Machine
 
 
 @dataclass(frozen=True)
 class Need:
     """What an instance asks of a machine. Figures are minima; None and empty mean that anything will do.
 
-    `system_id` is MAAS's name of a machine of its own.
+    `system_id` is MAAS's name of a machine of its own; `regions` are the MAAS regions whose machines may be taken,
+    all of them when it is None.
     """
 
     cpus: int = 0
@@ -31,6 +33,8 @@ class Need:
     machine: str = ""
     not_tags: tuple[str, ...] = ()
     system_id: str = ""
+    back_end: BackEnd | None = None
+    regions: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         """What is asked for, as an operator would say it."""
@@ -42,6 +46,8 @@ class Need:
         ]
         words = [f"{figure} {unit}" for figure, unit in minima if figure]
         words += [str(word) for word in (self.arch, self.boot_mode) if word]
+        words += [f"of back end {self.back_end}"] if self.back_end else []
+        words += [f"in MAAS region {' or '.join(self.regions)}"] if self.regions and self.back_end else []
         tags = [("tags", self.tags), ("without the tags", self.not_tags), ("NIC tags", self.nic_tags)]
         places = [("zone", self.zone), ("pod", self.pod), ("rack", self.rack)]
         names = [*places, ("machine", self.machine), ("MAAS system id", self.system_id)]
@@ -76,7 +82,8 @@ def lacks(machine: Machine, need: Need) -> tuple[str, ...]:
             ("pod", machine.pod, need.pod),
             ("rack", machine.rack, need.rack),
             ("name", machine.name, need.machine),
-            ("MAAS system id", _system_id(machine), need.system_id),
+            ("MAAS system id", _place(machine)[1], need.system_id),
+            ("back end", machine.back_end, need.back_end),
         )
         if wanted and has != wanted
     ]
@@ -84,18 +91,24 @@ def lacks(machine: Machine, need: Need) -> tuple[str, ...]:
     missing += [f"tag {tag} is not wanted" for tag in need.not_tags if tag in machine.tags]
     nic_tags = {nic.tag for nic in machine.nics}
     missing += [f"NIC with tag {tag} missing" for tag in need.nic_tags if tag not in nic_tags]
+    missing += [] if _may_be_had(machine, need) else [f"MAAS region {_place(machine)[0]}, which was not asked for"]
     return (*too_small, *differs, *missing)
 
 
-def _system_id(machine: Machine) -> str:
-    """MAAS's name of a machine of its own: the end of its address, `maas://region/4y3h7n`."""
-    address = machine.bmc.address
-    return address.rpartition("/")[2] if address.startswith("maas://") else ""
+def _place(machine: Machine) -> tuple[str, str]:
+    """A MAAS machine's region, and its name there; of others nothing."""
+    return place_of(machine.bmc.address) or ("", "")
+
+
+def _may_be_had(machine: Machine, need: Need) -> bool:
+    region, _ = _place(machine)
+    return not region or need.regions is None or region in need.regions
 
 
 def no_capacity(need: Need, free: Iterable[Machine]) -> NoCapacity:
     """The refusal: what was asked for, and what the nearest free machine lacks."""
-    nearest = min(free, key=lambda machine: (len(lacks(machine, need)), size(machine)), default=None)
+    had = (machine for machine in free if _may_be_had(machine, need))
+    nearest = min(had, key=lambda machine: (len(lacks(machine, need)), size(machine)), default=None)
     asked = f"no free machine for {need}"
     if nearest is None:
         return NoCapacity(

@@ -5,6 +5,7 @@ Answers and rules: the extension contract of CloudStack 4.21 (`ExternalPathPaylo
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,10 +15,11 @@ from bmprov.allocation import Need
 from bmprov.console import Admission
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.lifecycle import Kind, State
-from bmprov.model import Image, Instance, Machine, Operation
+from bmprov.model import BackEnd, Image, Instance, Machine, Operation
 from bmprov.orders.consoles import ConsoleOrder, order_console
-from bmprov.orders.desk import Answer, Caller, OrderDesk
+from bmprov.orders.desk import Answer, Caller
 from bmprov.orders.fitness import unfit
+from bmprov.orders.maas import MaasOrders, regions_for
 from bmprov.payload import (
     InstanceRef,
     InstanceRequest,
@@ -37,30 +39,32 @@ from bmprov.truth import CLOUDSTACK_WORDS, Told, power_of
 _NAME_CHARS = 64
 
 
-class CloudStackOrders(OrderDesk):
+class CloudStackOrders(MaasOrders):
     """The actions of the extension. A payload is what CloudStack wrote, without the extension's own settings."""
 
-    def prepare(self, payload: Mapping[str, Any], caller: Caller) -> Answer:
-        """Reserve a machine and tell CloudStack the MACs of its NICs.
+    def prepare(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
+        """Reserve a machine and tell CloudStack the MACs of its NICs. One of MAAS's has to be asked for there first.
 
         Raises:
             Invalid: the payload, or the image that it names, is wrong or cannot run on the machine that is meant.
             NoCapacity: no machine fits, or none of them takes the image.
         """
-        request = parse_request(payload)
+        request = self._read(payload, caller)
         with self._store.write() as transaction:
             _, machine = self._reserve(transaction, request, payload, caller)
+            if machine.back_end is BackEnd.MAAS and machine.state is State.RESERVED:
+                return self._begin(transaction, caller, Kind.RESERVE, machine)
             macs = {nic_uuid: nic.mac for nic_uuid, nic in adopt(request.nics, machine.nics).items()}
         return prepare_answer(request, macs, {"External:bmprov.machine": machine.name})
 
     def create(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
         """Deploy the instance on the machine that `prepare` reserved, or on one reserved now."""
-        request = parse_request(payload)
+        request = self._read(payload, caller)
         with self._store.write() as transaction:
             instance, machine = self._reserve(transaction, request, payload, caller)
             if machine.state is State.ACTIVE:
                 return _success(f"{instance.name} is deployed on {machine.name} already")
-            if instance.image_id is None:
+            if instance.image_id is None and machine.back_end is not BackEnd.MAAS:
                 raise Invalid("the instance names no image", "set the detail `image` on its template or its offering")
             return self._begin(transaction, caller, Kind.DEPLOY, machine)
 
@@ -162,6 +166,13 @@ class CloudStackOrders(OrderDesk):
     def _told(self, facts: PowerFacts, now: float) -> Told:
         return power_of(facts.reading, facts.running, now, self._freshness_s, deployed=facts.deployed)
 
+    def _read(self, payload: Mapping[str, Any], caller: Caller) -> InstanceRequest:
+        """The instance that is asked for; the MAAS region in its details is known afterwards."""
+        request = parse_request(payload)
+        if request.choice.maas is not None:
+            self._meet(request.choice.maas, caller)
+        return request
+
     def _reserve(
         self, transaction: Transaction, request: InstanceRequest, payload: Mapping[str, Any], caller: Caller
     ) -> tuple[Instance, Machine]:
@@ -176,7 +187,9 @@ class CloudStackOrders(OrderDesk):
             sealed_payload=self._vault.seal(json.dumps(payload, separators=(",", ":")).encode()),
             image_id=image.id if image else None,
         )
-        instance, machine = reserve(transaction, claimant, need_of(request), self._reservation_s, partial(unfit, image))
+        need = replace(need_of(request), regions=regions_for(transaction, request.choice, caller))
+        takes = partial(unfit, image, series=request.choice.series)
+        instance, machine = reserve(transaction, claimant, need, self._reservation_s, takes)
         if known is None:
             self._audit(transaction, caller, "reserve", machine)
         return transaction.instances.get(instance.id) or instance, machine
@@ -217,12 +230,14 @@ def need_of(request: InstanceRequest) -> Need:
         machine=choice.machine or "",
         not_tags=choice.not_tags,
         system_id=choice.system_id or "",
+        back_end=choice.back_end,
     )
 
 
 def _image(transaction: Transaction, request: InstanceRequest) -> Image | None:
+    """The catalogue's image; MAAS has its own, so one that is not there only matters to other machines."""
     name = request.choice.image
-    if not name:
+    if not name or request.choice.back_end is BackEnd.MAAS:
         return None
     image = transaction.images.named(name)
     if image is None:

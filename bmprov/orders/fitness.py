@@ -3,15 +3,20 @@
 Said before anything is switched on: a machine that has been written and does not boot costs a deployment and a visit.
 """
 
-from bmprov.model import Image, Machine
+from bmprov.model import BackEnd, Image, Machine
 
 _GIB = 2**30
 
 
-def unfit(image: Image | None, machine: Machine) -> tuple[str, ...]:
-    """Why `image` cannot run on `machine`, in words; empty when it can, or when nobody knows."""
+def unfit(image: Image | None, machine: Machine, series: str | None = None) -> tuple[str, ...]:
+    """Why `image` cannot run on `machine`, in words; empty when it can, or when nobody knows.
+
+    A MAAS machine gets MAAS's image, the release `series`, and never one of the catalogue.
+    """
+    if machine.back_end is BackEnd.MAAS:
+        return ("the machine is MAAS's, and the details name no `distro_series`",) if image and not series else ()
     if image is None:
-        return ()
+        return ("the machine is not MAAS's, and the details name no `image`",) if series else ()
     named = f"image '{image.name}'"
     reasons = []
     if image.arch and image.arch is not machine.arch:

@@ -7,6 +7,7 @@ that is switched on is deployed, and no call restarts a machine.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcMismatch, BmcRefused
@@ -56,7 +57,7 @@ class MaasPower:
     def _off(self, by: Deadline) -> Power:
         if self.read(by) is Power.OFF:
             return Power.OFF
-        self._place.calls.power_off(self._place.system_id, by)
+        self._place.calls.power_off(self._place.system_id, by, soft=False)
         return self._becomes(Power.OFF, by)
 
     def _soft_off(self, by: Deadline) -> Power:
@@ -118,7 +119,7 @@ class MaasTools:
     def event_log(self, most: int, by: Deadline) -> Sequence[LogEntry]:
         """MAAS's own events of the machine, newest first."""
         found = self._place.calls.events(self._place.system_id, most, by)
-        return [LogEntry(one.at, _LEVELS.get(one.level.upper(), Health.OK), one.text) for one in found]
+        return [LogEntry(_clock(one.at), _LEVELS.get(one.level.upper(), Health.OK), one.text) for one in found]
 
     def clear_event_log(self, by: Deadline) -> None:  # noqa: ARG002 - as above
         """MAAS cannot."""
@@ -144,3 +145,7 @@ class MaasTools:
     def console(self, by: Deadline) -> Console:  # noqa: ARG002 - as above
         """MAAS has none to give."""
         return Console(ConsoleKind.NONE)
+
+
+def _clock(at: float | None) -> str:
+    return "" if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -5,17 +5,20 @@ what its first run did, whichever worker that was, and nobody else's machine is 
 machine in MAAS itself is found by the same question, and said.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from bmprov.errors import BmprovError, Retryable
 from bmprov.lifecycle import Event, Kind
 from bmprov.maas import MaasMachine, NodeStatus, Standing, status_words
+from bmprov.model import Erase
 from bmprov.payload import prepare_answer
 from bmprov.power import Power
 from images.user_data import cloud_user_data
 from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
 from worker.flows.deploy import verify
 from worker.flows.release import CLEAN
+from worker.maas.calls import Constraints
 from worker.maas.carriers import carriers
 from worker.maas.errors import MaasConflict, MaasGone
 from worker.maas.network import Networks
@@ -36,7 +39,8 @@ def allocate(context: Context) -> Outcome:
     if ours is None:
         try:
             comment = f"for CloudStack instance {operation.instance_id} of {operation.cloud or 'bmprov'}"
-            ours = place.calls.allocate(place.system_id, operation.instance_id or "", context.by, comment=comment)
+            wanted = Constraints(system_id=place.system_id)
+            ours = place.calls.allocate(wanted, operation.instance_id or "", comment, context.by)
         except (MaasConflict, MaasGone) as refusal:
             ours = _ours(context)  # by a run before this one
             if ours is None:
@@ -66,7 +70,7 @@ def _given_back_first(context: Context, ours: MaasMachine) -> Outcome:
     if context.overdue:
         return Fail(f"{place} is {status_words(ours.status)} and was not given back", "look at its events in MAAS")
     if ours.standing is not Standing.RETURNING:
-        place.calls.release(place.system_id, context.by, comment="to be deployed again")
+        place.calls.release(place.system_id, Erase.NONE, "to be deployed again", context.by)
     return Wait("MAAS to take the machine back", context.limits.maas_release_s, _RETURN_POLL_S)
 
 
@@ -107,14 +111,8 @@ def deploy(context: Context) -> Outcome:
     if ours.standing in _IN_HAND:
         return Done("MAAS is deploying it already")
     request = context.request_of()
-    series = request.choice.series or ""
-    place.calls.deploy(
-        place.system_id,
-        context.by,
-        distro_series=series,
-        hwe_kernel=request.choice.hwe_kernel or "",
-        user_data=cloud_user_data(request),
-    )
+    series, kernel = request.choice.series or "", request.choice.hwe_kernel or ""
+    place.calls.deploy(place.system_id, series, kernel, cloud_user_data(request), context.by)
     return Done(series or "MAAS's default system")
 
 
@@ -131,7 +129,7 @@ def wait_for_deployed(context: Context) -> Outcome:
             return Wait("MAAS to deploy the machine", limit_s, context.limits.maas_look_s)
         case Standing.DEPLOYING:
             why = f"MAAS did not deploy it within {limit_s:g} s"
-            return _given_up(context, why, lambda: place.calls.abort(place.system_id, context.by))
+            return _given_up(context, why, lambda: place.calls.abort(place.system_id, why, context.by))
         case Standing.FAILED_DEPLOYMENT:
             return _given_up(context, f"MAAS could not deploy it: {why_it_failed(place, ours, context.by)}")
         case Standing.ALLOCATED:
@@ -140,14 +138,13 @@ def wait_for_deployed(context: Context) -> Outcome:
             return Fail(f"{place} is {status_words(ours.status)}", "look at its events in MAAS", quarantine=True)
 
 
-def _given_up(context: Context, why: str, first: object = None) -> Fail:
+def _given_up(context: Context, why: str, first: Callable[[], object] = lambda: None) -> Fail:
     """A machine that does not deploy is Broken in MAAS too: it goes back to nobody before somebody has looked."""
     place = _place(context)
     fail = Fail(why, f"look at the console and the events of {place}, and mark it fixed there", quarantine=True)
     try:
-        if callable(first):
-            first()
-        place.calls.mark_broken(place.system_id, context.by, comment=f"bmprov: {why}")
+        first()
+        place.calls.mark_broken(place.system_id, f"bmprov: {why}", context.by)
     except BmprovError as error:
         return replace(fail, check=f"{fail.check}; it could not be marked broken ({error.why})")
     return fail
@@ -159,11 +156,10 @@ def release(context: Context) -> Outcome:
     if ours is None:
         return Done("it is not ours in MAAS", event=Event.RELEASED)
     if context.machine.maintenance and ours.standing is Standing.FAILED_DEPLOYMENT:
-        place.calls.mark_broken(place.system_id, context.by, comment=f"bmprov: {context.machine.maintenance}")
+        place.calls.mark_broken(place.system_id, f"bmprov: {context.machine.maintenance}", context.by)
         return Done("it stays Broken in MAAS until somebody has marked it fixed", event=Event.RELEASED)
-    place.calls.release(
-        place.system_id, context.by, erase=place.region.erase, comment=f"instance {context.operation.instance_id} ended"
-    )
+    comment = f"CloudStack instance {context.operation.instance_id} has ended"
+    place.calls.release(place.system_id, place.region.erase, comment, context.by)
     return Done(event=Event.RELEASED)
 
 

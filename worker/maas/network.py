@@ -10,12 +10,13 @@ from ipaddress import ip_address, ip_interface
 
 from bmprov.deadline import Deadline
 from bmprov.errors import Fatal
-from bmprov.maas import MaasNic, MaasSubnet, MaasVlan
+from bmprov.maas import LinkMode, MaasNic, MaasSubnet, MaasVlan
 from bmprov.model import Nic
 from bmprov.payload import NicRequest
+from worker.maas.network_calls import NewLink
 from worker.maas.place import Place
 
-_STATIC, _DHCP, _AUTO, _LINK_UP = "static", "dhcp", "auto", "link_up"
+_STATIC, _DHCP, _AUTO, _LINK_UP = LinkMode.STATIC, LinkMode.DHCP, LinkMode.AUTO, LinkMode.LINK_UP
 
 
 class Networks:
@@ -56,9 +57,8 @@ class Networks:
         for (mode, subnet_id, ip), gateway in links.items():
             if (mode, subnet_id, ip) not in right:
                 way_out = bool(gateway and wanted.is_default and mode == _STATIC)
-                self._calls.link_subnet(
-                    self._place.system_id, nic.id, mode, subnet_id, self._by, ip_address=ip, default_gateway=way_out
-                )
+                link = NewLink(mode, subnet_id, ip, default_gateway=way_out)
+                self._calls.link_subnet(self._place.system_id, nic.id, link, self._by)
         return f"{nic.name} {' and '.join(address for address, _ in told)}{' by DHCP' if by_dhcp else ''}"
 
     def take_home(self, nic: MaasNic, home: Nic) -> bool:
@@ -73,9 +73,9 @@ class Networks:
             for link in ours:
                 self._calls.unlink_subnet(self._place.system_id, nic.id, link.id, self._by)
         vlan_id = home.home_vlan if home.home_vlan is not None else nic.vlan_id
-        subnet = next((one for one in self._subnets if one.vlan_id == vlan_id), None)
+        subnet = next((one for one in self._subnets if one.vlan.id == vlan_id), None)
         if home.netboot and subnet is not None:
-            self._calls.link_subnet(self._place.system_id, nic.id, _AUTO, subnet.id, self._by)
+            self._calls.link_subnet(self._place.system_id, nic.id, NewLink(_AUTO, subnet.id), self._by)
         return True
 
     @cached_property
@@ -107,9 +107,9 @@ class Networks:
 
     def _subnet_for(self, address: str, gateway: str | None, vlan_id: int, wanted: NicRequest) -> MaasSubnet:
         cidr = str(ip_interface(address).network)
-        found = next((one for one in self._subnets if (one.cidr, one.vlan_id) == (cidr, vlan_id)), None)
+        found = next((one for one in self._subnets if (one.cidr, one.vlan.id) == (cidr, vlan_id)), None)
         if found is None and self._place.region.create_networks:
-            found = self._calls.create_subnet(cidr, vlan_id, self._by, gateway=gateway, dns=wanted.dns)
+            found = self._calls.create_subnet(cidr, vlan_id, gateway or "", wanted.dns, self._by)
             self._subnets.append(found)
         if found is None:
             raise Fatal(

@@ -27,10 +27,10 @@ class CloudStack:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @route(HTTPMethod.POST, f"{_AT}/prepare", roles=CLOUDS, answers={200: Answered})
-    def prepare(self, body: Payload, caller: Caller) -> Answered:
-        """Reserve a machine and tell the MACs of its NICs."""
-        return Answered(answer=self._services.orders.prepare(body.root, caller))
+    @route(HTTPMethod.POST, f"{_AT}/prepare", roles=CLOUDS, answers=_EITHER)
+    def prepare(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
+        """Reserve a machine and tell the MACs of its NICs; of a MAAS machine, as the `answer` of the operation."""
+        return self._told(self._services.orders.prepare(body.root, caller))
 
     @route(HTTPMethod.POST, f"{_AT}/create", roles=CLOUDS, answers=_EITHER)
     def create(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
