@@ -18,6 +18,7 @@ from bmprov.api.resources.images import Images
 from bmprov.api.resources.instances import Instances
 from bmprov.api.resources.machines import Machines
 from bmprov.api.resources.operations import Operations
+from bmprov.api.resources.regions import Regions
 from bmprov.api.resources.tokens import Tokens
 from bmprov.api.routing import Route, routes_of
 from bmprov.api.services import Services
@@ -54,6 +55,7 @@ def routes(services: Services, keyring: Keyring) -> list[Route]:
         Instances(services),
         Operations(services),
         CloudStack(services),
+        Regions(services),
         Tokens(services, keyring),
         Events(services),
         Health(services),

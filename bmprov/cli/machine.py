@@ -16,7 +16,7 @@ from bmprov.cli.output import age, clock, power, print_json, print_record, print
 from bmprov.cli.timeline import ending, follow
 from bmprov.errors import Fatal
 from bmprov.lifecycle import State
-from bmprov.model import Arch, BootFrom, BootMode
+from bmprov.model import Arch, BackEnd, BootFrom, BootMode
 from bmprov.power import PowerAction
 
 _SOURCES = click.Choice([source.value for source in BootFrom])
@@ -249,6 +249,14 @@ def _firmware(machine: dict[str, Any]) -> str:
     return told if machine["boot_from"] == BootFrom.NETWORK else f"{told}, the ramdisk from {machine['boot_from']}"
 
 
+def _reached(machine: dict[str, Any]) -> tuple[str, str]:
+    """Its BMCs; for a machine of MAAS, which it is there."""
+    if machine["back_end"] != BackEnd.MAAS:
+        return "BMC", ", then ".join(_addresses(machine))
+    _, _, region, system_id = machine["bmc"]["address"].split("/")
+    return "MAAS", f"region {region}, system {system_id}"
+
+
 def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
     reading, operation = machine["power"], machine["operation"]
     nics = (
@@ -261,7 +269,7 @@ def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
         ("maintenance", maintenance),
         ("power", f"{reading['power']}, read {age(reading['read_at']) or 'never'}"),
         ("not read because", reading["error"]),
-        ("BMC", ", then ".join(_addresses(machine))),
+        _reached(machine),
         ("NICs", "\n".join(nics)),
         ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
         ("boots", f"{_firmware(machine)}, {machine['arch']}, back end {machine['back_end']}"),

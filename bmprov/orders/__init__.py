@@ -8,9 +8,10 @@ from bmprov.orders.cloudstack import CloudStackOrders
 from bmprov.orders.consoles import ConsoleOrder
 from bmprov.orders.desk import Answer, Caller
 from bmprov.orders.machines import MachineOrders, NewMachine
+from bmprov.orders.regions import NewRegion, RegionChange, RegionOrders
 
-__all__ = ["Answer", "Caller", "ConsoleOrder", "NewMachine", "Orders"]
+__all__ = ["Answer", "Caller", "ConsoleOrder", "NewMachine", "NewRegion", "Orders", "RegionChange"]
 
 
-class Orders(CloudStackOrders, MachineOrders):
+class Orders(CloudStackOrders, MachineOrders, RegionOrders):
     """All orders, on one store."""

@@ -117,10 +117,11 @@ class MachineOrders(OrderDesk):
 
         Raises:
             Conflict: a deployment has begun to boot it from somewhere else.
-            Invalid: its BMCs cannot have virtual media.
+            Invalid: its BMCs cannot have virtual media, or MAAS boots it.
         """
         with self._store.write() as transaction:
             machine = named(transaction, machine_name)
+            _refuse_of_maas(machine)
             if boot_from is not machine.boot_from:
                 _refuse_no_media(machine, boot_from)
                 _refuse_deploying(machine, transaction.operations.unfinished_of(machine.id))
@@ -134,10 +135,12 @@ class MachineOrders(OrderDesk):
 
         Raises:
             Conflict: another machine has one of them.
+            Invalid: MAAS has its BMC.
         """
         with self._store.write() as transaction:
             transaction.one_at_a_time("BMCs")
             machine = named(transaction, machine_name)
+            _refuse_of_maas(machine)
             transaction.machines.set_bmcs(machine, self._sealed(first), self._sealed(second) if second else None)
             transaction.consoles.forget(machine.id)
             detail = " then ".join(bmc.address for bmc in (first, second) if bmc)
@@ -169,6 +172,13 @@ def _refuse_no_media(machine: Machine, boot_from: BootFrom) -> None:
         raise Invalid(
             f"machine '{machine.name}' cannot boot from virtual media: IPMI has none",
             "give it its Redfish address, as its only or its second BMC",
+        )
+
+
+def _refuse_of_maas(machine: Machine) -> None:
+    if machine.back_end is BackEnd.MAAS:
+        raise Invalid(
+            f"machine '{machine.name}' is a MAAS's, which has its BMC and boots it", "change it there, in MAAS"
         )
 
 

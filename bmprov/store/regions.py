@@ -52,7 +52,7 @@ class Regions:
         return self._one((_R.name == name) | (_R.id == name))
 
     def with_url(self, url: str) -> Region | None:
-        """The region at this URL, spelled as `bmprov.maas_url` has it."""
+        """The region at this URL, spelled as `bmprov.maas_login` has it."""
         return self._one(_R.url == url)
 
     def all(self, site: str | None = None) -> list[Region]:
@@ -82,20 +82,21 @@ class Regions:
         told = {"error": error} | ({} if error else {"read_at": self._now})
         self.change(region_id, **told | ({} if version is None else {"version": version}))
 
-    def remove(self, region: Region) -> None:
-        """Forget a region with its machines.
+    def remove(self, region: Region) -> int:
+        """Forget a region with its machines; how many they were.
 
         Raises:
             Conflict: an instance has one of them, or something is under way on one.
         """
         used = self._connection.execute(select(_M.name).where(_of(region), _USED).order_by(_M.name)).scalars().first()
         if used is not None:
-            raise _in_use(region, f"'{used}'")
+            raise _in_use(region, f"machine '{used}'")
         try:
-            self._connection.execute(delete(schema.machines).where(_of(region)))
+            gone = self._connection.execute(delete(schema.machines).where(_of(region))).rowcount
         except IntegrityError as error:  # PostgreSQL: one was reserved since
-            raise _in_use(region, "one") from error
+            raise _in_use(region, "a machine") from error
         self._connection.execute(delete(schema.regions).where(_R.id == region.id))
+        return gone
 
     def _one(self, wanted: ColumnElement[bool]) -> Region | None:
         row = self._connection.execute(select(schema.regions).where(wanted)).mappings().first()
@@ -110,6 +111,6 @@ def _of(region: Region) -> ColumnElement[bool]:
 
 def _in_use(region: Region, machine: str) -> Conflict:
     return Conflict(
-        f"machine {machine} of MAAS region '{region.name}' has an instance, or something is under way on it",
+        f"{machine} of MAAS region '{region.name}' has an instance, or something is under way on it",
         "delete its instance first, and wait for what is under way",
     )

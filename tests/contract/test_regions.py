@@ -8,11 +8,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from bmprov.allocation import Need
 from bmprov.errors import Conflict
 from bmprov.lifecycle import Kind, State
 from bmprov.model import BackEnd, Bmc, Erase, Instance, Machine, Nic, OperationState, Region
 from bmprov.power import PowerAction
 from bmprov.store import Store, migrations, schema
+from bmprov.store.reservations import Claimant, reserve
 from tests.contract.conftest import Clock
 
 LAB = Region(
@@ -117,7 +119,7 @@ def test_a_region_goes_with_its_machines_and_no_others(store: Store) -> None:
     enter(store, machine("d", "maas://l_b/d"), machine("e", "maas://l_b2/e"))
     with store.write() as transaction:
         assert transaction.regions.machine_counts() == {"l_b": 2, "lab": 1, "L_B": 1, "l_b2": 1}
-        transaction.regions.remove(region(1, name="l_b"))
+        assert transaction.regions.remove(region(1, name="l_b")) == 2
     with store.read() as transaction:
         assert [one.name for one in transaction.regions.all()] == ["L_B", "lab"]
         assert [one.name for one in transaction.machines.all()] == ["b", "c", "e"]
@@ -125,14 +127,25 @@ def test_a_region_goes_with_its_machines_and_no_others(store: Store) -> None:
 
 def test_a_region_stays_while_an_instance_has_a_machine_of_it(store: Store) -> None:
     """What a tenant has cannot be forgotten by an operator's slip."""
-    enter(store, LAB, replace(machine("a", "maas://lab/a"), instance_id="i-1"), machine("b", "maas://lab/b"))
+    enter(store, LAB, machine("a", "maas://lab/a"), replace(machine("b", "maas://lab/b"), tags=("ssd",)))
     with store.write() as transaction:
-        transaction.instances.add(Instance("i-1", "i", "c1", "h", "a", b""))
-    with pytest.raises(Conflict, match="instance"), store.write() as transaction:
+        reserve(transaction, Claimant("i-1", "i", "c1", "h", (), b"", None), Need(tags=("ssd",)), 1800)
+    with pytest.raises(Conflict, match="machine 'b' of MAAS region 'lab'"), store.write() as transaction:
         transaction.regions.remove(LAB)
     with store.read() as transaction:
         assert [one.name for one in transaction.machines.all()] == ["a", "b"]
         assert transaction.regions.get("r-1") is not None
+
+
+def test_a_machine_that_is_reserved_meanwhile_stays(store: Store) -> None:
+    """Between the look and the deletion PostgreSQL lets others in: the instance's row is what holds the machine."""
+    enter(store, LAB, machine("a", "maas://lab/a"))
+    with store.write() as transaction:
+        transaction.instances.add(Instance("i-1", "i", "c1", "h", "a", b""))
+    with pytest.raises(Conflict, match="a machine of MAAS region 'lab'"), store.write() as transaction:
+        transaction.regions.remove(LAB)
+    with store.read() as transaction:
+        assert transaction.machines.get("a") is not None
 
 
 def test_a_region_stays_while_something_is_under_way(store: Store) -> None:

@@ -1,9 +1,10 @@
 """What all shapes share."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")]
 """The name of something: letters, digits, `.`, `_` and `-`, at most 64, beginning and ending with a letter or digit."""
@@ -16,6 +17,23 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, p
 
 Sha256 = Annotated[str, StringConstraints(to_lower=True, pattern=r"^[0-9A-Fa-f]{64}$")]
 """A SHA-256 in hexadecimal."""
+
+
+_FINGERPRINT = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+
+
+def _trust(text: str) -> str:
+    """A fingerprint as it is stored, or a path as it is."""
+    if not text or text.startswith("/"):
+        return text
+    found = _FINGERPRINT.fullmatch(text.lower().replace(":", "").replace("sha256", "", 1))
+    if not found:
+        raise ValueError("it is a certificate's SHA-256 fingerprint of 64 hexadecimal digits, or the path of a CA file")
+    return f"sha256:{found[1]}"
+
+
+Trust = Annotated[Line, AfterValidator(_trust)]
+"""What vouches for a certificate: its SHA-256 fingerprint, or a CA file on the workers; empty: their CAs."""
 
 
 class Request(BaseModel):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from bmprov.api.shapes.base import Label, Line, Reply, Request, moment, moment_or_none
+from bmprov.api.shapes.base import Label, Line, Reply, Request, Trust, moment, moment_or_none
 from bmprov.api.shapes.operation import OperationOut
 from bmprov.lifecycle import State
 from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Nic, Operation
@@ -17,8 +17,6 @@ from bmprov.power import BmcLogin, Power, PowerAction
 BMC_SCHEMES = ("ipmi", "redfish", "redfish+http", "fake")
 """`ipmi://host:port` is IPMI 2.0 over LAN, `redfish://host:port` Redfish over TLS, `redfish+http://` without (for a
 simulator or a tunnel); `fake://anything` is a machine that takes no time, for measurements."""
-
-_FINGERPRINT = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def _mac(text: str) -> str:
@@ -35,6 +33,8 @@ def _bmc_address(text: str) -> str:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ValueError("a BMC's address is a URL such as ipmi://10.1.0.7:623") from None
+    if parts.scheme == "maas":
+        raise ValueError("machines of a MAAS region come by themselves, once `bmprov maas add` has entered the region")
     path = parts.path.rstrip("/") if parts.scheme.startswith("redfish") else parts.path.removesuffix("/")
     alone = not path or (parts.scheme.startswith("redfish") and path.startswith("/redfish/v1/Systems/"))
     if parts.scheme not in BMC_SCHEMES or not host or not alone or parts.query or parts.fragment:
@@ -43,16 +43,6 @@ def _bmc_address(text: str) -> str:
         raise ValueError("a BMC's user and password stand in fields of their own, not in its address")
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "") + path
-
-
-def _trust(text: str) -> str:
-    """A fingerprint as it is stored, or a path as it is."""
-    if not text or text.startswith("/"):
-        return text
-    found = _FINGERPRINT.fullmatch(text.lower().replace(":", "").replace("sha256", "", 1))
-    if not found:
-        raise ValueError("it is a certificate's SHA-256 fingerprint of 64 hexadecimal digits, or the path of a CA file")
-    return f"sha256:{found[1]}"
 
 
 class BmcIn(Request):
@@ -64,7 +54,7 @@ class BmcIn(Request):
     cipher_suites: list[Annotated[int, Field(ge=0, le=255)]] = Field(
         [], max_length=16, description="IPMI cipher suites in the order in which they are offered; empty: the driver's"
     )
-    trust: Annotated[Line, AfterValidator(_trust)] = Field(
+    trust: Trust = Field(
         "", description="Redfish: the certificate's SHA-256 fingerprint, or a CA file on the workers; empty: their CAs"
     )
 

@@ -10,15 +10,37 @@ from tests.bmprov.api.caller import Api
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 FIELDS = st.sampled_from(
-    ["name", "bmc", "address", "password", "nics", "mac", "role", "cloud", "reason", "action", "x"]
+    [
+        "name",
+        "bmc",
+        "address",
+        "password",
+        "nics",
+        "mac",
+        "role",
+        "cloud",
+        "reason",
+        "action",
+        "url",
+        "key",
+        "zone",
+        "x",
+    ]
 )
 JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner, max_size=4), max_leaves=12
 )
 TAKERS = st.sampled_from(
-    [("POST", "machines"), ("PUT", "machines/a/maintenance"), ("POST", "machines/a/power"), ("POST", "tokens")]
+    [
+        ("POST", "machines"),
+        ("PUT", "machines/a/maintenance"),
+        ("POST", "machines/a/power"),
+        ("POST", "tokens"),
+        ("POST", "regions"),
+        ("PUT", "regions/a"),
+    ]
 )
-READERS = st.sampled_from(["machines", "images", "instances", "operations", "events"])
+READERS = st.sampled_from(["machines", "images", "instances", "operations", "events", "regions"])
 
 one_app = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

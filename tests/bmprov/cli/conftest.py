@@ -33,7 +33,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture
 def bare(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
     """Runs a command in this process, with nothing in the environment."""
-    for name in ("ENDPOINT", "TOKEN", "CA", "DATA", "CONFIG", "BMC_PASSWORD"):
+    for name in ("ENDPOINT", "TOKEN", "CA", "DATA", "CONFIG", "BMC_PASSWORD", "MAAS_KEY"):
         monkeypatch.delenv(f"BMPROV_{name}", raising=False)
 
     def call(*arguments: object) -> Said:
