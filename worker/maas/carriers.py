@@ -23,8 +23,8 @@ def carriers(wanted: Sequence[NicRequest], has: Sequence[MaasNic], vids_of: Vids
     """
     free = {nic.mac: nic for nic in has}
     given = {one.nic_uuid: free.pop(one.mac) for one in wanted if one.mac in free}
-    rest = sorted((one for one in wanted if one.nic_uuid not in given), key=lambda one: (not one.tag, not one.is_default))
-    for one in rest:
+    rest = [one for one in wanted if one.nic_uuid not in given]
+    for one in sorted(rest, key=lambda one: (not one.tag, not one.is_default)):
         fitting = [nic for nic in free.values() if not one.tag or one.tag in nic.tags]
         if not fitting:
             raise NoCapacity(

@@ -6,6 +6,7 @@ is not touched by it, save that a deployed machine which MAAS no longer has as o
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -22,6 +23,7 @@ from worker.maas.calls import MaasRegion
 log = structlog.get_logger()
 
 _US = "bmprov"
+_FACTS = ("arch", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
 _MOVES_BY_ITSELF = {Standing.DEPLOYING, Standing.RETURNING}
 _STAYS = {Standing.DEPLOYED, Standing.RESCUE}
 
@@ -33,7 +35,7 @@ class Follower:
     store: Store
     calls_of: Callable[[Region], MaasRegion]
     read_s: float
-    _refused: set[tuple[str, str]] = field(default_factory=set)
+    _refused: set[str] = field(default_factory=set)
 
     def follow(self, region: Region) -> int:
         """List the region's machines and keep what is new; how many there are.
@@ -69,6 +71,13 @@ class Follower:
             for row in rows.values():
                 if row.reading.error != why:
                     transaction.machines.swept(row, PowerReading(error=why))
+
+    def refuse(self, machine: Machine) -> None:
+        """Say once that a machine of MAAS cannot be taken."""
+        if machine.bmc.address not in self._refused:
+            self._refused.add(machine.bmc.address)
+            why = "one of its MACs is another machine's"
+            log.warning("machine of MAAS is not taken", machine=machine.name, address=machine.bmc.address, why=why)
 
 
 @dataclass
@@ -127,14 +136,12 @@ class _Turn:
                 self.transaction.machines.set_fault(machine, _why_not(told))
 
     def _facts(self, row: Machine, told: MaasMachine) -> Machine:
-        """The row with what MAAS says of the machine now; its NICs are at home while nobody has it."""
+        """The row with what MAAS says of the machine now."""
         new = _row(told, row.bmc.address, self.region)
-        if row.state is not State.AVAILABLE and told.standing is not Standing.FREE:
-            homes = {nic.mac: nic.home_vlan for nic in row.nics}
-            new = replace(new, nics=tuple(replace(nic, home_vlan=homes.get(nic.mac, nic.home_vlan)) for nic in new.nics))
-        changed = replace(
-            row, name=row.name if row.name.startswith(new.name) else new.name, **{name: getattr(new, name) for name in _FACTS}
-        )
+        nics = new.nics if told.standing is Standing.FREE else _at_home(new.nics, row.nics)
+        name = row.name if row.name.startswith(told.hostname) else told.hostname
+        facts = {fact: getattr(new, fact) for fact in _FACTS}
+        changed = replace(row, name=name, nics=nics, **facts)
         if changed == row:
             return row
         return self._named(changed, told, self.transaction.machines.set_facts) or row
@@ -142,17 +149,12 @@ class _Turn:
     def _named(self, machine: Machine, told: MaasMachine, keep: Callable[[Machine], None]) -> Machine | None:
         """Keep a machine under its own name, or with its region's behind it when another has that name."""
         longer = f"{told.hostname}.{self.region.name}"
-        for name in dict.fromkeys((machine.name, longer, f"{longer}.{told.system_id}")):
-            try:
-                keep(replace(machine, name=name))
-            except Conflict as error:
-                why = error
-            else:
-                return replace(machine, name=name)
-        refused = (machine.bmc.address, why.why)
-        if refused not in self.follower._refused:  # noqa: SLF001 - said once, by this process
-            self.follower._refused.add(refused)  # noqa: SLF001 - as above
-            log.warning("machine of MAAS is not taken: one of its MACs is another machine's", machine=machine.bmc.address)
+        for name in (machine.name, longer, f"{longer}.{told.system_id}"):
+            named = replace(machine, name=name)
+            with suppress(Conflict):
+                keep(named)
+                return named
+        self.follower.refuse(machine)
         return None
 
     def _offer(self, row: Machine, told: MaasMachine) -> None:
@@ -183,12 +185,7 @@ class _Turn:
             self._tell(f"out-of-band power {power}", row)
 
     def _tell(self, what: str, row: Machine, detail: str = "") -> None:
-        self.transaction.events.add(
-            what, actor=_US, machine=row.name, instance_id=row.instance_id or "", detail=detail
-        )
-
-
-_FACTS = ("nics", "arch", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
+        self.transaction.events.add(what, actor=_US, machine=row.name, instance_id=row.instance_id or "", detail=detail)
 
 
 def _row(told: MaasMachine, address: str, region: Region) -> Machine:
@@ -212,6 +209,12 @@ def _row(told: MaasMachine, address: str, region: Region) -> Machine:
         pod=told.pool,
         back_end=BackEnd.MAAS,
     )
+
+
+def _at_home(nics: tuple[Nic, ...], before: tuple[Nic, ...]) -> tuple[Nic, ...]:
+    """NICs as they are told while somebody has the machine: home is where they were before."""
+    homes = {nic.mac: nic.home_vlan for nic in before}
+    return tuple(replace(nic, home_vlan=homes.get(nic.mac, nic.home_vlan)) for nic in nics)
 
 
 def _why_not(told: MaasMachine) -> str:

@@ -4,19 +4,18 @@ Every change is made only where something differs, so that all of it may run twi
 when its VLAN changes, and lets nothing be changed while a machine is deployed.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import ip_address, ip_interface
 
 from bmprov.deadline import Deadline
 from bmprov.errors import Fatal
-from bmprov.maas import LinkMode, MaasNic, MaasSubnet, MaasVlan
+from bmprov.maas import LinkMode, MaasLink, MaasNic, MaasSubnet, MaasVlan
 from bmprov.model import Nic
 from bmprov.payload import NicRequest
 from worker.maas.network_calls import NewLink
 from worker.maas.place import Place
 
-_STATIC, _DHCP, _AUTO, _LINK_UP = LinkMode.STATIC, LinkMode.DHCP, LinkMode.AUTO, LinkMode.LINK_UP
+_OURS = (LinkMode.STATIC, LinkMode.DHCP)
 
 
 class Networks:
@@ -41,30 +40,30 @@ class Networks:
         vlan_id = self._vlan_for(nic, wanted)
         if nic.vlan_id != vlan_id:
             self._calls.set_interface_vlan(self._place.system_id, nic.id, vlan_id, self._by)
-        kept = nic.links if nic.vlan_id == vlan_id else ()
-        told = [(address, gateway) for address, gateway in _addresses(wanted) if address]
-        if not told:
+        links = [self._link(address, gateway, vlan_id, wanted, by_dhcp=by_dhcp) for address, gateway in _told(wanted)]
+        if not links:
             return f"{nic.name} as MAAS has it"
-        links = {}
-        for address, gateway in told:
-            subnet = self._subnet_for(address, gateway, vlan_id, wanted)
-            mode = _DHCP if by_dhcp else _STATIC
-            links[mode, subnet.id, "" if by_dhcp else str(ip_interface(address).ip)] = gateway
-        right = {(link.mode, link.subnet_id, link.ip_address if link.mode == _STATIC else ""): link for link in kept}
-        for key, link in right.items():
-            if key not in links and link.mode != _LINK_UP:
-                self._calls.unlink_subnet(self._place.system_id, nic.id, link.id, self._by)
-        for (mode, subnet_id, ip), gateway in links.items():
-            if (mode, subnet_id, ip) not in right:
-                way_out = bool(gateway and wanted.is_default and mode == _STATIC)
-                link = NewLink(mode, subnet_id, ip, default_gateway=way_out)
+        there = {_key(link): link.id for link in nic.links} if nic.vlan_id == vlan_id else {}
+        for key, link_id in there.items():
+            if key not in map(_key, links) and key[0] != LinkMode.LINK_UP:
+                self._calls.unlink_subnet(self._place.system_id, nic.id, link_id, self._by)
+        for link in links:
+            if _key(link) not in there:
                 self._calls.link_subnet(self._place.system_id, nic.id, link, self._by)
-        return f"{nic.name} {' and '.join(address for address, _ in told)}{' by DHCP' if by_dhcp else ''}"
+        return f"{nic.name} {' and '.join(address for address, _ in _told(wanted))}{' by DHCP' if by_dhcp else ''}"
+
+    def _link(self, address: str, gateway: str | None, vlan_id: int, wanted: NicRequest, *, by_dhcp: bool) -> NewLink:
+        subnet = self._subnet_for(address, gateway, vlan_id, wanted)
+        if by_dhcp:
+            return NewLink(LinkMode.DHCP, subnet.id)
+        _check_gateway(subnet, gateway, wanted)
+        way_out = bool(gateway and wanted.is_default)
+        return NewLink(LinkMode.STATIC, subnet.id, str(ip_interface(address).ip), default_gateway=way_out)
 
     def take_home(self, nic: MaasNic, home: Nic) -> bool:
         """Put an interface back to where it was while nobody had the machine; whether anything was to be done."""
         moved = home.home_vlan is not None and nic.vlan_id != home.home_vlan
-        ours = [link for link in nic.links if link.mode in (_STATIC, _DHCP)]
+        ours = [link for link in nic.links if link.mode in _OURS]
         if not moved and not ours:
             return False
         if moved and home.home_vlan is not None:
@@ -75,7 +74,7 @@ class Networks:
         vlan_id = home.home_vlan if home.home_vlan is not None else nic.vlan_id
         subnet = next((one for one in self._subnets if one.vlan.id == vlan_id), None)
         if home.netboot and subnet is not None:
-            self._calls.link_subnet(self._place.system_id, nic.id, NewLink(_AUTO, subnet.id), self._by)
+            self._calls.link_subnet(self._place.system_id, nic.id, NewLink(LinkMode.AUTO, subnet.id), self._by)
         return True
 
     @cached_property
@@ -89,7 +88,7 @@ class Networks:
 
     def _vlan_for(self, nic: MaasNic, wanted: NicRequest) -> int:
         if nic.vlan_id is None or nic.fabric_id is None:
-            raise Fatal(f"interface {nic.name} of {self._place} is in no fabric", "connect it in MAAS, or commission it")
+            raise Fatal(f"interface {nic.name} of {self._place} is in no fabric", "connect it in MAAS")
         if wanted.vlan is None:
             return nic.vlan_id
         found = next((vlan.id for vlan in self._vlans_of(nic.fabric_id) if vlan.vid == wanted.vlan), None)
@@ -116,12 +115,18 @@ class Networks:
                 f"MAAS region '{self._place.region.name}' has no subnet {cidr} on VLAN {wanted.vlan or 'untagged'}",
                 "make it in MAAS, or let bmprov: `bmprov maas set REGION --create-networks`",
             )
-        _check_gateway(found, gateway, wanted)
         return found
 
 
-def _addresses(wanted: NicRequest) -> tuple[tuple[str | None, str | None], ...]:
-    return ((wanted.address, wanted.gateway), (wanted.address6, wanted.gateway6))
+def _told(wanted: NicRequest) -> list[tuple[str, str | None]]:
+    """CloudStack's addresses with their prefix lengths, and the gateways of their networks."""
+    both = ((wanted.address, wanted.gateway), (wanted.address6, wanted.gateway6))
+    return [(address, gateway) for address, gateway in both if address]
+
+
+def _key(link: MaasLink | NewLink) -> tuple[str, int | None, str]:
+    """What makes two links the same; MAAS writes down an address of DHCP's too."""
+    return link.mode, link.subnet_id, link.ip_address if link.mode == LinkMode.STATIC else ""
 
 
 def _check_gateway(subnet: MaasSubnet, gateway: str | None, wanted: NicRequest) -> None:
@@ -133,8 +138,3 @@ def _check_gateway(subnet: MaasSubnet, gateway: str | None, wanted: NicRequest) 
             f"the gateway of subnet {subnet.cidr} is {subnet.gateway or 'none'} in MAAS, and CloudStack says {gateway}",
             "make both the same in MAAS",
         )
-
-
-def homes(machine_nics: tuple[Nic, ...]) -> Mapping[str, Nic]:
-    """The NICs on record, by MAC."""
-    return {nic.mac: nic for nic in machine_nics}

@@ -15,7 +15,8 @@ def why_it_failed(place: Place, machine: MaasMachine, by: Deadline) -> str:
     """The reason in a sentence or two; what MAAS does not tell is left out."""
     said = [*_events(place, by), _log(place, by)]
     told = [one for one in dict.fromkeys(said) if one]
-    return "; ".join(told) or machine.status_message or f"it is {status_words(machine.status)}, and MAAS does not say why"
+    silence = f"it is {status_words(machine.status)}, and MAAS does not say why"
+    return "; ".join(told) or machine.error_description or machine.status_message or silence
 
 
 def _events(place: Place, by: Deadline) -> list[str]:
