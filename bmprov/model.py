@@ -1,6 +1,7 @@
 """What the project talks about: frozen records, without behaviour that needs I/O.
 
 Times are seconds since the epoch (UTC), sizes carry their unit in their name, identifiers are lower-case UUID text.
+Long, because these are the rows of one database, which refer to one another.
 """
 
 from collections.abc import Mapping

@@ -103,6 +103,15 @@ def test_a_key_comes_from_a_file_standard_input_or_the_environment(
     assert "none cannot be read" in said.err
 
 
+def test_a_person_at_a_terminal_is_asked(bmprov: Call, lab: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unseen, and what is typed is held against what a key looks like."""
+    monkeypatch.setattr("os.isatty", lambda _: True)
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: KEY)
+    assert bmprov("maas", "set", lab, "--new-key").out.strip() == f"{lab}: key changed"
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda _: "geheim")
+    assert "three parts" in bmprov("maas", "set", lab, "--new-key").err
+
+
 def test_without_a_key_nothing_is_sent(bmprov: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody can be asked, the sentence says where a key is looked for."""
     monkeypatch.setattr("os.isatty", lambda _: False)
