@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 class Event(StrEnum):
-    """What happens to a machine. The last three are MAAS's doing: it offers a machine, withdraws it, or takes it away."""
+    """What happens to a machine. The last three are MAAS's doing: it offers one, withdraws it, or takes it away."""
 
     INSPECT = "inspect"
     INSPECTED = "inspected"

@@ -121,21 +121,19 @@ def wait_for_deployed(context: Context) -> Outcome:
     place, ours = _place(context), _ours(context)
     if ours is None:
         return _lost(context)
-    limit_s = context.limits.maas_deploy_s
     match ours.standing:
         case Standing.DEPLOYED:
             return Done(f"{ours.osystem}/{ours.distro_series}")
         case Standing.DEPLOYING if not context.overdue:
-            return Wait("MAAS to deploy the machine", limit_s, context.limits.maas_look_s)
+            return Wait("MAAS to deploy the machine", context.limits.maas_deploy_s, context.limits.maas_look_s)
         case Standing.DEPLOYING:
-            why = f"MAAS did not deploy it within {limit_s:g} s"
+            why = f"MAAS did not deploy it within {context.limits.maas_deploy_s:g} s"
             return _given_up(context, why, lambda: place.calls.abort(place.system_id, why, context.by))
         case Standing.FAILED_DEPLOYMENT:
             return _given_up(context, f"MAAS could not deploy it: {why_it_failed(place, ours, context.by)}")
-        case Standing.ALLOCATED:
-            return Fail("somebody has aborted its deployment in MAAS", f"look at the events of {place}")
-        case _:
-            return Fail(f"{place} is {status_words(ours.status)}", "look at its events in MAAS", quarantine=True)
+    aborted = ours.standing is Standing.ALLOCATED
+    why = "somebody has aborted its deployment in MAAS" if aborted else f"{place} is {status_words(ours.status)}"
+    return Fail(why, f"look at the events of {place}", quarantine=not aborted)
 
 
 def _given_up(context: Context, why: str, first: Callable[[], object] = lambda: None) -> Fail:

@@ -53,6 +53,8 @@ class Follower:
             self._silent(region, rows, str(error))
             return 0
         with self.store.write() as transaction:
+            if transaction.regions.get(region.id) is None:
+                return 0  # it was removed meanwhile
             busy = {one.machine_id: one for one in transaction.operations.all(limit=100_000, unfinished=True)}
             turn = _Turn(self, transaction, region, user, began, busy)
             for address, machine in found.items():
