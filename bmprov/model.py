@@ -19,6 +19,14 @@ class BackEnd(StrEnum):
     FAKE = "fake"
 
 
+class Erase(StrEnum):
+    """What MAAS does to a machine's disks when it is released: nothing, their beginning and end, or all of them."""
+
+    NONE = "none"
+    QUICK = "quick"
+    SECURE = "secure"
+
+
 class Arch(StrEnum):
     """Processor architectures, in the spelling of CloudStack and of the kernel."""
 
