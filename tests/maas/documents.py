@@ -68,7 +68,7 @@ def machine_document(machine: Machine) -> Document:
         "boot_interface": nics[machine.boot_index],
         "interface_set": nics,
         "default_gateways": {
-            "ipv4": {"gateway_ip": _gateway(machine), "link_id": None},
+            "ipv4": _gateway(machine),
             "ipv6": {"gateway_ip": None, "link_id": None},
         },
         "boot_disk": disk,
@@ -154,8 +154,13 @@ def _deployment(machine: Machine) -> Document:
     }
 
 
-def _gateway(machine: Machine) -> str | None:
-    return next((link.subnet.gateway for nic in machine.nics for link in nic.links if link.subnet), None)
+def _gateway(machine: Machine) -> Document:
+    gateways = {link.id: link.subnet.gateway for nic in machine.nics for link in nic.links if link.subnet}
+    chosen = machine.gateway_link if machine.gateway_link in gateways else None
+    return {
+        "gateway_ip": next(iter(gateways.values()), None) if chosen is None else gateways[chosen],
+        "link_id": chosen,
+    }
 
 
 def _disk(machine: Machine) -> Document:

@@ -55,9 +55,12 @@ def link_subnet(call: Call) -> Answer:
     if subnet is None and mode in {"auto", "static"}:
         raise invalid(subnet="This field is required.")
     _check_mode(nic, mode, force=force)
+    _check_gateway(call, mode, subnet)
     address = _address(call, machine, subnet) if mode == "static" and subnet else None
     kept = () if force or mode == "link_up" else tuple(link for link in nic.links if link.mode != "link_up")
     link = call.region.link(mode, subnet=subnet, address=address)
+    if call.flag("default_gateway"):
+        machine.gateway_link = link.id
     vlan = subnet.vlan if subnet and (force or nic.vlan is None) else nic.vlan
     return _put(machine, replace(nic, vlan=vlan, links=(*kept, link)))
 
@@ -126,6 +129,11 @@ def _check_mode(nic: Nic, mode: str, *, force: bool) -> None:
     if mode == "link_up" and any(link.mode != "link_up" for link in nic.links) and not force:
         text = "Cannot configure interface to link up (with no IP address) while other links are already configured."
         raise invalid(mode=f"{text} Specify force=True to override this behavior and delete all links.")
+
+
+def _check_gateway(call: Call, mode: str, subnet: Subnet | None) -> None:
+    if call.flag("default_gateway") and (mode not in {"auto", "static"} or subnet is None or not subnet.gateway):
+        raise invalid(default_gateway="Cannot set as default gateway: no address or no gateway.")
 
 
 def _address(call: Call, machine: Machine, subnet: Subnet) -> str:

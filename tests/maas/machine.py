@@ -89,6 +89,8 @@ class Machine:
     description: str = ""
     error_description: str = ""
     locked: bool = False
+    gateway_link: int | None = None
+    """The link whose subnet's gateway it uses, if that was said."""
     netboot: bool = True
     osystem: str = ""
     distro_series: str = ""

@@ -82,6 +82,23 @@ class Networks:
         self.subnets[number] = subnet
         return subnet
 
+    def new_subnet(self, vlan: Vlan, cidr: str, name: str, *, gateway: str, servers: tuple[str, ...]) -> Subnet:
+        """Add what a caller asks for, without a gateway if none is told.
+
+        Raises:
+            Refusal: 400, the CIDR is none or is there already.
+        """
+        try:
+            network = ipaddress.ip_network(cidr)
+        except ValueError:
+            raise invalid(cidr="Required format: <network>/<prefixlen>.") from None
+        if any(subnet.network == network for subnet in self.subnets.values()):
+            raise invalid(cidr="Subnet with this CIDR already exists.")
+        number = 1 + len(self.subnets)
+        subnet = Subnet(number, name or cidr, vlan, network, gateway or None, servers)
+        self.subnets[number] = subnet
+        return subnet
+
     def fabric(self, id_: str) -> Fabric:
         """A fabric by its number or name.
 

@@ -45,6 +45,17 @@ def whoami(call: Call) -> Answer:
     )
 
 
+def list_ssh_keys(call: Call) -> Answer:
+    keys = call.region.ssh_keys.get(call.user.name, [])
+    uri = "/MAAS/api/2.0/account/prefs/sshkeys/"
+    return told(
+        [
+            {"id": number, "key": key, "keysource": None, "resource_uri": f"{uri}{number}/"}
+            for number, key in enumerate(keys, 1)
+        ]
+    )
+
+
 # --- Networks ---
 
 
@@ -83,6 +94,17 @@ def read_vlan(call: Call) -> Answer:
 
 def list_subnets(call: Call) -> Answer:
     return told([subnet_document(subnet) for subnet in call.region.networks.subnets.values()])
+
+
+def create_subnet(call: Call) -> Answer:
+    call.administer()
+    networks, number = call.region.networks, call.get("vlan")
+    vlan = networks.vlans.get(int(number)) if number.isdigit() else None
+    if vlan is None:
+        raise invalid(vlan="Select a valid choice. That choice is not one of the available choices.")
+    servers = tuple(call.get("dns_servers").replace(",", " ").split())
+    cidr, gateway = call.get("cidr"), call.get("gateway_ip")
+    return told(subnet_document(networks.new_subnet(vlan, cidr, call.get("name"), gateway=gateway, servers=servers)))
 
 
 def read_subnet(call: Call) -> Answer:

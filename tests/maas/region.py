@@ -50,6 +50,8 @@ class Region:
     """The comment of each."""
     keys: dict[str, ApiKey] = field(default_factory=dict)
     """Those that are valid, by their token."""
+    ssh_keys: dict[str, list[str]] = field(default_factory=dict)
+    """By the name of the user whose they are."""
     default_series: str = "noble"
 
     def __post_init__(self) -> None:

@@ -95,19 +95,22 @@ _MACHINE = (
     _post("rescue_mode", machines.rescue_mode, "Boot it into rescue mode."),
     _post("exit_rescue_mode", machines.exit_rescue_mode, "Leave rescue mode."),
 )
+_LINK = ("mode", "subnet", "ip_address", "force", "default_gateway")
 _INTERFACE = (
     _read(interfaces.read, "A NIC."),
     Action("update", "PUT", interfaces.update, "Change it.", ("name", "mac_address", "tags", "vlan")),
-    _post("link_subnet", interfaces.link_subnet, "Put it on a subnet.", "mode", "subnet", "ip_address", "force"),
+    _post("link_subnet", interfaces.link_subnet, "Put it on a subnet.", *_LINK),
     _post("unlink_subnet", interfaces.unlink_subnet, "Take it off a subnet.", "id"),
     _post("disconnect", interfaces.disconnect, "Take it off its VLAN."),
 )
 _EVENTS = ["hostname", "mac_address", "id", "zone", "agent_name", "level", "limit", "before", "after"]
 _ALLOCATE = [*CONSTRAINTS, "interfaces", "agent_name", "comment", "dry_run", "verbose"]
+_SUBNET = ("cidr", "name", "vlan", "gateway_ip", "dns_servers")
 
 RESOURCES = (
     Resource("Version", "version/", "The version.", (_read(others.version, "The version."),), anonymous="all"),
     Resource("Users", "users/", "Users.", (_get("whoami", others.whoami, "Whose key this is."),)),
+    Resource("SSHKeys", "account/prefs/sshkeys/", "One's SSH keys.", (_read(others.list_ssh_keys, "All one's own."),)),
     Resource(
         "Machines",
         "machines/",
@@ -151,7 +154,15 @@ RESOURCES = (
         ),
     ),
     Resource("Vlan", "fabrics/{fabric_id}/vlans/{vid}/", "A VLAN.", (_read(others.read_vlan, "A VLAN."),)),
-    Resource("Subnets", "subnets/", "Subnets.", (_read(others.list_subnets, "All subnets."),)),
+    Resource(
+        "Subnets",
+        "subnets/",
+        "Subnets.",
+        (
+            _read(others.list_subnets, "All subnets."),
+            Action("create", "POST", others.create_subnet, "Add one.", _SUBNET),
+        ),
+    ),
     Resource("Subnet", "subnets/{id}/", "A subnet.", (_read(others.read_subnet, "A subnet."),)),
     Resource("Zones", "zones/", "Zones.", (_read(others.list_zones, "All zones."),)),
     Resource("ResourcePools", "resourcepools/", "Pools.", (_read(others.list_pools, "All pools."),)),

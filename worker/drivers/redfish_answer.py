@@ -5,23 +5,17 @@ shape, and in them what was sent to them.
 """
 
 import json
-import re
-from codecs import BOM_UTF8
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 import requests
-from pydantic_core import from_json
 
 from bmprov.errors import BmcBusy, BmcRefused
 from worker.drivers.quirks import Meaning, meaning_of
+from worker.http_answer import LONGEST_WAIT_S, parsed, printable, retry_after_s
 
 _REDIRECTS = range(300, 400)
-_FINGERPRINT = re.compile(r'Expected .*, got "?([0-9a-fA-F:]+)')
 _EXTENDED = "@Message.ExtendedInfo"
-_LONGEST_WAIT_S = 3600.0
 
 
 def judge(response: requests.Response, address: str) -> None:
@@ -57,20 +51,12 @@ def no_session_left(address: str) -> BmcBusy:
     return BmcBusy(f"BMC {address} has no session left", "look who else logs in to it")
 
 
-def hushed(content: bytes, secrets: list[str]) -> bytes:
-    """The same without secrets, as they are or as JSON writes them."""
-    for secret in filter(None, secrets):
-        for form in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
-            content = content.replace(form.encode(), b"***")
-    return content
-
-
 def tamed(content: bytes) -> bytes:
     """An error body in the shape of DSP0266, 8.6, which sushy relies on; nothing, where it has no such shape.
 
     OpenBMC tells what is wrong with a property beside it, without an error object: that is made one.
     """
-    told = _parsed(content)
+    told = parsed(content)
     if not isinstance(told, dict):
         return b""
     error = told.get("error")
@@ -82,21 +68,10 @@ def tamed(content: bytes) -> bytes:
     return json.dumps({"error": error | {_EXTENDED: _dicts(error.get(_EXTENDED))}}).encode()
 
 
-def found_fingerprint(text: str) -> str:
-    """The fingerprint that urllib3 has found in place of the one that is pinned, if that is what it says."""
-    found = _FINGERPRINT.search(text)
-    return found[1].replace(":", "").lower() if found else ""
-
-
 def document(response: requests.Response) -> dict[str, Any]:
     """The JSON object of an answer; an empty one, where there is none."""
-    told = _parsed(response.content)
+    told = parsed(response.content)
     return told if isinstance(told, dict) else {}
-
-
-def printable(text: str, most: int = 300) -> str:
-    """What a BMC said, for a terminal: on one line, and not for ever."""
-    return "".join(letter for letter in text if letter.isprintable())[:most]
 
 
 def _message(content: bytes) -> str:
@@ -106,49 +81,26 @@ def _message(content: bytes) -> str:
 
 def _messages(content: bytes) -> list[dict[str, Any]]:
     """Of an error body that is tamed."""
-    told = _parsed(content)
+    told = parsed(content)
     messages: list[dict[str, Any]] = told["error"][_EXTENDED] if isinstance(told, dict) else []
     return messages
 
 
 def _wait_s(response: requests.Response) -> float | None:
-    """Seconds of the header Retry-After (RFC 9110, section 10.2.3), else those that the message tells."""
-    told = response.headers.get("Retry-After", "").strip()
-    if told.isascii() and told.isdigit():
-        return min(float(told[:9]), _LONGEST_WAIT_S)
-    if told:
-        return _until_s(told)
+    """Seconds of the header Retry-After, else those that the message tells."""
+    if told := response.headers.get("Retry-After", "").strip():
+        return retry_after_s(told)
     for one in _messages(response.content):
         arguments = one.get("MessageArgs")
         if str(one.get("MessageId")).endswith(".ServiceTemporarilyUnavailable") and isinstance(arguments, list):
-            return next((min(float(wait), _LONGEST_WAIT_S) for wait in arguments if str(wait).isdecimal()), None)
+            return next((min(float(wait), LONGEST_WAIT_S) for wait in arguments if str(wait).isdecimal()), None)
     return None
-
-
-def _until_s(date: str) -> float | None:
-    try:
-        at = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    seconds = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(0.0, seconds), _LONGEST_WAIT_S)
 
 
 def _is_document(response: requests.Response) -> bool:
     if response.request.method == "GET":
-        return isinstance(_parsed(response.content), dict)
+        return isinstance(parsed(response.content), dict)
     return not response.content.lstrip().startswith(b"<")  # what a change answers is not read, a web page is no answer
-
-
-def _parsed(content: bytes) -> Any:  # noqa: ANN401 - JSON
-    """None, if it is no JSON, or nested deeper than this parser's limit (200).
-
-    Python's own goes as deep as the stack; whatever the garbage collector calls down there fails for want of it.
-    """
-    try:
-        return from_json(content.removeprefix(BOM_UTF8))
-    except ValueError:
-        return None
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

@@ -20,9 +20,9 @@ from bmprov.media import FILE
 from bmprov.power import BmcLogin
 from worker.drivers.bmc_lock import BmcLock
 from worker.drivers.quirks import meaning_of
-from worker.drivers.redfish_answer import printable
 from worker.drivers.redfish_documents import Document, Documents
 from worker.drivers.redfish_session import SessionMemory, readable, redfish_system
+from worker.http_answer import printable
 
 log = structlog.get_logger()
 

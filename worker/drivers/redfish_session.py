@@ -19,9 +19,10 @@ from bmprov.deadline import Deadline
 from bmprov.errors import BmcAuthFailed, BmcBusy, BmcRefused, BmprovError
 from bmprov.power import BmcLogin
 from worker.drivers.quirks import Meaning, meaning_of
-from worker.drivers.redfish_answer import document, no_session_left, printable
+from worker.drivers.redfish_answer import document, no_session_left
 from worker.drivers.redfish_system import ComputerSystem
 from worker.drivers.redfish_wire import Wire
+from worker.http_answer import printable
 
 logging.getLogger("sushy").setLevel(logging.CRITICAL)  # it logs as an error what is told in an exception too
 

@@ -21,8 +21,9 @@ from urllib3.exceptions import TimeoutError as PoolTimeout
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcBusy, BmcRefused, BmcSilent, BmcUnreachable, BmcUntrusted, BmprovError
 from bmprov.power import BmcLogin
-from worker.drivers.redfish_answer import found_fingerprint, hushed, judge, tamed
-from worker.drivers.redfish_connection import LEAST_S, TimedAdapter, fingerprint
+from worker.connection import LEAST_S, TimedAdapter, fingerprint
+from worker.drivers.redfish_answer import judge, tamed
+from worker.http_answer import chain, found_fingerprint, hushed, innermost
 
 _MOST_BYTES = 8 * 2**20
 _PIECE_BYTES = 2**16
@@ -86,7 +87,7 @@ class _Http(requests.Session):
         self._login = login
         self._by = by
         self._began_at = by.clock()
-        self._adapter = TimedAdapter(login.trust.removeprefix("sha256:") if is_fingerprint(login.trust) else None, by)
+        self._adapter = TimedAdapter(login.trust, by)
         self.adapters.clear()
         self.mount(base_url, self._adapter)
 
@@ -119,7 +120,12 @@ class _Http(requests.Session):
 
     def _once(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
         timeout_s = max(LEAST_S, self._by.remaining_s)
-        sent = options | {"timeout": timeout_s, "allow_redirects": False, "stream": True, "verify": self._verify}
+        sent = options | {
+            "timeout": timeout_s,
+            "allow_redirects": False,
+            "stream": True,
+            "verify": self._adapter.verify,
+        }
         try:
             with super().request(method, url, **sent) as response:
                 response._content = self._body(response)  # noqa: SLF001 - as requests itself keeps what it has read
@@ -129,15 +135,10 @@ class _Http(requests.Session):
         except (NotConnected, Timeout, TimeoutError) as error:
             raise self._lost(error) from error
         except RequestException as error:
-            broken = f"BMC {self._login.address} broke off its answer ({_innermost(error)})"
+            broken = f"BMC {self._login.address} broke off its answer ({innermost(error)})"
             raise _BrokenOff(BmcBusy(broken, "ask again")) from error
         self._quieten(response)
         return response
-
-    @property
-    def _verify(self) -> bool | str:
-        trust = self._login.trust
-        return trust if trust and not is_fingerprint(trust) else not is_fingerprint(trust)
 
     def _body(self, response: requests.Response) -> bytes:
         if "X-Auth-Token" in response.headers and "Location" in response.headers:
@@ -161,23 +162,23 @@ class _Http(requests.Session):
             response.headers["Location"] = hushed(where, secrets).decode(errors="replace")
 
     def _lost(self, error: Exception) -> Exception:
-        timed_out = any(isinstance(one, (Timeout, TimeoutError, PoolTimeout)) for one in _chain(error))
+        timed_out = any(isinstance(one, (Timeout, TimeoutError, PoolTimeout)) for one in chain(error))
         if self._by.passed or timed_out:
             return BmcSilent(self._login.address, self._by.clock() - self._began_at)
         gone = BmcUnreachable(
-            f"BMC {self._login.address} is not there ({_innermost(error)})", "check its address and its TCP port"
+            f"BMC {self._login.address} is not there ({innermost(error)})", "check its address and its TCP port"
         )
-        refused = any(isinstance(one, ConnectionRefusedError) for one in _chain(error))
+        refused = any(isinstance(one, ConnectionRefusedError) for one in chain(error))
         return gone if refused else _BrokenOff(gone)
 
     def _insecure(self, error: SSLError) -> Exception:
-        address, reason = self._login.address, _innermost(error)
+        address, reason = self._login.address, innermost(error)
         if got := found_fingerprint(str(error)):
             return BmcUntrusted(address, reason, got)
-        if any(isinstance(one, ssl.SSLCertVerificationError) for one in _chain(error)):
+        if any(isinstance(one, ssl.SSLCertVerificationError) for one in chain(error)):
             parts = urlsplit(address)
             return BmcUntrusted(address, reason, fingerprint(parts.hostname or "", parts.port or _HTTPS_PORT, self._by))
-        if any(isinstance(one, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for one in _chain(error)):
+        if any(isinstance(one, (ssl.SSLEOFError, ssl.SSLZeroReturnError)) for one in chain(error)):
             return _BrokenOff(BmcUnreachable(f"BMC {address} broke off the TLS handshake", "it may be starting"))
         return BmcRefused(
             f"BMC {address} does not speak TLS as we do ({reason})",
@@ -191,26 +192,3 @@ class _BrokenOff(Exception):
     def __init__(self, as_error: BmprovError) -> None:
         super().__init__(str(as_error))
         self.as_error = as_error
-
-
-def is_fingerprint(trust: str) -> bool:
-    """Whether this is a fingerprint and not the path of a CA file."""
-    return trust.startswith("sha256:")
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """urllib3's chain of errors, as far as what the system said at its bottom."""
-    chain = [error]
-    while (cause := _reason(chain[-1])) is not None and cause not in chain:
-        chain.append(cause)
-    return chain
-
-
-def _innermost(error: BaseException) -> str:
-    last = _chain(error)[-1]
-    return str(getattr(last, "strerror", None) or last)[:200]
-
-
-def _reason(error: BaseException) -> BaseException | None:
-    candidates = (error.__cause__, error.__context__, getattr(error, "reason", None), *error.args)
-    return next((one for one in candidates if isinstance(one, BaseException)), None)

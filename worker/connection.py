@@ -1,7 +1,7 @@
-"""Connections to a BMC of which every wait ends by the deadline: name, TCP, TLS, what is sent, each byte that comes.
+"""HTTP connections of which every wait ends by the deadline: name, TCP, TLS, what is sent, each byte that comes.
 
-urllib3 bounds each wait for itself, and a BMC that sends a byte now and then would never end. A certificate is trusted
-by its SHA-256 fingerprint, whatever name and dates it bears, or by CAs (RFC 9110, section 4.3.4).
+urllib3 bounds each wait for itself, and a server that sends a byte now and then would never end. A certificate is
+trusted by its SHA-256 fingerprint, whatever name and dates it bears, or by CAs (RFC 9110, section 4.3.4).
 """
 
 import hashlib
@@ -23,31 +23,38 @@ from urllib3.util.ssl_ import create_urllib3_context
 from bmprov.deadline import Deadline
 
 LEAST_S = 0.001  # a timeout of zero would mean: do not block
+_FINGERPRINT = "sha256:"
 _Address = tuple[Any, Any, int, str, Any]
 
 
 class TimedAdapter(HTTPAdapter):
-    """Makes connections that trust what is to be trusted, and know when to stop.
+    """Makes connections to one host that trust what is to be trusted, and know when to stop.
 
-    `pinned` is a certificate's SHA-256 fingerprint in hexadecimal digits; without it, CAs are trusted as `verify` says.
+    `trust` is a certificate's fingerprint (`sha256:` and 64 hexadecimal digits), the path of a CA file, or empty for
+    the system's CAs. Each request must be sent with `verify`.
     """
 
-    def __init__(self, pinned: str | None, by: Deadline) -> None:
-        self._pinned = pinned
-        self._by = by
+    def __init__(self, trust: str, by: Deadline) -> None:
+        self._pinned = trust.removeprefix(_FINGERPRINT) if trust.startswith(_FINGERPRINT) else None
+        self.verify: bool | str = False if self._pinned else trust or True
+        self._route = _Route(by)
         super().__init__(pool_connections=1, pool_maxsize=1)
 
+    def renew(self, by: Deadline) -> None:
+        """From now on another deadline holds, for connections that are there as well."""
+        self._route.renew(by)
+
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: object) -> None:  # noqa: FBT001, FBT002 - requests'
-        """The connections of one BMC."""
+        """The connections of one host."""
         pinned: dict[str, Any] = {}
         if self._pinned:
             # a context of our own, for urllib3's loads all of the system's CAs at each connection: 20 ms for nothing
             context = create_urllib3_context(cert_reqs=ssl.CERT_NONE)
             pinned = {"assert_fingerprint": self._pinned, "assert_hostname": False, "ssl_context": context}
-        self.poolmanager = _Pools(self._by, num_pools=connections, maxsize=maxsize, block=block, **pinned)
+        self.poolmanager = _Pools(self._route, num_pools=connections, maxsize=maxsize, block=block, **pinned)
 
     def drop_idle(self) -> None:
-        """The next request gets a connection of its own, which the BMC cannot have closed meanwhile."""
+        """The next request gets a connection of its own, which the server cannot have closed meanwhile."""
         self.poolmanager.clear()
 
 
@@ -66,6 +73,10 @@ class _Route:
     def __init__(self, by: Deadline) -> None:
         self.by = by
         self._addresses: list[_Address] = []
+
+    def renew(self, by: Deadline) -> None:
+        """Another deadline; a host that is looked for much later may have moved."""
+        self.by, self._addresses = by, []
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A TCP connection. Of several addresses each gets its share of the time, for the first may be dead."""
@@ -116,9 +127,9 @@ def _look_up(host: str, port: int, found: "Future[list[_Address]]") -> None:
 class _Pools(PoolManager):
     """urllib3's pools, each of which knows the deadline."""
 
-    def __init__(self, by: Deadline, **options: Any) -> None:  # noqa: ANN401 - urllib3's
+    def __init__(self, route: _Route, **options: Any) -> None:  # noqa: ANN401 - urllib3's
         super().__init__(**options)
-        self._route = _Route(by)
+        self._route = route
         self.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}
 
     def _new_pool(self, *arguments: Any, **options: Any) -> HTTPConnectionPool:  # noqa: ANN401 - urllib3's
@@ -137,7 +148,7 @@ class _Plain(HTTPConnection):
 
     def connect(self) -> None:
         super().connect()
-        self.sock = _Timed(self.sock, self._route.by)
+        self.sock = _Timed(self.sock, self._route)
 
 
 class _Secure(HTTPSConnection):
@@ -150,7 +161,7 @@ class _Secure(HTTPSConnection):
 
     def connect(self) -> None:
         super().connect()
-        self.sock = _Timed(self.sock, self._route.by)
+        self.sock = _Timed(self.sock, self._route)
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -164,17 +175,17 @@ class _SecurePool(HTTPSConnectionPool):
 class _Timed:
     """A socket on which as long is read and written as there is time."""
 
-    def __init__(self, sock: Any, by: Deadline) -> None:  # noqa: ANN401 - a socket, plain or TLS
+    def __init__(self, sock: Any, route: _Route) -> None:  # noqa: ANN401 - a socket, plain or TLS
         self._sock = sock
-        self._by = by
+        self._route = route
 
     def makefile(self, *_: object, **__: object) -> io.BufferedReader:
         """What `http.client` reads the answer from."""
-        return io.BufferedReader(_TimedFile(self._sock, self._by))
+        return io.BufferedReader(_TimedFile(self._sock, self._route))
 
     def sendall(self, data: bytes) -> None:
         """Send all of it, or fail by the deadline."""
-        self._sock.settimeout(_time_left(self._by))
+        self._sock.settimeout(_time_left(self._route.by))
         self._sock.sendall(data)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a socket has
@@ -182,16 +193,16 @@ class _Timed:
 
 
 class _TimedFile(io.RawIOBase):
-    def __init__(self, sock: Any, by: Deadline) -> None:  # noqa: ANN401 - as above
+    def __init__(self, sock: Any, route: _Route) -> None:  # noqa: ANN401 - as above
         self._file = sock.makefile("rb", buffering=0)
         self._sock = sock
-        self._by = by
+        self._route = route
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, memory: Any) -> int | None:  # noqa: ANN401 - a writable buffer
-        self._sock.settimeout(_time_left(self._by))
+        self._sock.settimeout(_time_left(self._route.by))
         count: int | None = self._file.readinto(memory)
         return count
 
