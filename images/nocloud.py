@@ -12,7 +12,7 @@ import yaml
 
 from bmprov.adoption import adopt
 from bmprov.model import Nic
-from bmprov.payload import InstanceRequest, NicRequest
+from bmprov.payload import InstanceRequest, NicRequest, Seed
 
 DOCUMENTS = ("meta-data", "user-data", "vendor-data", "network-config")
 _CLOUD_CONFIG = "#cloud-config\n"
@@ -29,6 +29,13 @@ def documents(request: InstanceRequest, nics: tuple[Nic, ...]) -> dict[str, byte
     }
 
 
+def password_config(seed: Seed) -> dict[str, Any]:
+    """What sets CloudStack's password, in the clear: cloud-init hashes it, and only this machine may fetch it."""
+    if seed.password is None:
+        return {}
+    return {"password": seed.password, "chpasswd": {"expire": False}, "ssh_pwauth": True}
+
+
 def _meta_data(request: InstanceRequest) -> dict[str, Any]:
     return {
         "instance-id": request.instance_id,
@@ -39,14 +46,8 @@ def _meta_data(request: InstanceRequest) -> dict[str, Any]:
 
 def _vendor_data(request: InstanceRequest) -> dict[str, Any]:
     """What the user's own cloud-config may override: the partition grows, and the password is CloudStack's."""
-    config: dict[str, Any] = {"growpart": {"mode": "auto", "devices": ["/"]}, "resize_rootfs": True}
-    if request.seed.password is not None:
-        config["password"] = (
-            request.seed.password
-        )  # in the clear: cloud-init hashes it, and only this machine may fetch it
-        config["chpasswd"] = {"expire": False}
-        config["ssh_pwauth"] = True
-    return config
+    growing = {"growpart": {"mode": "auto", "devices": ["/"]}, "resize_rootfs": True}
+    return growing | password_config(request.seed)
 
 
 def _network(request: InstanceRequest, carried: Mapping[str, Nic]) -> dict[str, Any]:
