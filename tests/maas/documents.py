@@ -156,11 +156,9 @@ def _deployment(machine: Machine) -> Document:
 
 def _gateway(machine: Machine) -> Document:
     gateways = {link.id: link.subnet.gateway for nic in machine.nics for link in nic.links if link.subnet}
-    chosen = machine.gateway_link if machine.gateway_link in gateways else None
-    return {
-        "gateway_ip": next(iter(gateways.values()), None) if chosen is None else gateways[chosen],
-        "link_id": chosen,
-    }
+    if machine.gateway_link in gateways:
+        return {"gateway_ip": gateways[machine.gateway_link], "link_id": machine.gateway_link}
+    return {"gateway_ip": next(iter(gateways.values()), None), "link_id": None}
 
 
 def _disk(machine: Machine) -> Document:

@@ -14,7 +14,7 @@ from worker.http_answer import parsed, printable
 from worker.maas.call import Call
 
 _UNRECOGNISED = "Unrecognised signature"
-_MOST_WORDS = 300
+_MOST_WORDS = 600
 
 
 class MaasUnreachable(Retryable):
