@@ -155,6 +155,15 @@ def check(api: Api, *, name: str, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+@command.command("mark-fixed")
+@click.argument("name")
+@_wait
+@connected
+def mark_fixed(api: Api, *, name: str, wait: bool) -> None:
+    """Put a machine that is Broken in MAAS into use again, after somebody has looked at it."""
+    _begun(api, api.post(path("machines", name, "mark-fixed")), wait=wait)
+
+
 @command.command()
 @click.argument("name")
 @connected

@@ -156,6 +156,8 @@ def release(context: Context) -> Outcome:
     if context.machine.maintenance and ours.standing is Standing.FAILED_DEPLOYMENT:
         place.calls.mark_broken(place.system_id, f"bmprov: {context.machine.maintenance}", context.by)
         return Done("it stays Broken in MAAS until somebody has marked it fixed", event=Event.RELEASED)
+    if ours.locked:
+        return Fail(f"{place} is locked in MAAS", "unlock it there, or by the action `unlock`, and ask again")
     comment = f"CloudStack instance {context.operation.instance_id} has ended"
     place.calls.release(place.system_id, place.region.erase, comment, context.by)
     return Done(event=Event.RELEASED)

@@ -36,6 +36,7 @@ class Follower:
     calls_of: Callable[[Region], MaasRegion]
     read_s: float
     _refused: set[str] = field(default_factory=set)
+    _users: dict[tuple[str, bytes], tuple[str, str]] = field(default_factory=dict)
 
     def follow(self, region: Region) -> int:
         """List the region's machines and keep what is new; how many there are.
@@ -47,7 +48,7 @@ class Follower:
         began, by = self.store.clock(), Deadline.after(self.read_s)
         try:
             calls = self.calls_of(region)
-            user = calls.whoami(by).name
+            user, version = self._met(region, calls, by)
             found = {address_of(region.name, one.system_id): one for one in calls.machines(by)}
         except BmprovError as error:
             self._silent(region, rows, str(error))
@@ -57,6 +58,7 @@ class Follower:
                 return 0  # it was removed meanwhile
             busy = {one.machine_id: one for one in transaction.operations.all(limit=100_000, unfinished=True)}
             turn = _Turn(self, transaction, region, user, began, busy)
+            transaction.regions.heard(region.id, version=version)
             for address, machine in found.items():
                 turn.keep(rows.get(address), machine, address)
             for address, row in rows.items():
@@ -64,6 +66,13 @@ class Follower:
                     turn.gone(row)
             turn.end()
         return len(found)
+
+    def _met(self, region: Region, calls: MaasRegion, by: Deadline) -> tuple[str, str]:
+        """Whose the key is, and the region's version: asked once by a process for a key."""
+        key = (region.id, region.sealed_key)
+        if key not in self._users:
+            self._users[key] = (calls.whoami(by).name, calls.version(by))
+        return self._users[key]
 
     def _silent(self, region: Region, rows: dict[str, Machine], why: str) -> None:
         if why != region.error:
@@ -126,7 +135,6 @@ class _Turn:
     def end(self) -> None:
         """Store what is not news."""
         self.transaction.machines.swept_again(self.again)
-        self.transaction.regions.heard(self.region.id)
 
     def _add(self, told: MaasMachine, address: str) -> None:
         state = State.AVAILABLE if told.standing is Standing.FREE else State.ENROLLED
