@@ -8,14 +8,15 @@ machine in MAAS itself is found by the same question, and said.
 from collections.abc import Callable
 from dataclasses import replace
 
-from bmprov.errors import BmprovError, Retryable
-from bmprov.lifecycle import Event, Kind
-from bmprov.maas import MaasMachine, NodeStatus, Standing, status_words
+from bmprov.errors import BmprovError, Fatal, Retryable
+from bmprov.lifecycle import Event, Kind, State
+from bmprov.maas import LinkMode, MaasMachine, NodeStatus, Standing, status_words
 from bmprov.model import Erase
 from bmprov.payload import prepare_answer
-from bmprov.power import Power
+from bmprov.power import Power, PowerAction
 from images.user_data import cloud_user_data
 from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
+from worker.flows import power
 from worker.flows.deploy import verify
 from worker.flows.release import CLEAN
 from worker.maas.calls import Constraints
@@ -26,7 +27,9 @@ from worker.maas.place import Place
 from worker.maas.reason import why_it_failed
 
 _RETURN_POLL_S = 5.0
+_US = "bmprov"
 _IN_HAND = {Standing.DEPLOYING, Standing.DEPLOYED}
+_UNFIT = {Standing.FAILED_DEPLOYMENT, Standing.DEPLOYING, Standing.ALLOCATED}
 
 
 def allocate(context: Context) -> Outcome:
@@ -50,10 +53,12 @@ def allocate(context: Context) -> Outcome:
     return Done(f"{ours.hostname} ({place.system_id}) in MAAS region '{place.region.name}'")
 
 
-def _taken(context: Context, refusal: BmprovError) -> Fail:
+def _taken(context: Context, refusal: BmprovError) -> Outcome:
     place = _place(context)
     try:
         found = place.calls.machine(place.system_id, context.by)
+        if context.operation.kind is Kind.DEPLOY and found.standing is Standing.RETURNING and not context.overdue:
+            return _until_returned(context)  # by us, to be deployed again
         stands = f"it is {status_words(found.status)}" + (f", owned by {found.owner}" if found.owner else "")
     except MaasGone:
         stands = "it is not there any more"
@@ -69,9 +74,8 @@ def _given_back_first(context: Context, ours: MaasMachine) -> Outcome:
     place = _place(context)
     if context.overdue:
         return Fail(f"{place} is {status_words(ours.status)} and was not given back", "look at its events in MAAS")
-    if ours.standing is not Standing.RETURNING:
-        place.calls.release(place.system_id, Erase.NONE, "to be deployed again", context.by)
-    return Wait("MAAS to take the machine back", context.limits.maas_release_s, _RETURN_POLL_S)
+    _let_go(context, ours, Erase.NONE, "to be deployed again")
+    return _until_returned(context)
 
 
 def tell_macs(context: Context) -> Outcome:
@@ -112,55 +116,105 @@ def deploy(context: Context) -> Outcome:
         return Done("MAAS is deploying it already")
     request = context.request_of()
     series, kernel = request.choice.series or "", request.choice.hwe_kernel or ""
+    context.observe(Power.UNKNOWN)  # MAAS switches it on, whether its answer comes or not
     place.calls.deploy(place.system_id, series, kernel, cloud_user_data(request), context.by)
     return Done(series or "MAAS's default system")
 
 
 def wait_for_deployed(context: Context) -> Outcome:
     """Until MAAS has deployed it; no worker waits meanwhile."""
-    place, ours = _place(context), _ours(context)
+    place, until = _place(context), context.limits.maas_deploy_s
+    wait = Wait("MAAS to deploy the machine", until, context.limits.maas_look_s)
+    try:
+        ours = _ours(context)
+    except Retryable:
+        if context.overdue:
+            raise
+        return wait  # a region that is restarted deploys on
     if ours is None:
-        return _lost(context)
+        return _given_up_before(context) or _lost(context)
+    why = f"MAAS did not deploy it within {until:g} s"
     match ours.standing:
         case Standing.DEPLOYED:
             return Done(f"{ours.osystem}/{ours.distro_series}")
         case Standing.DEPLOYING if not context.overdue:
-            return Wait("MAAS to deploy the machine", context.limits.maas_deploy_s, context.limits.maas_look_s)
+            return wait
         case Standing.DEPLOYING:
-            why = f"MAAS did not deploy it within {context.limits.maas_deploy_s:g} s"
             return _given_up(context, why, lambda: place.calls.abort(place.system_id, why, context.by))
+        case Standing.ALLOCATED if context.overdue:  # aborted by a run before this one
+            return _given_up(context, why)
+        case Standing.ALLOCATED:
+            return Fail("somebody has aborted its deployment in MAAS", f"look at the events of {place}")
         case Standing.FAILED_DEPLOYMENT:
             return _given_up(context, f"MAAS could not deploy it: {why_it_failed(place, ours, context.by)}")
-    aborted = ours.standing is Standing.ALLOCATED
-    why = "somebody has aborted its deployment in MAAS" if aborted else f"{place} is {status_words(ours.status)}"
-    return Fail(why, f"look at the events of {place}", quarantine=not aborted)
+    return Fail(f"{place} is {status_words(ours.status)}", f"look at the events of {place}", quarantine=True)
 
 
 def _given_up(context: Context, why: str, first: Callable[[], object] = lambda: None) -> Fail:
     """A machine that does not deploy is Broken in MAAS too: it goes back to nobody before somebody has looked."""
-    place = _place(context)
-    fail = Fail(why, f"look at the console and the events of {place}, and mark it fixed there", quarantine=True)
+    place, fail = _place(context), _unfit(context, why)
     try:
         first()
-        place.calls.mark_broken(place.system_id, f"bmprov: {why}", context.by)
+        place.calls.mark_broken(place.system_id, f"{_US}: {why}", context.by)
     except BmprovError as error:
         return replace(fail, check=f"{fail.check}; it could not be marked broken ({error.why})")
     return fail
 
 
+def _given_up_before(context: Context) -> Fail | None:
+    """The same, when a run before this one marked it broken: it is not ours in MAAS any more."""
+    place = _place(context)
+    try:
+        found = place.calls.machine(place.system_id, context.by)
+    except MaasGone:
+        return None
+    ours = found.status is NodeStatus.BROKEN and found.error_description.startswith(f"{_US}: ")
+    return _unfit(context, found.error_description.removeprefix(f"{_US}: ")) if ours else None
+
+
+def _unfit(context: Context, why: str) -> Fail:
+    check = f"look at the console and the events of {_place(context)}, and mark it fixed there"
+    return Fail(why, check, quarantine=True)
+
+
 def release(context: Context) -> Outcome:
     """Give the machine back to MAAS, disks erased as the operator chose."""
-    place, ours = _place(context), _ours(context)
+    place, ours = _place(context), _ours(context) or _stuck(context)
     if ours is None:
         return Done("it is not ours in MAAS", event=Event.RELEASED)
-    if context.machine.maintenance and ours.standing is Standing.FAILED_DEPLOYMENT:
-        place.calls.mark_broken(place.system_id, f"bmprov: {context.machine.maintenance}", context.by)
+    if ours.standing is Standing.RETURNING:
+        return Done("MAAS takes it back already", event=Event.RELEASED)
+    if context.machine.maintenance_by == _US and ours.standing in _UNFIT:
+        place.calls.mark_broken(place.system_id, f"{_US}: {context.machine.maintenance}", context.by)
         return Done("it stays Broken in MAAS until somebody has marked it fixed", event=Event.RELEASED)
     if ours.locked:
         return Fail(f"{place} is locked in MAAS", "unlock it there, or by the action `unlock`, and ask again")
     comment = f"CloudStack instance {context.operation.instance_id} has ended"
-    place.calls.release(place.system_id, place.region.erase, comment, context.by)
+    _let_go(context, ours, place.region.erase, comment)
     return Done(event=Event.RELEASED)
+
+
+def _stuck(context: Context) -> MaasMachine | None:
+    """The machine, if MAAS could not take it back: it is the instance's no more then, and must be released anew."""
+    place = _place(context)
+    try:
+        found = place.calls.machine(place.system_id, context.by)
+    except MaasGone:
+        return None
+    return found if found.standing is Standing.FAILED_RETURN and _by_our_user(context, found) else None
+
+
+def _let_go(context: Context, ours: MaasMachine, erase: Erase, comment: str) -> None:
+    """Release it, off: a release whose BMC fails leaves the machine as it is, and nobody's who could find it again."""
+    place = _place(context)
+    on = ours.standing is not Standing.FAILED_RETURN and ours.power is not Power.OFF
+    if on and context.observe(context.driver.read(context.by)) is Power.ON:
+        context.observe(context.driver.switch(PowerAction.OFF, context.by))
+    place.calls.release(place.system_id, erase, comment, context.by)
+
+
+def _until_returned(context: Context) -> Wait:
+    return Wait("MAAS to take the machine back", context.limits.maas_release_s, _RETURN_POLL_S)
 
 
 def wait_for_ready(context: Context) -> Outcome:
@@ -170,13 +224,17 @@ def wait_for_ready(context: Context) -> Outcome:
         found = place.calls.machine(place.system_id, context.by)
     except MaasGone:
         return Done("it was deleted in MAAS")
+    except Retryable:
+        if context.overdue:
+            raise
+        return _until_returned(context)
     match found.standing:
         case Standing.RETURNING if not context.overdue:
-            return Wait("MAAS to take the machine back", context.limits.maas_release_s, _RETURN_POLL_S)
+            return _until_returned(context)
         case Standing.RETURNING:
             why = f"MAAS did not take it back within {context.limits.maas_release_s:g} s"
             return Fail(why, f"look at the events of {place}", quarantine=True)
-        case Standing.FAILED_RETURN:
+        case Standing.FAILED_RETURN if _by_our_user(context, found):
             why = f"MAAS could not take it back: {why_it_failed(place, found, context.by)}"
             return Fail(why, f"look at the events of {place}", quarantine=True)
     context.observe(found.power if found.power is not Power.UNKNOWN else context.machine.reading.power)
@@ -193,7 +251,15 @@ def take_home(context: Context) -> Outcome:
     if found.standing is not Standing.FREE and found.status is not NodeStatus.BROKEN:
         return Done(f"somebody else has it: it is {status_words(found.status)}")
     networks, homes = Networks(place, context.by), {nic.mac: nic for nic in context.machine.nics}
-    moved = [nic.name for nic in found.nics if nic.mac in homes and networks.take_home(nic, homes[nic.mac])]
+    bare = all(link.mode == LinkMode.LINK_UP for nic in found.nics for link in nic.links)
+    try:
+        moved = [
+            nic.name for nic in found.nics if nic.mac in homes and networks.take_home(nic, homes[nic.mac], bare=bare)
+        ]
+    except Fatal as error:
+        if context.machine.maintenance:
+            return Done(f"they stay where they are ({error.why}), and the machine in maintenance")
+        return Fail(f"its interfaces could not be put back: {error.why}", f"put back those of {place}", quarantine=True)
     return Done(", ".join(moved) or "they are at home")
 
 
@@ -221,6 +287,10 @@ def _ours(context: Context) -> MaasMachine | None:
     return place.calls.allocated_to(place.system_id, context.operation.instance_id or "", context.by)
 
 
+def _by_our_user(context: Context, found: MaasMachine) -> bool:
+    return found.owner == _place(context).calls.whoami(context.by).name
+
+
 def _lost(context: Context) -> Fail:
     return Fail(
         f"{_place(context)} is not this instance's any more: somebody has released, taken or deleted it there",
@@ -232,6 +302,14 @@ def verify_power(context: Context) -> Outcome:
     """Make sure that the machine is on, by its BMC's word."""
     outcome = verify(context)
     return replace(outcome, check="look at its events in MAAS") if isinstance(outcome, Retry) else outcome
+
+
+def power_off(context: Context) -> Outcome:
+    """Cut the power, unless the machine was lost: nothing of the instance runs then, and what runs is not switched."""
+    if context.machine.state is State.ERROR and context.machine.instance_id and _ours(context) is None:
+        context.observe(Power.UNKNOWN)
+        return Done("it is not this instance's in MAAS any more, so nothing of the instance runs")
+    return power.power_off(context)
 
 
 _ALLOCATE = Step("allocate", allocate)
@@ -256,5 +334,7 @@ RELEASE_TO_MAAS = Flow(
         CLEAN,
     )
 )
+
+OFF_IN_MAAS = Flow((Step("power off", power_off),))
 
 INSPECT_IN_MAAS = Flow((Step("look in MAAS", look),))

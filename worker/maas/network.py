@@ -4,6 +4,7 @@ Every change is made only where something differs, so that all of it may run twi
 when its VLAN changes, and lets nothing be changed while a machine is deployed.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from ipaddress import ip_address, ip_interface
 
@@ -12,6 +13,7 @@ from bmprov.errors import Fatal
 from bmprov.maas import LinkMode, MaasLink, MaasNic, MaasSubnet, MaasVlan
 from bmprov.model import Nic
 from bmprov.payload import NicRequest
+from worker.maas.errors import MaasInvalid
 from worker.maas.network_calls import NewLink
 from worker.maas.place import Place
 
@@ -60,11 +62,15 @@ class Networks:
         way_out = bool(gateway and wanted.is_default)
         return NewLink(LinkMode.STATIC, subnet.id, str(ip_interface(address).ip), default_gateway=way_out)
 
-    def take_home(self, nic: MaasNic, home: Nic) -> bool:
-        """Put an interface back to where it was while nobody had the machine; whether anything was to be done."""
+    def take_home(self, nic: MaasNic, home: Nic, *, bare: bool) -> bool:
+        """Put an interface back to where it was while nobody had the machine; whether anything was to be done.
+
+        The machine is `bare` when none of its interfaces is on a subnet, as after a run that ended half-way: MAAS would
+        not deploy it.
+        """
         moved = home.home_vlan is not None and nic.vlan_id != home.home_vlan
         ours = [link for link in nic.links if link.mode in _OURS]
-        if not moved and not ours:
+        if not moved and not ours and not (bare and home.netboot):
             return False
         if moved and home.home_vlan is not None:
             self._calls.set_interface_vlan(self._place.system_id, nic.id, home.home_vlan, self._by)
@@ -100,15 +106,24 @@ class Networks:
                 f" has no VLAN {wanted.vlan}",
                 "make it in MAAS, or let bmprov: `bmprov maas set REGION --create-networks`",
             )
-        made = self._calls.create_vlan(nic.fabric_id, wanted.vlan, f"cloudstack-{wanted.vlan}", self._by)
-        self._vlans_of(nic.fabric_id).append(made)
+        return self._make_vlan(nic.fabric_id, wanted.vlan)
+
+    def _make_vlan(self, fabric_id: int, vid: int) -> int:
+        try:
+            made = self._calls.create_vlan(fabric_id, vid, f"cloudstack-{vid}", self._by)
+        except MaasInvalid:  # another deployment may have made it since
+            self._vlans.pop(fabric_id, None)
+            if vid not in self.vids_of(fabric_id):
+                raise
+            return next(vlan.id for vlan in self._vlans_of(fabric_id) if vlan.vid == vid)
+        self._vlans_of(fabric_id).append(made)
         return made.id
 
     def _subnet_for(self, address: str, gateway: str | None, vlan_id: int, wanted: NicRequest) -> MaasSubnet:
         cidr = str(ip_interface(address).network)
         found = next((one for one in self._subnets if (one.cidr, one.vlan.id) == (cidr, vlan_id)), None)
         if found is None and self._place.region.create_networks:
-            found = self._calls.create_subnet(cidr, vlan_id, gateway or "", wanted.dns, self._by)
+            found = self._make_subnet(cidr, vlan_id, gateway or "", wanted.dns)
             self._subnets.append(found)
         if found is None:
             raise Fatal(
@@ -116,6 +131,15 @@ class Networks:
                 "make it in MAAS, or let bmprov: `bmprov maas set REGION --create-networks`",
             )
         return found
+
+    def _make_subnet(self, cidr: str, vlan_id: int, gateway: str, dns: Sequence[str]) -> MaasSubnet:
+        try:
+            return self._calls.create_subnet(cidr, vlan_id, gateway, dns, self._by)
+        except MaasInvalid:  # as above
+            for made in self._calls.subnets(self._by):
+                if (made.cidr, made.vlan.id) == (cidr, vlan_id):
+                    return made
+            raise
 
 
 def _told(wanted: NicRequest) -> list[tuple[str, str | None]]:
