@@ -38,7 +38,12 @@ _HTTPS_PORT = 443
 
 @dataclass(frozen=True)
 class RegionLogin:
-    """How to reach a region: `url` such as `http://HOST:5240/MAAS`, `key` as MAAS shows it, `trust` as for a BMC."""
+    """How to reach a region: `url` such as `http://HOST:5240/MAAS`, `key` as MAAS shows it, `trust` as for a BMC.
+
+    Raises:
+        MaasAuthFailed: the key is none.
+        Fatal: the address is none.
+    """
 
     name: str
     url: str

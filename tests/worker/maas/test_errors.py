@@ -148,6 +148,15 @@ def test_the_key_is_in_no_error(status: int, by: Deadline, caplog: pytest.LogCap
     assert odd.headers[0]["Authorization"].startswith("OAuth ")
 
 
+def test_the_key_is_in_no_log(maas: RunningRegion, by: Deadline, caplog: pytest.LogCaptureFixture) -> None:
+    """Of calls that succeed: neither ours nor the libraries', however much they log."""
+    caplog.set_level(logging.DEBUG)
+    lab = MaasRegion(Wire(RegionLogin("lab", maas.url, maas.key)))
+    lab.release(lab.allocate(Constraints(), "us", "", by).system_id, Erase.NONE, "", by)
+    assert "/MAAS/api/2.0/machines/" in caplog.text
+    assert not [part for part in maas.key.split(":") if part in caplog.text]
+
+
 def test_the_key_is_in_no_repr() -> None:
     """Nor in what a debugger or a traceback prints of its holders."""
     login = RegionLogin("lab", "http://127.0.0.1/MAAS", KEY)

@@ -17,7 +17,7 @@ from worker.maas.calls import Constraints, MaasRegion
 from worker.maas.errors import MaasBroken, MaasConflict, MaasUnreachable, MaasUntrusted
 from worker.maas.wire import RegionLogin, Wire
 
-TIME_S, GRACE_S = 0.4, 0.4
+TIME_S, GRACE_S = 0.4, 1.0
 VERSION = json.dumps({"version": "3.7.3"}).encode()
 LIST = Call("GET", "machines/")
 
