@@ -14,7 +14,7 @@ import structlog
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError, Conflict
 from bmprov.lifecycle import Event, State
-from bmprov.maas import MaasMachine, Standing, address_of, status_words
+from bmprov.maas import MaasMachine, Standing, address_of, place_of, status_words
 from bmprov.model import Arch, BackEnd, Bmc, Machine, Nic, Operation, PowerReading, Region
 from bmprov.power import Power
 from bmprov.store import Store, Transaction
@@ -23,6 +23,7 @@ from worker.maas.calls import MaasRegion
 log = structlog.get_logger()
 
 _US = "bmprov"
+_AT_ONCE = 100  # system IDs in one URL
 _FACTS = ("arch", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
 _MOVES_BY_ITSELF = {Standing.DEPLOYING, Standing.RETURNING}
 _STAYS = {Standing.DEPLOYED, Standing.RESCUE}
@@ -82,6 +83,31 @@ class Follower:
             for row in rows.values():
                 if row.reading.error != why:
                     transaction.machines.swept(row, PowerReading(error=why))
+
+    def look(self, region: Region) -> int:
+        """Ask in one call after the machines that operations wait for; how many of them go on.
+
+        Nothing is asked while none waits. A region that does not answer is the next round's affair.
+        """
+        with self.store.read() as transaction:
+            rows = transaction.machines.of_region(region.name, waited_for=True)
+        awaited = {place[1]: row for row in rows if (place := place_of(row.bmc.address))}
+        moving: set[str] = set()
+        for some in range(0, len(awaited), _AT_ONCE):
+            try:
+                wanted, by = list(awaited)[some : some + _AT_ONCE], Deadline.after(self.read_s)
+                told = self.calls_of(region).machines_named(wanted, by)
+            except BmprovError as error:
+                log.info("MAAS region does not tell of the machines that are waited for", why=str(error))
+                return 0
+            moving |= {one.system_id for one in told if one.standing in _MOVES_BY_ITSELF}
+        ready = [row for system_id, row in awaited.items() if system_id not in moving]
+        if ready:
+            with self.store.write() as transaction:
+                for row in ready:
+                    if operation := transaction.operations.unfinished_of(row.id):
+                        transaction.operations.wake(operation)
+        return len(ready)
 
     def refuse(self, machine: Machine) -> None:
         """Say once that a machine of MAAS cannot be taken."""

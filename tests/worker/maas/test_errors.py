@@ -30,20 +30,20 @@ Ask = Callable[[MaasRegion, Deadline], object]
 TEXT, HTML = "text/plain; charset=utf-8", "text/html"
 
 
-def ask_list(lab: MaasRegion, by: Deadline) -> object:
-    return lab.machines(by)
+def ask_list(calls: MaasRegion, by: Deadline) -> object:
+    return calls.machines(by)
 
 
-def ask_one(lab: MaasRegion, by: Deadline) -> object:
-    return lab.machine("abc", by)
+def ask_one(calls: MaasRegion, by: Deadline) -> object:
+    return calls.machine("abc", by)
 
 
-def ask_power(lab: MaasRegion, by: Deadline) -> object:
-    return lab.query_power("abc", by)
+def ask_power(calls: MaasRegion, by: Deadline) -> object:
+    return calls.query_power("abc", by)
 
 
-def ask_deploy(lab: MaasRegion, by: Deadline) -> object:
-    return lab.deploy("abc", "", "", b"", by)
+def ask_deploy(calls: MaasRegion, by: Deadline) -> object:
+    return calls.deploy("abc", "", "", b"", by)
 
 
 UNRECOGNISED = b"Unrecognised signature: method=GET op=None"
@@ -151,8 +151,8 @@ def test_the_key_is_in_no_error(status: int, by: Deadline, caplog: pytest.LogCap
 def test_the_key_is_in_no_log(maas: RunningRegion, by: Deadline, caplog: pytest.LogCaptureFixture) -> None:
     """Of calls that succeed: neither ours nor the libraries', however much they log."""
     caplog.set_level(logging.DEBUG)
-    lab = MaasRegion(Wire(RegionLogin("lab", maas.url, maas.key)))
-    lab.release(lab.allocate(Constraints(), "us", "", by).system_id, Erase.NONE, "", by)
+    calls = MaasRegion(Wire(RegionLogin("lab", maas.url, maas.key)))
+    calls.release(calls.allocate(Constraints(), "us", "", by).system_id, Erase.NONE, "", by)
     assert "/MAAS/api/2.0/machines/" in caplog.text
     assert not [part for part in maas.key.split(":") if part in caplog.text]
 
@@ -204,16 +204,16 @@ def test_addresses_that_mean_the_same(maas: RunningRegion, suffix: str, by: Dead
 def test_a_key_that_is_revoked(maas: RunningRegion, by: Deadline) -> None:
     """It was good a moment ago, over the same connection."""
     key = maas.new_key()
-    lab = MaasRegion(Wire(RegionLogin("lab", maas.url, key)))
-    lab.machines(by)
+    calls = MaasRegion(Wire(RegionLogin("lab", maas.url, key)))
+    calls.machines(by)
     maas.revoke(key)
     with pytest.raises(MaasAuthFailed, match="does not take its key"):
-        lab.machines(by)
+        calls.machines(by)
 
 
-def test_what_a_user_without_rights_may_not(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_what_a_user_without_rights_may_not(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """Another's machine; and what only administrators may."""
-    own = lab.allocate(Constraints(), "someone", "", by).system_id
+    own = calls.allocate(Constraints(), "someone", "", by).system_id
     tenant = MaasRegion(Wire(RegionLogin("lab", maas.url, maas.new_key("tenant", is_admin=False))))
     with pytest.raises(MaasForbidden):
         tenant.release(own, Erase.NONE, "", by)
@@ -222,33 +222,33 @@ def test_what_a_user_without_rights_may_not(maas: RunningRegion, lab: MaasRegion
     assert len(tenant.machines(by)) == 3
 
 
-def test_a_bmc_that_fails(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_a_bmc_that_fails(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """The BMC's failure in MAAS's words, at each call that needs the BMC; it may be over soon."""
-    own = lab.allocate(Constraints(name="node0001"), "us", "", by).system_id
+    own = calls.allocate(Constraints(name="node0001"), "us", "", by).system_id
     machine = maas.machine("node0001")
     machine.status, machine.power = NodeStatus.DEPLOYED, machine.power.__class__.ON
     machine.bmc.fails = "connection timed out"
     for act in (
-        lambda: lab.power_on(own, by),
-        lambda: lab.power_off(own, by, soft=True),
-        lambda: lab.query_power(own, by),
-        lambda: lab.rescue_mode(own, by),
-        lambda: lab.release(own, Erase.NONE, "", by),
+        lambda: calls.power_on(own, by),
+        lambda: calls.power_off(own, by, soft=True),
+        lambda: calls.query_power(own, by),
+        lambda: calls.rescue_mode(own, by),
+        lambda: calls.release(own, Erase.NONE, "", by),
     ):
         with pytest.raises(MaasBmcFailed, match=f"the BMC of machine {own} do it .*connection timed out"):
             act()
 
 
-def test_a_region_that_lacks_a_call(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_a_region_that_lacks_a_call(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """It is another version of MAAS: trying again cannot help."""
     maas.faults.lacking = frozenset({("Machine", "deploy")})
     with pytest.raises(MaasLacksCall, match=r"does not know POST machines/\w+/\?op=deploy"):
-        lab.deploy(maas.machine("node0001").system_id, "", "", b"", by)
+        calls.deploy(maas.machine("node0001").system_id, "", "", b"", by)
 
 
-def test_a_region_that_is_overloaded(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_a_region_that_is_overloaded(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """It says so, and answers the next call."""
     maas.faults.unavailable = 1
     with pytest.raises(MaasUnreachable, match="cannot answer now"):
-        lab.machines(by)
-    assert len(lab.machines(by)) == 4
+        calls.machines(by)
+    assert len(calls.machines(by)) == 4

@@ -26,9 +26,9 @@ def tenant(maas: RunningRegion) -> Iterator[MaasRegion]:
     wire.close()
 
 
-def test_a_good_region(lab: MaasRegion, by: Deadline) -> None:
+def test_a_good_region(calls: MaasRegion, by: Deadline) -> None:
     """Nothing is wrong with it."""
-    found = check(lab, by)
+    found = check(calls, by)
     assert (found.version, found.user, found.findings, found.good) == ("3.7.3", "admin", (), True)
 
 
@@ -39,24 +39,24 @@ def test_a_user_without_rights(tenant: MaasRegion, by: Deadline) -> None:
     assert [one.what for one in found.findings] == ["user 'tenant' is no administrator of MAAS"]
 
 
-def test_a_user_with_ssh_keys(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_a_user_with_ssh_keys(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """It is no failure, but his keys would open every tenant's machine."""
     maas.model.ssh_keys["admin"] = ["ssh-ed25519 AAAA me", "ssh-rsa BBBB me"]
-    found = check(lab, by)
+    found = check(calls, by)
     assert found.good
     (finding,) = found.findings
     assert finding.what == "user 'admin' has 2 SSH keys in MAAS"
     assert "use a user without SSH keys" in finding.check
 
 
-def test_a_region_that_lacks_calls(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_a_region_that_lacks_calls(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """What deployments need is grave, what only some actions need is not; what is not there is not asked for."""
     maas.faults.lacking = frozenset({("Machine", "lock"), ("SSHKeys", "read")})
-    found = check(lab, by)
+    found = check(calls, by)
     assert found.good
     assert [one.what for one in found.findings] == ["the region does not describe Machine.lock, SSHKeys.read"]
     maas.faults.lacking |= {("Machine", "deploy"), ("Machines", "allocate")}
-    found = check(lab, by)
+    found = check(calls, by)
     assert not found.good
     assert found.findings[0].what == "the region does not describe Machine.deploy, Machines.allocate"
 
@@ -78,39 +78,39 @@ def test_missing_calls() -> None:
         assert missing_calls(odd) == sorted(f"{name}.{one}" for name, calls in NEEDED.items() for one in calls)
 
 
-def test_the_tables_have_exactly_what_is_called(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_the_tables_have_exactly_what_is_called(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """Every call of ours is looked for in the description, and nothing besides."""
-    call_everything(maas, lab, by)
+    call_everything(maas, calls, by)
     assert set(maas.counts.calls) - {"describe"} == ALL
 
 
-def call_everything(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
-    check(lab, by)
-    fabric, machine = lab.fabrics(by)[0], lab.machines(by)[0]
-    lab.subnets(by)
-    lab.vlans(fabric.id, by)
-    vlan = lab.create_vlan(fabric.id, 12, "", by)
-    subnet = lab.create_subnet("192.168.7.0/24", vlan.id, "", [], by)
+def call_everything(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
+    check(calls, by)
+    fabric, machine = calls.fabrics(by)[0], calls.machines(by)[0]
+    calls.subnets(by)
+    calls.vlans(fabric.id, by)
+    vlan = calls.create_vlan(fabric.id, 12, "", by)
+    subnet = calls.create_subnet("192.168.7.0/24", vlan.id, "", [], by)
     place = machine.system_id, machine.nics[1].id
-    lab.set_interface_vlan(*place, vlan.id, by)
-    lab.unlink_subnet(*place, lab.link_subnet(*place, NewLink(LinkMode.DHCP, subnet.id), by).links[0].id, by)
-    own = lab.allocate(Constraints(system_id=machine.system_id), "us", "", by).system_id
+    calls.set_interface_vlan(*place, vlan.id, by)
+    calls.unlink_subnet(*place, calls.link_subnet(*place, NewLink(LinkMode.DHCP, subnet.id), by).links[0].id, by)
+    own = calls.allocate(Constraints(system_id=machine.system_id), "us", "", by).system_id
     maas.timings.deploy_s = 60
-    lab.deploy(own, "", "", b"", by)
-    lab.lock(own, "", by)
-    lab.unlock(own, "", by)
-    lab.installation_log(own, by)
-    lab.events(own, 1, by)
-    lab.abort(own, "", by)
+    calls.deploy(own, "", "", b"", by)
+    calls.lock(own, "", by)
+    calls.unlock(own, "", by)
+    calls.installation_log(own, by)
+    calls.events(own, 1, by)
+    calls.abort(own, "", by)
     maas.wait(machine.hostname, NodeStatus.ALLOCATED)
-    lab.rescue_mode(own, by)
-    lab.exit_rescue_mode(own, by)
+    calls.rescue_mode(own, by)
+    calls.exit_rescue_mode(own, by)
     maas.machine(machine.hostname).status = NodeStatus.ALLOCATED
-    lab.mark_broken(own, "", by)
-    lab.mark_fixed(own, "", by)
-    lab.power_off(own, by, soft=False)
-    lab.query_power(own, by)
-    lab.machine(own, by)
+    calls.mark_broken(own, "", by)
+    calls.mark_fixed(own, "", by)
+    calls.power_off(own, by, soft=False)
+    calls.query_power(own, by)
+    calls.machine(own, by)
     maas.change(lambda: maas.model.deployment.acquire(maas.machine(own), "admin"))
-    lab.power_on(own, by)
-    lab.release(own, Erase.NONE, "", by)
+    calls.power_on(own, by)
+    calls.release(own, Erase.NONE, "", by)

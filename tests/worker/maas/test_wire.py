@@ -25,9 +25,9 @@ LIST = Call("GET", "machines/")
 def test_one_connection_serves_many_calls(by: Deadline) -> None:
     """Readings and changes one after the other."""
     with odd_region(says(200, VERSION)) as odd:
-        lab = odd.client()
+        calls = odd.client()
         for _ in range(5):
-            assert lab.version(by) == "3.7.3"
+            assert calls.version(by) == "3.7.3"
         odd.wire().call(Call("POST", "machines/", "allocate"), by)
         assert odd.connections == 2
 
@@ -49,9 +49,9 @@ def test_a_change_takes_a_connection_of_a_moment_ago(by: Deadline, monkeypatch: 
 def test_how_calls_are_signed(by: Deadline) -> None:
     """By OAuth 1.0 PLAINTEXT, each with a nonce of its own, and nothing of netrc or cookies."""
     with odd_region(says(200, VERSION, Set_Cookie="session=1")) as odd:
-        lab = odd.client()
-        lab.version(by)
-        lab.version(by)
+        calls = odd.client()
+        calls.version(by)
+        calls.version(by)
         first, second = (headers["Authorization"] for headers in odd.headers)
         assert 'oauth_signature_method="PLAINTEXT"' in first
         assert 'oauth_consumer_key="consumer-7Rb2"' in first
@@ -71,14 +71,14 @@ def test_proxies_are_not_used(by: Deadline, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_many_threads_at_once(maas: RunningRegion, wire: Wire, by: Deadline) -> None:
     """Each gets its own answer; twenty who want four machines get four, each once."""
-    lab = MaasRegion(wire)
+    calls = MaasRegion(wire)
     maas.faults.latency_s = 0.02
     ids = [machine.system_id for machine in maas.machines]
 
     def take(number: int) -> str:
-        assert lab.machine(ids[number % 4], by).system_id == ids[number % 4]
+        assert calls.machine(ids[number % 4], by).system_id == ids[number % 4]
         try:
-            return lab.allocate(Constraints(), f"instance-{number}", "", by).system_id
+            return calls.allocate(Constraints(), f"instance-{number}", "", by).system_id
         except MaasConflict:
             return ""
 
@@ -91,50 +91,50 @@ def test_many_threads_at_once(maas: RunningRegion, wire: Wire, by: Deadline) -> 
 def test_nobody_listens(maas: RunningRegion, by: Deadline) -> None:
     """It is told at once."""
     maas.stop()
-    lab = MaasRegion(Wire(RegionLogin("lab", maas.url, maas.key)))
+    calls = MaasRegion(Wire(RegionLogin("lab", maas.url, maas.key)))
     began = time.monotonic()
     with pytest.raises(MaasUnreachable, match=r"is not there .*refused.*check its address and its port"):
-        lab.machines(by)
+        calls.machines(by)
     assert time.monotonic() - began < GRACE_S
 
 
 def test_a_name_that_is_none(by: Deadline) -> None:
     """So is a host that no resolver knows."""
-    lab = MaasRegion(Wire(RegionLogin("lab", "http://region.invalid/MAAS", KEY)))
+    calls = MaasRegion(Wire(RegionLogin("lab", "http://region.invalid/MAAS", KEY)))
     with pytest.raises(MaasUnreachable, match="is not there"):
-        lab.machines(by)
+        calls.machines(by)
 
 
 def test_a_region_that_was_restarted(maas: RunningRegion, wire: Wire, by: Deadline) -> None:
     """Its end of our idle connections is closed: readings and changes go over new ones, and none fails."""
-    lab = MaasRegion(wire)
-    for act in (lambda: lab.machines(by), lambda: lab.allocate(Constraints(), "us", "", by)):
-        lab.machines(by)
+    calls = MaasRegion(wire)
+    for act in (lambda: calls.machines(by), lambda: calls.allocate(Constraints(), "us", "", by)):
+        calls.machines(by)
         maas.stop()
         maas.start()
         act()
     assert sum(machine.owner is not None for machine in maas.machines) == 1
 
 
-def test_a_reading_that_is_cut_is_asked_again(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_a_reading_that_is_cut_is_asked_again(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """Once; who is cut twice must wait."""
     for fault in ("drops_before", "drops_amid"):
         setattr(maas.faults, fault, 1)
-        assert len(lab.machines(by)) == 4
+        assert len(calls.machines(by)) == 4
         setattr(maas.faults, fault, 2)
         with pytest.raises(MaasUnreachable):
-            lab.machines(by)
+            calls.machines(by)
 
 
-def test_a_change_that_is_cut_is_not_sent_again(maas: RunningRegion, lab: MaasRegion, by: Deadline) -> None:
+def test_a_change_that_is_cut_is_not_sent_again(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> None:
     """It may have been done: the caller must look first."""
     for fault, owned in (("drops_before", 0), ("drops_amid", 1)):
         maas.counts.clear()
         setattr(maas.faults, fault, 1)
         with pytest.raises(MaasUnreachable):
-            lab.allocate(Constraints(), "us", "", by)
+            calls.allocate(Constraints(), "us", "", by)
         assert maas.counts.calls["Machines.allocate"] == 1
-        assert len(lab.with_agent("us", by)) == owned
+        assert len(calls.with_agent("us", by)) == owned
 
 
 def test_a_connection_that_closes_as_it_is_used(by: Deadline) -> None:
@@ -147,8 +147,8 @@ def test_a_connection_that_closes_as_it_is_used(by: Deadline) -> None:
             handler.say(200, VERSION)
 
     with odd_region(act) as odd:
-        lab = odd.client()
-        assert [lab.version(by) for _ in range(3)] == ["3.7.3"] * 3
+        calls = odd.client()
+        assert [calls.version(by) for _ in range(3)] == ["3.7.3"] * 3
         assert (len(odd.requests), odd.connections) == (4, 2)
 
 
