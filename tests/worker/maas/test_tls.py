@@ -1,5 +1,7 @@
 """Whose certificate is trusted, and that TLS ends by the deadline too."""
 
+import socket
+import threading
 import time
 from pathlib import Path
 
@@ -81,3 +83,20 @@ def test_a_slow_region_behind_tls_ends_by_the_deadline(own: Signed, tmp_path: Pa
         with pytest.raises(MaasUnreachable):
             wire.call(LIST, Deadline.after(0.4))
         assert time.monotonic() - began < 1.4
+
+
+def test_a_handshake_that_is_broken_off(by: Deadline) -> None:
+    """A proxy whose region is not up yet: tried twice, and again later."""
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(2):
+            with listener.accept()[0] as connection:
+                connection.recv(65536)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        login = RegionLogin("lab", f"https://127.0.0.1:{listener.getsockname()[1]}/MAAS", KEY, f"sha256:{'0' * 64}")
+        with pytest.raises(MaasUnreachable, match="broke off the TLS handshake"):
+            Wire(login).call(LIST, by)
+        thread.join()
