@@ -266,6 +266,11 @@ def _reached(machine: dict[str, Any]) -> tuple[str, str]:
     return "MAAS", f"region {region}, system {system_id}"
 
 
+def _boots(machine: dict[str, Any]) -> str:
+    """How it boots; MAAS keeps that to itself."""
+    return "as MAAS wants it" if machine["back_end"] == BackEnd.MAAS else _firmware(machine)
+
+
 def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
     reading, operation = machine["power"], machine["operation"]
     nics = (
@@ -281,7 +286,7 @@ def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
         _reached(machine),
         ("NICs", "\n".join(nics)),
         ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
-        ("boots", f"{_firmware(machine)}, {machine['arch']}, back end {machine['back_end']}"),
+        ("boots", f"{_boots(machine)}, {machine['arch']}, back end {machine['back_end']}"),
         ("tags", machine["tags"]),
         ("place", place),
         ("instance", machine["instance"]),

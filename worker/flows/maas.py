@@ -1,4 +1,4 @@
-"""Reserving, deploying and giving back a machine through MAAS.
+"""Reserving and deploying a machine through MAAS.
 
 A machine that MAAS has allocated is ours when its `agent_name` is the instance's UUID: so a step that runs again finds
 what its first run did, whichever worker that was, and nobody else's machine is ever touched. What somebody does to the
@@ -8,44 +8,40 @@ machine in MAAS itself is found by the same question, and said.
 from collections.abc import Callable
 from dataclasses import replace
 
-from bmprov.errors import BmprovError, Fatal, Retryable
-from bmprov.lifecycle import Event, Kind, State
-from bmprov.maas import LinkMode, MaasMachine, NodeStatus, Standing, status_words
+from bmprov.errors import BmprovError, Retryable
+from bmprov.lifecycle import Kind, State
+from bmprov.maas import MaasMachine, NodeStatus, Standing, status_words
 from bmprov.model import Erase
 from bmprov.payload import prepare_answer
-from bmprov.power import Power, PowerAction
+from bmprov.power import Power
 from images.user_data import cloud_user_data
 from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
 from worker.flows import power
+from worker.flows.allocated import US, let_go, lost, ours_in, place_in, until_returned
 from worker.flows.deploy import verify
-from worker.flows.release import CLEAN
 from worker.maas.calls import Constraints
 from worker.maas.carriers import carriers
 from worker.maas.errors import MaasConflict, MaasGone
 from worker.maas.network import Networks
-from worker.maas.place import Place
 from worker.maas.reason import why_it_failed
 
-_RETURN_POLL_S = 5.0
-_US = "bmprov"
 _IN_HAND = {Standing.DEPLOYING, Standing.DEPLOYED}
-_UNFIT = {Standing.FAILED_DEPLOYMENT, Standing.DEPLOYING, Standing.ALLOCATED}
 
 
 def allocate(context: Context) -> Outcome:
     """Make sure that MAAS has given us the machine, for this instance."""
-    place, operation = _place(context), context.operation
+    place, operation = place_in(context), context.operation
     if context.machine.instance_id is None or context.machine.instance_id != operation.instance_id:
         has = context.machine.instance_id or "none"
         return Fail(f"machine {context.machine.name} belongs to instance {has}", "ask for the instance again")
-    ours = None if operation.kind is Kind.RESERVE and not operation.attempt else _ours(context)
+    ours = None if operation.kind is Kind.RESERVE and not operation.attempt else ours_in(context)
     if ours is None:
         try:
             comment = f"for CloudStack instance {operation.instance_id} of {operation.cloud or 'bmprov'}"
             wanted = Constraints(system_id=place.system_id)
             ours = place.calls.allocate(wanted, operation.instance_id or "", comment, context.by)
         except (MaasConflict, MaasGone) as refusal:
-            ours = _ours(context)  # by a run before this one
+            ours = ours_in(context)  # by a run before this one
             if ours is None:
                 return _taken(context, refusal)
     if ours.standing not in _IN_HAND | {Standing.ALLOCATED}:
@@ -54,11 +50,11 @@ def allocate(context: Context) -> Outcome:
 
 
 def _taken(context: Context, refusal: BmprovError) -> Outcome:
-    place = _place(context)
+    place = place_in(context)
     try:
         found = place.calls.machine(place.system_id, context.by)
         if context.operation.kind is Kind.DEPLOY and found.standing is Standing.RETURNING and not context.overdue:
-            return _until_returned(context)  # by us, to be deployed again
+            return until_returned(context)  # by us, to be deployed again
         stands = f"it is {status_words(found.status)}" + (f", owned by {found.owner}" if found.owner else "")
     except MaasGone:
         stands = "it is not there any more"
@@ -71,19 +67,19 @@ def _taken(context: Context, refusal: BmprovError) -> Outcome:
 
 def _given_back_first(context: Context, ours: MaasMachine) -> Outcome:
     """What a deployment that failed has left can only be deployed again after it was released."""
-    place = _place(context)
+    place = place_in(context)
     if context.overdue:
         return Fail(f"{place} is {status_words(ours.status)} and was not given back", "look at its events in MAAS")
-    _let_go(context, ours, Erase.NONE, "to be deployed again")
-    return _until_returned(context)
+    let_go(context, ours, Erase.NONE, "to be deployed again")
+    return until_returned(context)
 
 
 def tell_macs(context: Context) -> Outcome:
     """Choose the interface for each NIC of the instance: CloudStack is told their MACs."""
-    place, request = _place(context), context.request_of()
-    ours = _ours(context)
+    place, request = place_in(context), context.request_of()
+    ours = ours_in(context)
     if ours is None:
-        return _lost(context)
+        return lost(context)
     found = carriers(request.nics, ours.nics, Networks(place, context.by).vids_of)
     answer = prepare_answer(
         request,
@@ -95,12 +91,12 @@ def tell_macs(context: Context) -> Outcome:
 
 def connect(context: Context) -> Outcome:
     """Put the interfaces on their VLANs, with their addresses."""
-    ours = _ours(context)
+    ours = ours_in(context)
     if ours is None:
-        return _lost(context)
+        return lost(context)
     if ours.standing in _IN_HAND:
         return Done("MAAS is deploying it already")
-    request, networks = context.request_of(), Networks(_place(context), context.by)
+    request, networks = context.request_of(), Networks(place_in(context), context.by)
     found = carriers(request.nics, ours.nics, networks.vids_of)
     by_dhcp = request.choice.address_by_dhcp
     done = [networks.settle(found[nic.nic_uuid], nic, by_dhcp=by_dhcp) for nic in request.nics]
@@ -109,9 +105,9 @@ def connect(context: Context) -> Outcome:
 
 def deploy(context: Context) -> Outcome:
     """Let MAAS deploy the system, with the instance's keys, names and data."""
-    place, ours = _place(context), _ours(context)
+    place, ours = place_in(context), ours_in(context)
     if ours is None:
-        return _lost(context)
+        return lost(context)
     if ours.standing in _IN_HAND:
         return Done("MAAS is deploying it already")
     request = context.request_of()
@@ -123,26 +119,25 @@ def deploy(context: Context) -> Outcome:
 
 def wait_for_deployed(context: Context) -> Outcome:
     """Until MAAS has deployed it; no worker waits meanwhile."""
-    place, until = _place(context), context.limits.maas_deploy_s
-    wait = Wait("MAAS to deploy the machine", until, context.limits.maas_look_s)
+    wait = Wait("MAAS to deploy the machine", context.limits.maas_deploy_s, context.limits.maas_look_s)
     try:
-        ours = _ours(context)
+        ours = ours_in(context)
     except Retryable:
         if context.overdue:
             raise
         return wait  # a region that is restarted deploys on
     if ours is None:
-        return _given_up_before(context) or _lost(context)
-    why = f"MAAS did not deploy it within {until:g} s"
+        return _given_up_before(context) or lost(context)
+    return wait if ours.standing is Standing.DEPLOYING and not context.overdue else _deployed(context, ours)
+
+
+def _deployed(context: Context, ours: MaasMachine) -> Outcome:
+    place = place_in(context)
     match ours.standing:
         case Standing.DEPLOYED:
             return Done(f"{ours.osystem}/{ours.distro_series}")
-        case Standing.DEPLOYING if not context.overdue:
-            return wait
-        case Standing.DEPLOYING:
-            return _given_up(context, why, lambda: place.calls.abort(place.system_id, why, context.by))
-        case Standing.ALLOCATED if context.overdue:  # aborted by a run before this one
-            return _given_up(context, why)
+        case Standing.DEPLOYING | Standing.ALLOCATED if context.overdue:
+            return _given_up_late(context, ours)
         case Standing.ALLOCATED:
             return Fail("somebody has aborted its deployment in MAAS", f"look at the events of {place}")
         case Standing.FAILED_DEPLOYMENT:
@@ -150,12 +145,20 @@ def wait_for_deployed(context: Context) -> Outcome:
     return Fail(f"{place} is {status_words(ours.status)}", f"look at the events of {place}", quarantine=True)
 
 
+def _given_up_late(context: Context, ours: MaasMachine) -> Fail:
+    """One that is Allocated was aborted by a run before this one."""
+    place, why = place_in(context), f"MAAS did not deploy it within {context.limits.maas_deploy_s:g} s"
+    if ours.standing is Standing.ALLOCATED:
+        return _given_up(context, why)
+    return _given_up(context, why, lambda: place.calls.abort(place.system_id, why, context.by))
+
+
 def _given_up(context: Context, why: str, first: Callable[[], object] = lambda: None) -> Fail:
     """A machine that does not deploy is Broken in MAAS too: it goes back to nobody before somebody has looked."""
-    place, fail = _place(context), _unfit(context, why)
+    place, fail = place_in(context), _unfit(context, why)
     try:
         first()
-        place.calls.mark_broken(place.system_id, f"{_US}: {why}", context.by)
+        place.calls.mark_broken(place.system_id, f"{US}: {why}", context.by)
     except BmprovError as error:
         return replace(fail, check=f"{fail.check}; it could not be marked broken ({error.why})")
     return fail
@@ -163,139 +166,29 @@ def _given_up(context: Context, why: str, first: Callable[[], object] = lambda: 
 
 def _given_up_before(context: Context) -> Fail | None:
     """The same, when a run before this one marked it broken: it is not ours in MAAS any more."""
-    place = _place(context)
+    place = place_in(context)
     try:
         found = place.calls.machine(place.system_id, context.by)
     except MaasGone:
         return None
-    ours = found.status is NodeStatus.BROKEN and found.error_description.startswith(f"{_US}: ")
-    return _unfit(context, found.error_description.removeprefix(f"{_US}: ")) if ours else None
+    ours = found.status is NodeStatus.BROKEN and found.error_description.startswith(f"{US}: ")
+    return _unfit(context, found.error_description.removeprefix(f"{US}: ")) if ours else None
 
 
 def _unfit(context: Context, why: str) -> Fail:
-    check = f"look at the console and the events of {_place(context)}, and mark it fixed there"
+    check = f"look at the console and the events of {place_in(context)}, and mark it fixed there"
     return Fail(why, check, quarantine=True)
-
-
-def release(context: Context) -> Outcome:
-    """Give the machine back to MAAS, disks erased as the operator chose."""
-    place, ours = _place(context), _ours(context) or _stuck(context)
-    if ours is None:
-        return Done("it is not ours in MAAS", event=Event.RELEASED)
-    if ours.standing is Standing.RETURNING:
-        return Done("MAAS takes it back already", event=Event.RELEASED)
-    if context.machine.maintenance_by == _US and ours.standing in _UNFIT:
-        place.calls.mark_broken(place.system_id, f"{_US}: {context.machine.maintenance}", context.by)
-        return Done("it stays Broken in MAAS until somebody has marked it fixed", event=Event.RELEASED)
-    if ours.locked:
-        return Fail(f"{place} is locked in MAAS", "unlock it there, or by the action `unlock`, and ask again")
-    comment = f"CloudStack instance {context.operation.instance_id} has ended"
-    _let_go(context, ours, place.region.erase, comment)
-    return Done(event=Event.RELEASED)
-
-
-def _stuck(context: Context) -> MaasMachine | None:
-    """The machine, if MAAS could not take it back: it is the instance's no more then, and must be released anew."""
-    place = _place(context)
-    try:
-        found = place.calls.machine(place.system_id, context.by)
-    except MaasGone:
-        return None
-    return found if found.standing is Standing.FAILED_RETURN and _by_our_user(context, found) else None
-
-
-def _let_go(context: Context, ours: MaasMachine, erase: Erase, comment: str) -> None:
-    """Release it, off: a release whose BMC fails leaves the machine as it is, and nobody's who could find it again."""
-    place = _place(context)
-    on = ours.standing is not Standing.FAILED_RETURN and ours.power is not Power.OFF
-    if on and context.observe(context.driver.read(context.by)) is Power.ON:
-        context.observe(context.driver.switch(PowerAction.OFF, context.by))
-    place.calls.release(place.system_id, erase, comment, context.by)
-
-
-def _until_returned(context: Context) -> Wait:
-    return Wait("MAAS to take the machine back", context.limits.maas_release_s, _RETURN_POLL_S)
-
-
-def wait_for_ready(context: Context) -> Outcome:
-    """Until MAAS has it back."""
-    place = _place(context)
-    try:
-        found = place.calls.machine(place.system_id, context.by)
-    except MaasGone:
-        return Done("it was deleted in MAAS")
-    except Retryable:
-        if context.overdue:
-            raise
-        return _until_returned(context)
-    match found.standing:
-        case Standing.RETURNING if not context.overdue:
-            return _until_returned(context)
-        case Standing.RETURNING:
-            why = f"MAAS did not take it back within {context.limits.maas_release_s:g} s"
-            return Fail(why, f"look at the events of {place}", quarantine=True)
-        case Standing.FAILED_RETURN if _by_our_user(context, found):
-            why = f"MAAS could not take it back: {why_it_failed(place, found, context.by)}"
-            return Fail(why, f"look at the events of {place}", quarantine=True)
-    context.observe(found.power if found.power is not Power.UNKNOWN else context.machine.reading.power)
-    return Done(f"it is {status_words(found.status)} in MAAS")
-
-
-def take_home(context: Context) -> Outcome:
-    """Put its interfaces back to where they were: MAAS leaves a tenant's VLAN and address on them."""
-    place = _place(context)
-    try:
-        found = place.calls.machine(place.system_id, context.by)
-    except MaasGone:
-        return Done("it was deleted in MAAS")
-    if found.standing is not Standing.FREE and found.status is not NodeStatus.BROKEN:
-        return Done(f"somebody else has it: it is {status_words(found.status)}")
-    networks, homes = Networks(place, context.by), {nic.mac: nic for nic in context.machine.nics}
-    bare = all(link.mode == LinkMode.LINK_UP for nic in found.nics for link in nic.links)
-    try:
-        moved = [
-            nic.name for nic in found.nics if nic.mac in homes and networks.take_home(nic, homes[nic.mac], bare=bare)
-        ]
-    except Fatal as error:
-        if context.machine.maintenance:
-            return Done(f"they stay where they are ({error.why}), and the machine in maintenance")
-        return Fail(f"its interfaces could not be put back: {error.why}", f"put back those of {place}", quarantine=True)
-    return Done(", ".join(moved) or "they are at home")
 
 
 def look(context: Context) -> Outcome:
     """Whether MAAS would give the machine."""
-    place = _place(context)
+    place = place_in(context)
     found = place.calls.machine(place.system_id, context.by)
     if found.standing is not Standing.FREE:
         has = f", owned by {found.owner}" if found.owner else ""
         return Fail(f"{place} is {status_words(found.status)}{has}", "only a Ready machine can be used")
     context.observe(context.driver.read(context.by))
     return Done(f"{found.hostname} is {status_words(found.status)} in MAAS")
-
-
-def _place(context: Context) -> Place:
-    place = context.drivers.maas
-    if place is None:
-        raise Retryable(f"machine {context.machine.name} is in no MAAS region", "look with `bmprov maas list`")
-    return place
-
-
-def _ours(context: Context) -> MaasMachine | None:
-    """The machine as MAAS has it, if it is allocated for the operation's instance."""
-    place = _place(context)
-    return place.calls.allocated_to(place.system_id, context.operation.instance_id or "", context.by)
-
-
-def _by_our_user(context: Context, found: MaasMachine) -> bool:
-    return found.owner == _place(context).calls.whoami(context.by).name
-
-
-def _lost(context: Context) -> Fail:
-    return Fail(
-        f"{_place(context)} is not this instance's any more: somebody has released, taken or deleted it there",
-        "look at its events in MAAS",
-    )
 
 
 def verify_power(context: Context) -> Outcome:
@@ -306,7 +199,7 @@ def verify_power(context: Context) -> Outcome:
 
 def power_off(context: Context) -> Outcome:
     """Cut the power, unless the machine was lost: nothing of the instance runs then, and what runs is not switched."""
-    if context.machine.state is State.ERROR and context.machine.instance_id and _ours(context) is None:
+    if context.machine.state is State.ERROR and context.machine.instance_id and ours_in(context) is None:
         context.observe(Power.UNKNOWN)
         return Done("it is not this instance's in MAAS any more, so nothing of the instance runs")
     return power.power_off(context)
@@ -323,15 +216,6 @@ DEPLOY_BY_MAAS = Flow(
         Step("deploy with user data", deploy, 30.0),
         Step("wait for Deployed", wait_for_deployed),
         Step("verify", verify_power),
-    )
-)
-
-RELEASE_TO_MAAS = Flow(
-    (
-        Step("release", release, 30.0),
-        Step("wait for Ready", wait_for_ready),
-        Step("interfaces at home", take_home, 60.0),
-        CLEAN,
     )
 )
 

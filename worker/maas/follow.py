@@ -15,15 +15,17 @@ import structlog
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError, Conflict
 from bmprov.lifecycle import Event, State
-from bmprov.maas import MaasMachine, NodeStatus, Standing, address_of, status_words
-from bmprov.model import Arch, BackEnd, Bmc, Machine, Nic, Operation, PowerReading, Region
+from bmprov.maas import MaasMachine, NodeStatus, Standing, address_of, place_of, status_words
+from bmprov.model import Machine, Operation, PowerReading, Region
 from bmprov.power import Power
 from bmprov.store import Store, Transaction
+from worker.maas.as_row import at_home, is_free, row_of, why_not
 from worker.maas.calls import MaasRegion
 
 log = structlog.get_logger()
 
 _US = "bmprov"
+_AT_ONCE = 100  # system IDs in one URL
 _FACTS = ("arch", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
 _MOVES_BY_ITSELF = {Standing.DEPLOYING, Standing.RETURNING}
 _STAYS = {Standing.DEPLOYED, Standing.RESCUE}
@@ -80,9 +82,10 @@ class Follower:
         return len(found)
 
     def _is_lost(self, row: Machine, told: MaasMachine, user: str, calls: MaasRegion, by: Deadline) -> bool:
-        """Whether an instance's machine was taken away. MAAS lists no agent names: it is asked where a list is in doubt.
+        """Whether an instance's machine was taken away.
 
-        Somebody may test a machine that is deployed, and a region may have got the key of another user.
+        MAAS lists no agent names, so it is asked for one machine when the list leaves a doubt: somebody
+        may test a machine that is deployed, and a region may have got the key of another user.
         """
         if row.state is not State.ACTIVE or (told.standing in _STAYS and told.owner == user):
             return False
@@ -110,6 +113,31 @@ class Follower:
             for row in rows.values():
                 if row.reading.error != why:
                     transaction.machines.swept(row, PowerReading(error=why))
+
+    def look(self, region: Region) -> int:
+        """Ask in one call after the machines that operations wait for; how many of them go on.
+
+        Nothing is asked while none waits. A region that does not answer is the next round's affair.
+        """
+        with self.store.read() as transaction:
+            rows = transaction.machines.of_region(region.name, waited_for=True)
+        awaited = {place[1]: row for row in rows if (place := place_of(row.bmc.address))}
+        moving: set[str] = set()
+        for some in range(0, len(awaited), _AT_ONCE):
+            try:
+                wanted, by = list(awaited)[some : some + _AT_ONCE], Deadline.after(self.read_s)
+                told = self.calls_of(region).machines_named(wanted, by)
+            except BmprovError as error:
+                log.info("MAAS region does not tell of the machines that are waited for", why=str(error))
+                return 0
+            moving |= {one.system_id for one in told if one.standing in _MOVES_BY_ITSELF}
+        ready = [row for system_id, row in awaited.items() if system_id not in moving]
+        if ready:
+            with self.store.write() as transaction:
+                for row in ready:
+                    if operation := transaction.operations.unfinished_of(row.id):
+                        transaction.operations.wake(operation)
+        return len(ready)
 
     def refuse(self, machine: Machine) -> None:
         """Say once that a machine of MAAS cannot be taken."""
@@ -163,18 +191,18 @@ class _Turn:
         self.transaction.machines.swept_again(self.again)
 
     def _add(self, told: MaasMachine, address: str) -> None:
-        state = State.AVAILABLE if _is_free(told) else State.ENROLLED
-        row = _row(told, address, self.region)
+        state = State.AVAILABLE if is_free(told) else State.ENROLLED
+        row = row_of(told, address, self.region)
         machine = replace(row, id=str(uuid.uuid4()), state=state, reading=PowerReading(told.power, self.began))
         if self._named(machine, told, self.transaction.machines.add) is not None:
             self._tell("found in MAAS", machine)
             if state is State.ENROLLED:
-                self.transaction.machines.set_fault(machine, _why_not(told))
+                self.transaction.machines.set_fault(machine, why_not(told))
 
     def _facts(self, row: Machine, told: MaasMachine) -> Machine:
         """The row with what MAAS says of the machine now."""
-        new = _row(told, row.bmc.address, self.region)
-        nics = new.nics if told.standing is Standing.FREE else _at_home(new.nics, row.nics)
+        new = row_of(told, row.bmc.address, self.region)
+        nics = new.nics if told.standing is Standing.FREE else at_home(new.nics, row.nics)
         name = row.name if row.name in self._names(told) else told.hostname
         facts = {fact: getattr(new, fact) for fact in _FACTS}
         changed = replace(row, name=name, nics=nics, **facts)
@@ -199,8 +227,8 @@ class _Turn:
 
     def _offer(self, row: Machine, told: MaasMachine) -> None:
         """Whether it can be reserved."""
-        machines, fault = self.transaction.machines, _why_not(told)
-        if _is_free(told):
+        machines, fault = self.transaction.machines, why_not(told)
+        if is_free(told):
             if row.state in (State.ENROLLED, State.ERROR):
                 machines.apply(row, Event.OFFER, fault="")
                 if row.maintenance_by == _US:  # it was quarantined, and somebody has marked it fixed
@@ -228,51 +256,9 @@ class _Turn:
         self.transaction.events.add(what, actor=_US, machine=row.name, instance_id=row.instance_id or "", detail=detail)
 
 
-def _row(told: MaasMachine, address: str, region: Region) -> Machine:
-    """A machine as MAAS tells of it; it has neither id nor state yet."""
-    nics = tuple(
-        Nic(nic.mac, position, nic.tags[0] if nic.tags else "", netboot=position == 0, home_vlan=nic.vlan_id)
-        for position, nic in enumerate(told.nics)
-    )
-    return Machine(
-        id="",
-        name=told.hostname,
-        bmc=Bmc(address, "", b""),
-        nics=nics,
-        arch=told.arch or Arch.X86_64,
-        cpus=told.cpus,
-        memory_mib=told.memory_mib,
-        disk_gib=told.disk_gib,
-        tags=told.tags,
-        site=region.site,
-        zone=region.zone or told.zone,
-        pod=told.pool,
-        back_end=BackEnd.MAAS,
-    )
-
-
-def _at_home(nics: tuple[Nic, ...], before: tuple[Nic, ...]) -> tuple[Nic, ...]:
-    """NICs as they are told while somebody has the machine: home is where they were before."""
-    homes = {nic.mac: nic.home_vlan for nic in before}
-    return tuple(replace(nic, home_vlan=homes.get(nic.mac, nic.home_vlan)) for nic in nics)
-
-
 def _version(rows: dict[str, Machine], address: str) -> int | None:
     row = rows.get(address)
     return None if row is None else row.version
-
-
-def _is_free(told: MaasMachine) -> bool:
-    return told.standing is Standing.FREE and not told.locked
-
-
-def _why_not(told: MaasMachine) -> str:
-    if _is_free(told):
-        return ""
-    owner = f", owned by {told.owner}" if told.owner else ""
-    locked = ", locked" if told.locked else ""
-    why = f" ({told.status_message})" if told.status_message else ""
-    return f"in MAAS it is {status_words(told.status)}{owner}{locked}{why}"
 
 
 def _changed(before: Power, now: Power) -> bool:

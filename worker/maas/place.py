@@ -11,7 +11,7 @@ from worker.maas.calls import MaasRegion
 
 @dataclass(frozen=True)
 class Place:
-    """A machine of a MAAS region: where it is, how the region is called, and the instance that has it (may be empty)."""
+    """A machine of a MAAS region: where it is, how the region is called, and the instance that has it, if any."""
 
     region: Region
     calls: MaasRegion

@@ -1,4 +1,4 @@
-"""A worker that dies after MAAS has done what it asked and before that is written down; and who gives up in the middle."""
+"""A worker that dies when MAAS has done what it asked, before that is written down; and who gives up in the middle."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +43,8 @@ class Mortal:
     """Lets the worker die at the end of the step of a number, and another one go on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, lab: MaasHouse) -> None:
-        self.steps, self.dies_in, self.lab = 0, 0, lab
-        self.advance, settle = Runner.advance, _Settlement.settle
+        self.steps, self.dies_in = 0, 0
+        settle = _Settlement.settle
 
         def dying(settlement: _Settlement, *more: object) -> object:
             self.steps += 1
@@ -53,15 +53,17 @@ class Mortal:
             return settle(settlement, *more)  # type: ignore[arg-type] # as it was called
 
         monkeypatch.setattr(_Settlement, "settle", dying)
-        monkeypatch.setattr(Runner, "advance", lambda runner, operation_id: self.restarted(runner, operation_id))
+        advance = Runner.advance
 
-    def restarted(self, runner: Runner, operation_id: str) -> None:
-        try:
-            self.advance(runner, operation_id)
-        except Killed:
-            with runner.store.write() as transaction:
-                transaction.operations.release_leases(runner.owner)
-            self.advance(self.lab.worker("w2", **life.LIMITS), operation_id)
+        def restarted(runner: Runner, operation_id: str) -> None:
+            try:
+                advance(runner, operation_id)
+            except Killed:
+                with runner.store.write() as transaction:
+                    transaction.operations.release_leases(runner.owner)
+                advance(lab.worker("w2", **life.LIMITS), operation_id)
+
+        monkeypatch.setattr(Runner, "advance", restarted)
 
 
 def test_every_step_of_a_life_may_run_twice(lab: MaasHouse, monkeypatch: pytest.MonkeyPatch) -> None:

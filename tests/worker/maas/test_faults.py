@@ -111,7 +111,7 @@ def test_a_refusal_is_told_and_nothing_is_left_behind(lab: MaasHouse, tmp_path: 
 
 @pytest.mark.parametrize("faults", _LASTING.values(), ids=_LASTING)
 def test_a_region_that_is_lost_for_long(lab: MaasHouse, tmp_path: Path, faults: list[Fault]) -> None:
-    """From whichever call on: the operation ends with words, and once the region is back the instance can be deleted."""
+    """From whichever call on: the operation ends with words; once the region is back the instance can be deleted."""
     for number in range(calls_of_a_life(lab)):
         strike(lab, number, faults)
         failed = life.live(lab)
