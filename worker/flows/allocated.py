@@ -31,7 +31,8 @@ def is_our_users(context: Context, found: MaasMachine) -> bool:
 
 
 def lost(context: Context) -> Fail:
-    """What to say when it is not the instance's."""
+    """What to say when it is not the instance's; its power is another's affair."""
+    context.observe(Power.UNKNOWN)
     return Fail(
         f"{place_in(context)} is not this instance's any more: somebody has released, taken or deleted it there",
         "look at its events in MAAS",

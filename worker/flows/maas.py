@@ -192,9 +192,12 @@ def look(context: Context) -> Outcome:
 
 
 def verify_power(context: Context) -> Outcome:
-    """Make sure that the machine is on, by its BMC's word."""
+    """Make sure that the machine is on, by its BMC's word, and still the instance's."""
+    if ours_in(context) is None:
+        return lost(context)
     outcome = verify(context)
-    return replace(outcome, check="look at its events in MAAS") if isinstance(outcome, Retry) else outcome
+    look = f"look at the events of {place_in(context)}"
+    return replace(outcome, check=look) if isinstance(outcome, Retry) else outcome
 
 
 def power_off(context: Context) -> Outcome:
