@@ -1,6 +1,7 @@
 """The rounds among the MAAS regions of a site: each is followed at its interval, and a slow one holds nobody up."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -50,7 +51,9 @@ class RegionRounds:
 
     def _one(self, region: Region) -> None:
         try:
-            log.info("MAAS region", region=region.name, machines=self.follow(region))
+            began = time.monotonic()
+            machines = self.follow(region)
+            log.info("MAAS region", region=region.name, machines=machines, ms=round((time.monotonic() - began) * 1000))
         except BmprovError as error:
             log.warning("MAAS region could not be kept", region=region.name, why=str(error))
         except Exception:  # the outermost loop of a thread: what one region says must not end the rounds
