@@ -97,7 +97,7 @@ _HOW_OFTEN = Parameter(
     "often", ParameterKind.STRING, "for the next boot, or always", "once", options=("once", "always")
 )
 
-_QUICK_S, _SLOW_S, _SHUTDOWN_S = 60, 120, 180
+_QUICK_S, _SLOW_S, _SHUTDOWN_S, _RESCUE_S = 60, 120, 180, 1200
 
 ACTIONS: Mapping[str, CustomAction] = {
     action.name: action
@@ -116,9 +116,19 @@ ACTIONS: Mapping[str, CustomAction] = {
         CustomAction("bmcreset", "restart the BMC; the machine goes on", _QUICK_S, guarded=True),
         CustomAction("hardware", "manufacturer, product, serial numbers", _SLOW_S),
         CustomAction("firmware", "versions of BMC and firmware", _SLOW_S),
+        CustomAction("rescuemode", "MAAS: restart into its rescue system, disks untouched", _RESCUE_S, guarded=True),
+        CustomAction("exitrescuemode", "MAAS: restart into the machine's own system again", _RESCUE_S, guarded=True),
+        CustomAction("lock", "MAAS: forbid every change of the machine there, its release too", _QUICK_S, guarded=True),
+        CustomAction("unlock", "MAAS: permit changes again", _QUICK_S, guarded=True),
+        CustomAction(
+            "markbroken", "MAAS: take the machine out of use, off; its instance is lost", _QUICK_S, guarded=True
+        ),
     )
 }
 
+
+MARK_FIXED = CustomAction("markfixed", "MAAS: put a broken machine into use again", _QUICK_S)
+"""What `bmprov machine mark-fixed` does: a broken machine is no instance's, so it is not for CloudStack's dialog."""
 
 CHECK = CustomAction("check", "find out whether the machine can do what will be asked of it", _SLOW_S)
 """What `bmprov machine check` does; it is not for CloudStack's dialog."""

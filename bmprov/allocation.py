@@ -77,7 +77,7 @@ def lacks(machine: Machine, need: Need) -> tuple[str, ...]:
         f"{name} {has or 'none'} instead of {wanted}"
         for name, has, wanted in (
             ("architecture", machine.arch, need.arch),
-            ("boot mode", machine.boot_mode, need.boot_mode),
+            ("boot mode", machine.boot_mode, None if machine.back_end is BackEnd.MAAS else need.boot_mode),
             ("zone", machine.zone, need.zone),
             ("pod", machine.pod, need.pod),
             ("rack", machine.rack, need.rack),

@@ -72,7 +72,8 @@ class WorkerSettings:
 class WatchSettings:
     """`[watch]`: how often readings are refreshed and how many BMCs are read at once.
 
-    `regions_s` is how often the machines of each MAAS region are listed, in one call that may take `regions_read_s`.
+    `regions_s` is how often the machines of each MAAS region are listed, in one call that may take `regions_read_s`;
+    `regions_look_s` is how often those machines are asked after that an operation waits for.
     """
 
     tick_s: float = 0.25
@@ -82,6 +83,7 @@ class WatchSettings:
     freshness_s: float = 90.0
     regions_s: float = 30.0
     regions_read_s: float = 60.0
+    regions_look_s: float = 5.0
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,17 @@ class TimedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **_: object) -> None:  # noqa: FBT001, FBT002 - requests'
         """The connections of one host."""
-        pinned: dict[str, Any] = {}
         if self._pinned:
             # a context of our own, for urllib3's loads all of the system's CAs at each connection: 20 ms for nothing
             context = create_urllib3_context(cert_reqs=ssl.CERT_NONE)
-            pinned = {"assert_fingerprint": self._pinned, "assert_hostname": False, "ssl_context": context}
-        self.poolmanager = _Pools(self._route, num_pools=connections, maxsize=maxsize, block=block, **pinned)
+            trust: dict[str, Any] = {"assert_fingerprint": self._pinned, "assert_hostname": False}
+        else:
+            # Python 3.13 refuses a certificate without an Authority Key Identifier; many a house's CA writes none
+            context, trust = create_urllib3_context(), {}
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        self.poolmanager = _Pools(
+            self._route, num_pools=connections, maxsize=maxsize, block=block, ssl_context=context, **trust
+        )
 
     def drop_idle(self) -> None:
         """The next request gets a connection of its own, which the server cannot have closed meanwhile."""

@@ -108,7 +108,9 @@ def run_watch(settings: Settings) -> None:
     queue = JobQueue(settings.redis, pause_s=settings.worker.bmc_pause_s)
     drivers, watch = Drivers(Vault.from_file(settings.key_file), queue, urgent=False), settings.watch
     follower = Follower(store, drivers.calls_of, watch.regions_read_s)
-    rounds = RegionRounds(store, queue, settings.site, watch.regions_s, follower.follow)
+    rounds = RegionRounds(
+        store, queue, settings.site, watch.regions_s, follower.follow, watch.regions_look_s, follower.look
+    )
     with ThreadPoolExecutor(watch.sweep_concurrency, "sweep") as pool:
         sweeper = Sweeper(store, drivers, queue, pool, watch.sweep_concurrency, watch.read_s)
         Watch(store, queue, settings.site, watch, sweeper.sweep, rounds.run).run(_stop_signals())

@@ -155,6 +155,15 @@ def check(api: Api, *, name: str, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+@command.command("mark-fixed")
+@click.argument("name")
+@_wait
+@connected
+def mark_fixed(api: Api, *, name: str, wait: bool) -> None:
+    """Put a machine that is Broken in MAAS into use again, after somebody has looked at it."""
+    _begun(api, api.post(path("machines", name, "mark-fixed")), wait=wait)
+
+
 @command.command()
 @click.argument("name")
 @connected
@@ -257,6 +266,11 @@ def _reached(machine: dict[str, Any]) -> tuple[str, str]:
     return "MAAS", f"region {region}, system {system_id}"
 
 
+def _boots(machine: dict[str, Any]) -> str:
+    """How it boots; MAAS keeps that to itself."""
+    return "as MAAS wants it" if machine["back_end"] == BackEnd.MAAS else _firmware(machine)
+
+
 def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
     reading, operation = machine["power"], machine["operation"]
     nics = (
@@ -272,7 +286,7 @@ def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
         _reached(machine),
         ("NICs", "\n".join(nics)),
         ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
-        ("boots", f"{_firmware(machine)}, {machine['arch']}, back end {machine['back_end']}"),
+        ("boots", f"{_boots(machine)}, {machine['arch']}, back end {machine['back_end']}"),
         ("tags", machine["tags"]),
         ("place", place),
         ("instance", machine["instance"]),

@@ -1,5 +1,7 @@
 """Which MAAS regions' machines an instance may get, and the regions that come from CloudStack's details."""
 
+from dataclasses import replace
+
 from bmprov.errors import Conflict, NoCapacity
 from bmprov.maas_login import region_key, region_url
 from bmprov.model import BackEnd, Region
@@ -34,6 +36,7 @@ class MaasOrders(RegionOrders):
             elif region.cloud and self._vault.open(region.sealed_key) != key.encode():
                 transaction.regions.change(region.id, sealed_key=self._vault.seal(key.encode()), error="")
                 self._note_region(transaction, caller, region)
+                region = replace(region, error="")
         if region.read_at is None and region.error:
             raise NoCapacity(f"MAAS region '{region.name}' does not tell of its machines", region.error)
         if region.read_at is None:

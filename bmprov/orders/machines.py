@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, fields
 
-from bmprov.actions import CHECK
+from bmprov.actions import CHECK, MARK_FIXED
 from bmprov.console import Admission
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.lifecycle import Kind
@@ -71,6 +71,21 @@ class MachineOrders(OrderDesk):
         """
         with self._store.write() as transaction:
             return self._command(transaction, caller, named(transaction, machine_name), CHECK, {})
+
+    def mark_fixed(self, machine_name: str, caller: Caller) -> Operation:
+        """Begin to put a machine that is Broken in MAAS into use again.
+
+        Raises:
+            Conflict: something else is under way on it.
+            Invalid: it is not MAAS's.
+        """
+        with self._store.write() as transaction:
+            machine = named(transaction, machine_name)
+            if machine.back_end is not BackEnd.MAAS:
+                raise Invalid(
+                    f"machine '{machine.name}' is not MAAS's", "end its maintenance with `bmprov machine maintenance`"
+                )
+            return self._command(transaction, caller, machine, MARK_FIXED, {})
 
     def console_of(self, machine_name: str, caller: Caller) -> ConsoleOrder:
         """A place at a machine's console; who may only read may only watch.

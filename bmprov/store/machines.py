@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from bmprov.allocation import Need
 from bmprov.errors import Conflict
 from bmprov.lifecycle import Event, State, advance
-from bmprov.model import Bmc, BootFrom, BootMode, Machine, Nic, PowerReading
+from bmprov.model import Bmc, BootFrom, BootMode, Machine, Nic, OperationState, PowerReading
 from bmprov.power import Power
 from bmprov.store import schema
 from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, to_machine, to_nic
@@ -80,10 +80,13 @@ class Machines:
             _M.disk_gib >= need.disk_gib,
         )
 
-    def of_region(self, region: str) -> list[Machine]:
-        """The machines of the MAAS region with this name."""
+    def of_region(self, region: str, *, waited_for: bool = False) -> list[Machine]:
+        """The machines of the MAAS region with this name; if wanted, only those that a step waits for."""
         prefix = f"maas://{region}/"
-        return list(self._where(func.substr(_M.bmc_address, 1, len(prefix)) == prefix))
+        wanted = [func.substr(_M.bmc_address, 1, len(prefix)) == prefix]
+        if waited_for:
+            wanted.append(_BUSY.where(schema.operations.c.state == OperationState.WAITING).exists())
+        return list(self._where(*wanted))
 
     def expired(self) -> list[Machine]:
         """Machines whose reservation has run out."""

@@ -61,7 +61,7 @@ def machine_document(machine: Machine) -> Document:
         "cpu_speed": 3000,
         "memory": machine.memory_mib,
         "storage": machine.storage_bytes / 1_000_000,
-        "hardware_info": dict.fromkeys(_HARDWARE, "Unknown"),
+        "hardware_info": dict.fromkeys(_HARDWARE, "Unknown") | dict(machine.hardware),
         "numanode_set": [
             {"index": 0, "memory": machine.memory_mib, "cores": list(range(machine.cpu_count)), "hugepages_set": []}
         ],

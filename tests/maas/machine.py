@@ -82,6 +82,8 @@ class Machine:
     memory_mib: int = 16384
     storage_bytes: int = 500_000_000_000
     tags: frozenset[str] = frozenset()
+    hardware: tuple[tuple[str, str], ...] = ()
+    """What commissioning found, by MAAS's names; all else is "Unknown"."""
     status: NodeStatus = NodeStatus.READY
     previous_status: NodeStatus = NodeStatus.NEW
     owner: str | None = None

@@ -148,3 +148,14 @@ def test_a_machine_need_not_boot_from_its_first_nic(maas: RunningRegion, client:
     assert told["boot_interface"] == told["interface_set"][2]
     assert [one["tags"] for one in told["interface_set"]] == [[], ["tenant"], []]
     assert client.post("machines/", "allocate", interfaces="lan:tag=tenant")["system_id"] == machine.system_id
+
+
+def test_the_default_gateway(client: Client, nic: str, tenant: Subnet) -> None:
+    """That of the link that is said to have it; a link without an address cannot."""
+    put(client, nic, tenant.vlan)
+    machine = f"machines/{nic.split('/')[1]}/"
+    assert client.get(machine)["default_gateways"]["ipv4"] == {"gateway_ip": "10.1.0.1", "link_id": None}
+    said = client.refused(nic, "link_subnet", mode="dhcp", subnet=tenant.id, default_gateway="true")
+    assert (said.status, list(said.json)) == (400, ["default_gateway"])
+    link = client.post(nic, "link_subnet", mode="static", subnet=tenant.id, default_gateway="true")["links"][0]["id"]
+    assert client.get(machine)["default_gateways"]["ipv4"] == {"gateway_ip": "192.168.100.1", "link_id": link}

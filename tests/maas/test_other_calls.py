@@ -93,3 +93,22 @@ def test_rescue_mode_with_a_failing_bmc(client: Client, machine: Machine, path: 
     machine.bmc.fails = "no route to host"
     assert client.refused(path, "rescue_mode").status == 500
     assert machine.status is NodeStatus.READY
+
+
+def test_a_subnet_is_made(client: Client) -> None:
+    """On a VLAN that is there, and once."""
+    vlan = client.get("fabrics/0/vlans/")[0]["id"]
+    form = {"cidr": "192.168.7.0/24", "vlan": vlan, "gateway_ip": "192.168.7.1", "dns_servers": "192.0.2.1,192.0.2.2"}
+    told = client.call("POST", "subnets/", **form).json
+    assert (told["name"], told["vlan"]["id"], told["gateway_ip"]) == ("192.168.7.0/24", vlan, "192.168.7.1")
+    assert told["dns_servers"] == ["192.0.2.1", "192.0.2.2"]
+    assert client.get("subnets/")[-1] == told
+    for name, value in (("cidr", "192.168.7.0/24"), ("cidr", "192.168.7.1/24"), ("vlan", "1")):
+        said = client.call("POST", "subnets/", **{**form, name: value})
+        assert (said.status, list(said.json)) == (400, [name])
+
+
+def test_ssh_keys_are_their_user_s(maas: RunningRegion, client: Client) -> None:
+    """Nobody is told another's."""
+    maas.model.ssh_keys |= {"admin": ["ssh-ed25519 AAAA me"], "other": ["ssh-rsa BBBB other"]}
+    assert [one["key"] for one in client.get("account/prefs/sshkeys/")] == ["ssh-ed25519 AAAA me"]

@@ -4,8 +4,7 @@ One thing is tried out, on a machine that is off and that nobody has: whether th
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from enum import StrEnum
+from dataclasses import asdict
 
 from bmprov.errors import BmprovError, NoVirtualMedia
 from bmprov.hardware import ConsoleKind, Health
@@ -13,29 +12,14 @@ from bmprov.media import FILE
 from bmprov.model import BackEnd, BootFrom
 from bmprov.power import BootDevice, BootOverride, Power
 from worker.flow import Context, Done, Outcome
+from worker.flows.check_in_maas import findings_in_maas
+from worker.flows.finding import Finding, Verdict
 from worker.flows.inspect import console_words
-
-
-class Verdict(StrEnum):
-    """What a check comes to. A warning does not keep a machine from being used."""
-
-    GOOD = "good"
-    WARNING = "warning"
-    BAD = "bad"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One check with its sentence."""
-
-    check: str
-    verdict: Verdict
-    finding: str
 
 
 def check(context: Context) -> Outcome:
     """All checks; what the BMC's silence makes impossible is not tried."""
-    findings = list(_findings(context))
+    findings = list(findings_in_maas(context) if context.drivers.maas else _findings(context))
     worst = max(findings, key=lambda one: list(Verdict).index(one.verdict))
     bad = [one.check for one in findings if one.verdict is not Verdict.GOOD]
     said = "is fit for use" if worst.verdict is Verdict.GOOD else f"has something to look at: {', '.join(bad)}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from bmprov.hardware import LogEntry, Sensor
 from bmprov.power import BootDevice, BootOverride, Power
 from worker.flow import Context, Done, Fail, Flow, Outcome, Step
+from worker.flows.care import CARE
 from worker.flows.check import check
 from worker.flows.power import OFF, ON, RESET, power_off, power_on, shut_down
 
@@ -116,5 +117,6 @@ COMMANDS: Mapping[str, Flow] = {
     "hardware": _flow("read the hardware", hardware, _SLOW_S),
     "firmware": _flow("read the firmware", firmware, _SLOW_S),
     "check": _flow("check", check, _SLOW_S),
+    **CARE,
 }
 """The flow of each custom action, and of `bmprov machine check`."""

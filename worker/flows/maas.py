@@ -25,7 +25,6 @@ from worker.maas.network import Networks
 from worker.maas.place import Place
 from worker.maas.reason import why_it_failed
 
-_RETURN_POLL_S = 5.0
 _IN_HAND = {Standing.DEPLOYING, Standing.DEPLOYED}
 
 
@@ -71,7 +70,7 @@ def _given_back_first(context: Context, ours: MaasMachine) -> Outcome:
         return Fail(f"{place} is {status_words(ours.status)} and was not given back", "look at its events in MAAS")
     if ours.standing is not Standing.RETURNING:
         place.calls.release(place.system_id, Erase.NONE, "to be deployed again", context.by)
-    return Wait("MAAS to take the machine back", context.limits.maas_release_s, _RETURN_POLL_S)
+    return Wait("MAAS to take the machine back", context.limits.maas_release_s, context.limits.maas_look_s)
 
 
 def tell_macs(context: Context) -> Outcome:
@@ -156,6 +155,8 @@ def release(context: Context) -> Outcome:
     if context.machine.maintenance and ours.standing is Standing.FAILED_DEPLOYMENT:
         place.calls.mark_broken(place.system_id, f"bmprov: {context.machine.maintenance}", context.by)
         return Done("it stays Broken in MAAS until somebody has marked it fixed", event=Event.RELEASED)
+    if ours.locked:
+        return Fail(f"{place} is locked in MAAS", "unlock it there, or by the action `unlock`, and ask again")
     comment = f"CloudStack instance {context.operation.instance_id} has ended"
     place.calls.release(place.system_id, place.region.erase, comment, context.by)
     return Done(event=Event.RELEASED)
@@ -170,7 +171,7 @@ def wait_for_ready(context: Context) -> Outcome:
         return Done("it was deleted in MAAS")
     match found.standing:
         case Standing.RETURNING if not context.overdue:
-            return Wait("MAAS to take the machine back", context.limits.maas_release_s, _RETURN_POLL_S)
+            return Wait("MAAS to take the machine back", context.limits.maas_release_s, context.limits.maas_look_s)
         case Standing.RETURNING:
             why = f"MAAS did not take it back within {context.limits.maas_release_s:g} s"
             return Fail(why, f"look at the events of {place}", quarantine=True)

@@ -36,6 +36,9 @@ class Call:
     form: Fields = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
+        """As people say it: `deploy of machine 4y3h7n`; else as MAAS's log has it: `GET machines/`."""
+        if self.op and self.of:
+            return f"{self.op} of {self.of}"
         return f"{self.method} {self.path}" + (f"?op={self.op}" if self.op else "")
 
     @property

@@ -166,7 +166,7 @@ def _failed(region: str, call: Call, said: Said) -> BmprovError:
 
 
 def _invalid(region: str, call: Call, said: Said) -> BmprovError:
-    return MaasInvalid(f"MAAS region '{region}' takes {call} for wrong ({said.with_status})", "correct what it names")
+    return MaasInvalid(f"MAAS region '{region}' does not accept {call} ({said.with_status})", "correct what it names")
 
 
 def _elsewhere(region: str, _call: Call, said: Said) -> BmprovError:

@@ -102,7 +102,7 @@ class Facts:
 
     def members(self, name: str) -> list["Facts"]:
         """A list of objects."""
-        return objects(self._list(name), f"one of {name} of {self._where}")
+        return objects(self._list(name), f"{name} of {self._where}")
 
     def items(self) -> Iterator[tuple[str, str]]:
         """Its values that are texts, by their names."""
@@ -122,7 +122,7 @@ def objects(told: object, where: str) -> list[Facts]:
     """A JSON list of objects."""
     if not isinstance(told, list):
         raise Odd(f"{where} is no list")
-    return [Facts(one, where) for one in told]
+    return [Facts(one, f"one of {where}") for one in told]
 
 
 def _is_text(value: object) -> bool:

@@ -14,7 +14,7 @@ import structlog
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError, Conflict
 from bmprov.lifecycle import Event, State
-from bmprov.maas import MaasMachine, Standing, address_of, status_words
+from bmprov.maas import MaasMachine, Standing, address_of, place_of, status_words
 from bmprov.model import Arch, BackEnd, Bmc, Machine, Nic, Operation, PowerReading, Region
 from bmprov.power import Power
 from bmprov.store import Store, Transaction
@@ -23,6 +23,7 @@ from worker.maas.calls import MaasRegion
 log = structlog.get_logger()
 
 _US = "bmprov"
+_AT_ONCE = 100  # system IDs in one URL
 _FACTS = ("arch", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
 _MOVES_BY_ITSELF = {Standing.DEPLOYING, Standing.RETURNING}
 _STAYS = {Standing.DEPLOYED, Standing.RESCUE}
@@ -36,6 +37,7 @@ class Follower:
     calls_of: Callable[[Region], MaasRegion]
     read_s: float
     _refused: set[str] = field(default_factory=set)
+    _users: dict[tuple[str, bytes], tuple[str, str]] = field(default_factory=dict)
 
     def follow(self, region: Region) -> int:
         """List the region's machines and keep what is new; how many there are.
@@ -47,7 +49,7 @@ class Follower:
         began, by = self.store.clock(), Deadline.after(self.read_s)
         try:
             calls = self.calls_of(region)
-            user = calls.whoami(by).name
+            user, version = self._met(region, calls, by)
             found = {address_of(region.name, one.system_id): one for one in calls.machines(by)}
         except BmprovError as error:
             self._silent(region, rows, str(error))
@@ -57,6 +59,7 @@ class Follower:
                 return 0  # it was removed meanwhile
             busy = {one.machine_id: one for one in transaction.operations.all(limit=100_000, unfinished=True)}
             turn = _Turn(self, transaction, region, user, began, busy)
+            transaction.regions.heard(region.id, version=version)
             for address, machine in found.items():
                 turn.keep(rows.get(address), machine, address)
             for address, row in rows.items():
@@ -64,6 +67,13 @@ class Follower:
                     turn.gone(row)
             turn.end()
         return len(found)
+
+    def _met(self, region: Region, calls: MaasRegion, by: Deadline) -> tuple[str, str]:
+        """Whose the key is, and the region's version: asked once by a process for a key."""
+        key = (region.id, region.sealed_key)
+        if key not in self._users:
+            self._users[key] = (calls.whoami(by).name, calls.version(by))
+        return self._users[key]
 
     def _silent(self, region: Region, rows: dict[str, Machine], why: str) -> None:
         if why != region.error:
@@ -73,6 +83,31 @@ class Follower:
             for row in rows.values():
                 if row.reading.error != why:
                     transaction.machines.swept(row, PowerReading(error=why))
+
+    def look(self, region: Region) -> int:
+        """Ask in one call after the machines that operations wait for; how many of them go on.
+
+        Nothing is asked while none waits. A region that does not answer is the next round's affair.
+        """
+        with self.store.read() as transaction:
+            rows = transaction.machines.of_region(region.name, waited_for=True)
+        awaited = {place[1]: row for row in rows if (place := place_of(row.bmc.address))}
+        moving: set[str] = set()
+        for some in range(0, len(awaited), _AT_ONCE):
+            try:
+                wanted, by = list(awaited)[some : some + _AT_ONCE], Deadline.after(self.read_s)
+                told = self.calls_of(region).machines_named(wanted, by)
+            except BmprovError as error:
+                log.info("MAAS region does not tell of the machines that are waited for", why=str(error))
+                return 0
+            moving |= {one.system_id for one in told if one.standing in _MOVES_BY_ITSELF}
+        ready = [row for system_id, row in awaited.items() if system_id not in moving]
+        if ready:
+            with self.store.write() as transaction:
+                for row in ready:
+                    if operation := transaction.operations.unfinished_of(row.id):
+                        transaction.operations.wake(operation)
+        return len(ready)
 
     def refuse(self, machine: Machine) -> None:
         """Say once that a machine of MAAS cannot be taken."""
@@ -126,7 +161,6 @@ class _Turn:
     def end(self) -> None:
         """Store what is not news."""
         self.transaction.machines.swept_again(self.again)
-        self.transaction.regions.heard(self.region.id)
 
     def _add(self, told: MaasMachine, address: str) -> None:
         state = State.AVAILABLE if told.standing is Standing.FREE else State.ENROLLED

@@ -38,7 +38,12 @@ _HTTPS_PORT = 443
 
 @dataclass(frozen=True)
 class RegionLogin:
-    """How to reach a region: `url` such as `http://HOST:5240/MAAS`, `key` as MAAS shows it, `trust` as for a BMC."""
+    """How to reach a region: `url` such as `http://HOST:5240/MAAS`, `key` as MAAS shows it, `trust` as for a BMC.
+
+    Raises:
+        MaasAuthFailed: the key is none.
+        Fatal: the address is none.
+    """
 
     name: str
     url: str
@@ -112,15 +117,9 @@ class Wire:
         began_at = by.clock()
         try:
             said = self._hushed(line.ask(self._request(call)))
-        except BaseException as error:
+        except (OSError, _Endless) as error:  # requests' own errors are OSErrors
             line.close()
-            if isinstance(error, _Endless):
-                raise MaasBroken(
-                    f"MAAS region '{self.region}' answers {call} without end", "look at the region's log"
-                ) from None
-            if isinstance(error, (RequestException, TimeoutError)):
-                raise self._lost(error, by, by.clock() - began_at) from error
-            raise
+            raise self._lost(error, call, by, by.clock() - began_at) from error
         line.used_at = time.monotonic()
         self._idle.append(line)
         if len(self._idle) > _KEPT:
@@ -153,10 +152,14 @@ class Wire:
             )
         return told
 
-    def _lost(self, error: Exception, by: Deadline, waited_s: float) -> Exception:
+    def _lost(self, error: Exception, call: Call, by: Deadline, waited_s: float) -> Exception:
         name, causes = self.region, chain(error)
+        if isinstance(error, _Endless):
+            return MaasBroken(f"MAAS region '{name}' answers {call} without end", "look at the region's log")
         if isinstance(error, SSLError):
             return self._insecure(error, by)
+        if not isinstance(error, (RequestException, TimeoutError)):
+            return MaasUntrusted(f"the CA file of MAAS region '{name}' is not usable ({error})", "check its path")
         if by.passed or any(isinstance(one, (Timeout, TimeoutError, PoolTimeout)) for one in causes):
             return MaasUnreachable(
                 f"MAAS region '{name}' did not answer for {waited_s:.3g} s", "check its address, its port and its load"

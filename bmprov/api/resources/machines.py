@@ -92,6 +92,11 @@ class Machines:
         """Begin to find out whether a machine can do what will be asked of it; the operation answers with findings."""
         return self._begun(self._services.orders.check(name, caller))
 
+    @route(HTTPMethod.POST, f"{_ONE}/mark-fixed", roles=OPERATORS, answers={202: OperationBegun})
+    def mark_fixed(self, name: Key, caller: Caller) -> OperationBegun:
+        """Begin to put a machine that is Broken in MAAS into use again."""
+        return self._begun(self._services.orders.mark_fixed(name, caller))
+
     @route(HTTPMethod.POST, f"{_ONE}/console", roles=READERS, answers={200: ConsoleOut})
     def console(self, name: Key, caller: Caller) -> ConsoleOut:
         """Tell where the machine's console is, for one browser, once, within a minute; a viewer may only watch."""

@@ -57,7 +57,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def say(self, status: int, content: bytes, kind: str = "application/json", **headers: str) -> None:
         self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(content)), **headers}.items():
+        told = {"Content_Type": kind, "Content_Length": str(len(content)), **headers}
+        for name, value in told.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(content)

@@ -252,3 +252,11 @@ def test_a_machine_that_is_deleted_meanwhile(maas: RunningRegion, calls: MaasReg
             act()
         assert isinstance(caught.value, Fatal)
     assert calls.events(own, 10, by) == []
+
+
+def test_a_log_that_is_refused(by: Deadline) -> None:
+    """Only that there was no installation yet is no error."""
+    with odd_region(says(400, b"Result type must be one of: testing.", "text/plain")) as odd:
+        with pytest.raises(MaasInvalid, match="Result type"):
+            odd.client().installation_log("abc", by)
+        assert odd.requests == ["GET /MAAS/api/2.0/nodes/abc/results/current-installation/?include_output=1"]

@@ -91,7 +91,9 @@ def test_addresses_that_cannot_be(maas: RunningRegion, calls: MaasRegion, nic: t
         calls.link_subnet(*nic, NewLink(LinkMode.STATIC, subnet.id), by)
 
 
-def test_a_nic_that_cannot_be_changed(maas: RunningRegion, calls: MaasRegion, nic: tuple[str, int], by: Deadline) -> None:
+def test_a_nic_that_cannot_be_changed(
+    maas: RunningRegion, calls: MaasRegion, nic: tuple[str, int], by: Deadline
+) -> None:
     """The machine's status forbids it, the NIC is not there, or the user may not."""
     with pytest.raises(MaasGone, match=f"has no NIC 999 of machine {nic[0]}"):
         calls.set_interface_vlan(nic[0], 999, 5001, by)

@@ -1,0 +1,145 @@
+"""Interfaces on CloudStack's VLANs, with CloudStack's addresses: what MAAS is made to be before it deploys."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bmprov.lifecycle import State
+from tests.maas.network import Subnet, Vlan
+from tests.maas.running import RunningRegion
+from tests.worker.maas.house import CLOUD, MaasHouse, house, nic, payload
+
+TENANT = {
+    "ip": "10.9.1.45",
+    "netmask": "255.255.255.0",
+    "gateway": "10.9.1.1",
+    "broadcastUri": "vlan://1577",
+    "defaultNic": True,
+}
+
+
+@pytest.fixture
+def making(tmp_path: Path, valkey: str, maas: RunningRegion) -> Iterator[MaasHouse]:
+    """Bmprov that may make networks."""
+    with house(tmp_path, valkey, maas, create_networks=True) as built:
+        yield built
+
+
+def add_vlan(maas: RunningRegion, vid: int, cidr: str = "", gateway: str = "", fabric: int = 0) -> Vlan:
+    networks = maas.model.networks
+    vlan = maas.change(lambda: networks.add_vlan(networks.fabrics[fabric], vid, f"vlan-{vid}"))
+    if cidr:
+        maas.change(lambda: networks.add_subnet(vlan, cidr, cidr, gateway=gateway))
+    return vlan
+
+
+def links(lab: MaasHouse, place: int = 0) -> list[tuple[str, str | None]]:
+    return [(link.mode, link.address) for link in lab.in_maas().nics[place].links]
+
+
+def create(lab: MaasHouse, *nics: dict[str, Any], **details: Any) -> None:  # noqa: ANN401 - JSON
+    lab.succeed(lab.orders.create(payload(1, *nics, **details), CLOUD))
+
+
+def test_a_vlan_that_maas_lacks_is_said(lab: MaasHouse) -> None:
+    done = lab.fail(lab.orders.create(payload(1, nic(**TENANT)), CLOUD))
+    assert "fabric fabric-0 of MAAS region 'lab', where interface eth0 is, has no VLAN 1577" in done.error
+    assert "--create-networks" in done.check
+    lab.succeed(lab.orders.delete(payload(), CLOUD))
+    assert {machine.owner for machine in lab.maas.machines} == {None}
+
+
+def test_a_subnet_that_maas_lacks_is_said(lab: MaasHouse) -> None:
+    add_vlan(lab.maas, 1577)
+    done = lab.fail(lab.orders.create(payload(1, nic(**TENANT)), CLOUD))
+    assert "has no subnet 10.9.1.0/24 on VLAN 1577" in done.error
+
+
+def test_a_gateway_that_is_another_one_is_said(lab: MaasHouse) -> None:
+    add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.254")
+    done = lab.fail(lab.orders.create(payload(1, nic(**TENANT)), CLOUD))
+    assert "the gateway of subnet 10.9.1.0/24 is 10.9.1.254 in MAAS, and CloudStack says 10.9.1.1" in done.error
+
+
+def test_vlan_and_subnet_are_made_where_that_is_allowed_and_once(making: MaasHouse) -> None:
+    create(making, nic(dns1="10.9.1.2", **TENANT))
+    networks = making.maas.model.networks
+    (made,) = [vlan for vlan in networks.vlans.values() if vlan.vid == 1577]
+    (subnet,) = [one for one in networks.subnets.values() if one.vlan == made]
+    assert (str(subnet.network), subnet.gateway, subnet.dns_servers) == ("10.9.1.0/24", "10.9.1.1", ("10.9.1.2",))
+    assert links(making) == [("static", "10.9.1.45")]
+    making.succeed(making.orders.create(payload(2, nic(number=2, **TENANT | {"ip": "10.9.1.46"})), CLOUD))
+    assert len([vlan for vlan in networks.vlans.values() if vlan.vid == 1577]) == 1
+
+
+def test_the_virtual_router_gives_the_address_where_that_is_wanted(lab: MaasHouse) -> None:
+    add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.254")
+    create(lab, nic(**TENANT), maas_ip="dhcp")
+    assert [mode for mode, _ in links(lab)] == ["dhcp"]
+
+
+def test_an_address_that_somebody_has_is_said(lab: MaasHouse) -> None:
+    add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    create(lab, nic(**TENANT))
+    done = lab.fail(lab.orders.create(payload(2, nic(number=2, **TENANT)), CLOUD))
+    assert "already in use" in done.error
+
+
+def test_every_nic_gets_its_own_vlan_and_the_first_one_boots(lab: MaasHouse) -> None:
+    first = add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    other = add_vlan(lab.maas, 1600, "10.9.2.0/24", "10.9.2.1")
+    back = {"ip": "10.9.2.45", "netmask": "255.255.255.0", "gateway": "10.9.2.1", "broadcastUri": "vlan://1600"}
+    create(lab, nic(**TENANT), nic(1, **back))
+    there = lab.in_maas().nics
+    assert [one.vlan for one in there[:2]] == [first, other]
+    assert links(lab, 1) == [("static", "10.9.2.45")]
+    assert lab.in_maas().gateway_link is not None
+
+
+def test_a_nic_goes_to_the_interface_whose_fabric_has_its_vlan(lab: MaasHouse) -> None:
+    networks = lab.maas.model.networks
+    fabric = lab.maas.change(lambda: networks.add_fabric("storage"))
+    vlan = add_vlan(lab.maas, 1600, "10.9.2.0/24", fabric=fabric.id)
+    for machine in lab.maas.machines:
+        third = replace(
+            machine.nics[1], id=900 + machine.number, name="eth2", mac=f"52:54:00:99:00:{machine.number:02x}"
+        )
+        machine.nics = (*machine.nics, replace(third, vlan=networks.vlan(fabric, "0"), links=()))
+    lab.follow()
+    storage = {"ip": "10.9.2.45", "netmask": "255.255.255.0", "broadcastUri": "vlan://1600"}
+    asked = payload(1, nic(defaultNic=True), nic(1, **storage))
+    told = lab.succeed(lab.orders.prepare(asked, CLOUD)).answer["nics"]
+    boots, _, reaches = lab.in_maas().nics
+    assert [one["mac"] for one in told] == [boots.mac, reaches.mac]
+    asked["cloudstack.vm.details"]["nics"] = [
+        one | {"mac": answer["mac"]} for one, answer in zip(asked["cloudstack.vm.details"]["nics"], told, strict=True)
+    ]
+    lab.succeed(lab.orders.create(asked, CLOUD))
+    assert lab.in_maas().nics[2].vlan == vlan
+
+
+def test_a_nic_with_a_tag_goes_to_the_interface_that_has_it(lab: MaasHouse) -> None:
+    machine = lab.maas.machine("node0001")
+    machine.nics = (machine.nics[0], replace(machine.nics[1], tags=("fast",)))
+    lab.follow()
+    done = lab.succeed(lab.orders.prepare(payload(1, nic(), nic_tags="fast"), CLOUD))
+    assert done.answer["nics"][0]["mac"] == machine.nics[1].mac
+
+
+def test_ipv6_is_linked_beside_ipv4(lab: MaasHouse) -> None:
+    vlan = add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    networks = lab.maas.model.networks
+    six: Subnet = lab.maas.change(lambda: networks.add_subnet(vlan, "fd00:9::/64", "six", gateway="fd00:9::1"))
+    wanted = TENANT | {"ip6address": "fd00:9::45", "ip6cidr": "fd00:9::/64", "ip6gateway": "fd00:9::1"}
+    create(lab, nic(**wanted))
+    assert set(links(lab)) == {("static", "10.9.1.45"), ("static", "fd00:9::45")}
+    assert six.vlan == vlan
+
+
+def test_an_instance_without_addresses_is_deployed_as_maas_has_the_interface(lab: MaasHouse) -> None:
+    create(lab, nic())
+    assert [mode for mode, _ in links(lab)] == ["auto"]
+    assert lab.of().state is State.ACTIVE
