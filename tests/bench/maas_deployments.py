@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -27,22 +26,50 @@ CLIENTS = 8
 _END_S = 1800.0
 _ASK_EVERY_S = 0.25
 _POWER_PAUSE_S = 0.5
+_IDLE_S = 15.0
 _IMAGE = "demo"
-_FIRST = 1000  # the numbers below are the other machine's instance
+_OTHER = "fake-00000"
+_FIRST = 1000  # below is the other machine's instance
+_WAIT = "wait for Deployed"
+_ASKING = {"allocate", "choose the interfaces", "interfaces and VLANs", "deploy with user data", _WAIT}
+"""The steps that ask whether the machine is the instance's: a list of one. An `allocate` that takes it does not."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a step on a machine of MAAS, as a worker has logged it."""
+
+    at: str
+    name: str
+    seconds: float
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One action for all instances: how long until the last was done, what MAAS was asked, and the workers' part."""
+    """One action for all instances: how long until the last was done, what MAAS was asked, and the workers' steps."""
 
     seconds: float
     calls: Counter[str]
-    steps_s: float
+    steps: Sequence[Step]
 
     @property
     def busy(self) -> float:
         """The share of their time that the workers were in steps."""
-        return self.steps_s / self.seconds / WORKERS
+        return sum(one.seconds for one in self.steps) / self.seconds / WORKERS
+
+    @property
+    def calls_of_watch(self) -> int:
+        """The lists that are not the workers': all of the region, and of what is waited for."""
+        asked = sum(one.name in _ASKING for one in self.steps) - self.calls["Machines.allocate"]
+        return self.calls["Machines.read"] - asked
+
+    def __str__(self) -> str:
+        count = self.calls["Machines.allocate"] or self.calls["Machine.deploy"]
+        each = (self.calls.total() - self.calls_of_watch) / count
+        return (
+            f"{self.seconds:7.1f} s  workers busy {self.busy:6.1%}  {each:6.2f} calls each, "
+            f"and {self.calls_of_watch} lists of the watch"
+        )
 
 
 def bench_deployments(count: int, latency_s: float, deploy_s: float) -> Iterator[str]:
@@ -55,20 +82,21 @@ def bench_deployments(count: int, latency_s: float, deploy_s: float) -> Iterator
         deploy(service, 1, _IMAGE)
         enter(service, maas, count)
         with _Switching(service) as idle:
-            time.sleep(10)
+            time.sleep(_IDLE_S)
         prepared = _stage(service, maas, count, "prepare")
         with _Switching(service) as switching:
             created = _stage(service, maas, count, "create")
-        active = Client(service.admin).ask("GET", "/machines?state=active")["machines"]
-    if len(active) != count + 1:
-        raise BenchError(f"{len(active) - 1} of {count} machines of MAAS are active")
+        _check(Client(service.admin), count)
     yield f"## {count} deployments through MAAS at once, {WORKERS} workers, {deploy_s:g} s each in MAAS"
-    for what, stage in (("prepare", prepared), ("create to active", created)):
-        yield f"{what:18} {stage.seconds:7.1f} s   workers busy {stage.busy:6.1%}   {_calls(stage, count)}"
-    yield f"MAAS installs for {count * deploy_s:,.0f} s in all, workers are in steps for {created.steps_s:.1f} s"
-    yield f"a power change of another machine meanwhile {_latency(switching.taken)}, before {_latency(idle.taken)}"
+    yield f"prepare                          {prepared}"
+    yield f"create, until all are active     {created}"
+    waits = [one.seconds for one in created.steps if one.name == _WAIT]
+    yield f"MAAS installs for {count * deploy_s:,.0f} s, workers look for {sum(waits):.1f} s, {len(waits)} times"
+    yield f"a power change of another machine, before   {_latency(idle.taken)}"
+    yield f"a power change of another machine meanwhile {_latency(switching.taken)}"
+    yield "calls to MAAS in all"
     every = prepared.calls + created.calls
-    yield from (f"  {name:28} {number / count:6.2f} a deployment" for name, number in sorted(every.items()))
+    yield from (f"  {name:26} {number:6}" for name, number in sorted(every.items()))
 
 
 def _stage(service: Service, maas: RegionProcess, count: int, action: str) -> Stage:
@@ -79,14 +107,14 @@ def _stage(service: Service, maas: RegionProcess, count: int, action: str) -> St
         for number in numbers:
             client.ask("POST", f"/cloudstack/{action}", asking(_FIRST + number))
 
-    watcher = Client(service.admin)
+    watcher, before = Client(service.admin), len(_steps(service))
     maas.counted()
-    steps_s, began = _steps_s(service), time.perf_counter()
+    began = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
         list(pool.map(order, [range(first, count, CLIENTS) for first in range(CLIENTS)]))
     by = Deadline.after(_END_S)
     wait_for(lambda: not _under_way(watcher), f"the last {action}'s end", by, _ASK_EVERY_S)
-    return Stage(time.perf_counter() - began, Counter(maas.counted().calls), _steps_s(service) - steps_s)
+    return Stage(time.perf_counter() - began, Counter(maas.counted().calls), _steps(service)[before:])
 
 
 def _under_way(client: Client) -> bool:
@@ -94,18 +122,25 @@ def _under_way(client: Client) -> bool:
     return any(one["kind"] != "power" for one in found)
 
 
-def _steps_s(service: Service) -> float:
-    """Seconds that the workers have spent in steps so far, by their logs."""
-    logs = [service.folder / "log" / f"worker-{number}.log" for number in range(1, WORKERS + 1)]
-    return sum(float(line["ms"]) for log in logs for line in _lines(log) if line.get("event") == "step") / 1000
+def _check(client: Client, count: int) -> None:
+    machines = [one for one in client.ask("GET", "/machines")["machines"] if one["name"] != _OTHER]
+    active = sum(one["state"] == "active" for one in machines)
+    if active != count:
+        faults = [one["fault"] for one in machines if one["fault"]][:3]
+        raise BenchError(f"{active} of {count} machines of MAAS are active; the first faults: {faults}")
 
 
-def _lines(log: Path) -> Iterator[dict[str, object]]:
-    return (json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))
+def _steps(service: Service) -> list[Step]:
+    """What the workers have done so far, by their logs."""
+    logs = (service.folder / "log" / f"worker-{number}.log" for number in range(1, WORKERS + 1))
+    told = (json.loads(line) for log in logs for line in log.read_text().splitlines() if line.startswith("{"))
+    steps = (one for one in told if one["event"] == "step" and one["machine"] != _OTHER)
+    found = (Step(one["timestamp"], one["step"], one["ms"] / 1000) for one in steps)
+    return sorted(found, key=lambda one: one.at)
 
 
 class _Switching:
-    """Switches the machine that is not MAAS's while its `with` block runs; `taken` is how long each took, in seconds."""
+    """Switches the machine that is not MAAS's while its `with` block runs; `taken` are the seconds of each time."""
 
     def __init__(self, service: Service) -> None:
         self.taken: list[float] = []
@@ -123,15 +158,11 @@ class _Switching:
 
     def _switch(self) -> None:
         while not self._ended.wait(_POWER_PAUSE_S):
-            self.taken.append(power_change_s(self._client, "fake-00000"))
-
-
-def _calls(stage: Stage, count: int) -> str:
-    rounds = stage.calls["Users.whoami"]
-    by_watch = 2 * rounds
-    each = (stage.calls.total() - by_watch) / count
-    return f"{each:5.2f} calls a deployment, and {by_watch} of the watch in {rounds} rounds"
+            self.taken.append(power_change_s(self._client, _OTHER))
 
 
 def _latency(seconds: Sequence[float]) -> str:
-    return f"p50 {Latency.of(seconds).p50_ms:.0f} ms, slowest {1000 * max(seconds):.0f} ms of {len(seconds)}"
+    told = Latency.of(seconds)
+    return (
+        f"p50 {told.p50_ms:4.0f} ms  p99 {told.p99_ms:5.0f} ms  slowest {1000 * max(seconds):5.0f} ms of {told.tries}"
+    )
