@@ -12,6 +12,7 @@ from bmprov.errors import Fatal
 from bmprov.maas import LinkMode, MaasLink, MaasNic, MaasSubnet, MaasVlan
 from bmprov.model import Nic
 from bmprov.payload import NicRequest
+from worker.maas.errors import MaasInvalid
 from worker.maas.network_calls import NewLink
 from worker.maas.place import Place
 
@@ -100,22 +101,46 @@ class Networks:
                 f" has no VLAN {wanted.vlan}",
                 "make it in MAAS, or let bmprov: `bmprov maas set REGION --create-networks`",
             )
-        made = self._calls.create_vlan(nic.fabric_id, wanted.vlan, f"cloudstack-{wanted.vlan}", self._by)
-        self._vlans_of(nic.fabric_id).append(made)
-        return made.id
+        return self._make_vlan(nic.fabric_id, wanted.vlan).id
+
+    def _make_vlan(self, fabric_id: int, vid: int) -> MaasVlan:
+        try:
+            made = self._calls.create_vlan(fabric_id, vid, f"cloudstack-{vid}", self._by)
+        except MaasInvalid:
+            del self._vlans[fabric_id]  # another worker may have made it meanwhile, for an instance beside this one
+            found = next((vlan for vlan in self._vlans_of(fabric_id) if vlan.vid == vid), None)
+            if found is None:
+                raise
+            return found
+        self._vlans_of(fabric_id).append(made)
+        return made
 
     def _subnet_for(self, address: str, gateway: str | None, vlan_id: int, wanted: NicRequest) -> MaasSubnet:
         cidr = str(ip_interface(address).network)
-        found = next((one for one in self._subnets if (one.cidr, one.vlan.id) == (cidr, vlan_id)), None)
+        found = self._subnet(cidr, vlan_id)
         if found is None and self._place.region.create_networks:
-            found = self._calls.create_subnet(cidr, vlan_id, gateway or "", wanted.dns, self._by)
-            self._subnets.append(found)
+            found = self._make_subnet(cidr, vlan_id, gateway or "", wanted)
         if found is None:
             raise Fatal(
                 f"MAAS region '{self._place.region.name}' has no subnet {cidr} on VLAN {wanted.vlan or 'untagged'}",
                 "make it in MAAS, or let bmprov: `bmprov maas set REGION --create-networks`",
             )
         return found
+
+    def _subnet(self, cidr: str, vlan_id: int) -> MaasSubnet | None:
+        return next((one for one in self._subnets if (one.cidr, one.vlan.id) == (cidr, vlan_id)), None)
+
+    def _make_subnet(self, cidr: str, vlan_id: int, gateway: str, wanted: NicRequest) -> MaasSubnet:
+        try:
+            made = self._calls.create_subnet(cidr, vlan_id, gateway, wanted.dns, self._by)
+        except MaasInvalid:
+            del self._subnets  # as for a VLAN
+            found = self._subnet(cidr, vlan_id)
+            if found is None:
+                raise
+            return found
+        self._subnets.append(made)
+        return made
 
 
 def _told(wanted: NicRequest) -> list[tuple[str, str | None]]:
