@@ -11,6 +11,7 @@ from tests.bench.extension import measure_extension
 from tests.bench.http import bench_http
 from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
 from tests.bench.latency import bench_latency
+from tests.bench.maas import bench_maas
 from tests.bench.measure import Deployments, Load, http_load
 from tests.bench.netboot import bench_netboot
 from tests.bench.service import Service, payload, running
@@ -19,7 +20,7 @@ from tests.bench.writing import bench_ramdisk
 
 WORKERS = "4"
 DEMO_IMAGE = "demo"
-NAMES = ("extension", "simulated", "control", "tftp", "http", "ramdisk", "netboot", "bmcs", "latency")
+NAMES = ("extension", "simulated", "control", "tftp", "http", "ramdisk", "netboot", "bmcs", "latency", "maas")
 
 
 def main() -> None:
@@ -43,6 +44,7 @@ def main() -> None:
         "netboot": bench_netboot,
         "latency": bench_latency,
         "bmcs": lambda: bench_bmcs(asked.machines),
+        "maas": bench_maas,
     }
     for name in chosen:
         for line in benches[name]():

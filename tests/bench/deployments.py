@@ -63,10 +63,10 @@ def change_power(service: Service, count: int) -> Latency:
     """From asking for another power state until it is read back, once on each of `count` machines."""
     client = Client(service.admin)
     names = [str(machine["name"]) for machine in _in_state(client, "active")[:count]]
-    return Latency.of([_power_change_s(client, name) for name in names])
+    return Latency.of([power_change_s(client, name) for name in names])
 
 
-def _power_change_s(client: Client, name: str) -> float:
+def power_change_s(client: Client, name: str) -> float:
     target = "off" if client.ask("GET", f"/machines/{name}")["power"]["power"] == "on" else "on"
     by = Deadline.after(POWER_S)
     began = time.perf_counter()

@@ -1,6 +1,7 @@
 """What one call of the extension costs as a whole process, beside what CloudStack's MaaS extension pays to begin."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -37,7 +38,7 @@ class Calls:
 
 def measure_extension(service: Service) -> Calls:
     """Time the extension beside `import requests_oauthlib`, in turns, so that both see the same noise."""
-    _install_peer()
+    install_peer()
     add_instances(service, 1000, "bench-1000")
     add_instances(service, 10_000, "bench-10000", first=100_000)
     commands = {
@@ -53,7 +54,7 @@ def measure_extension(service: Service) -> Calls:
     taken: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(CALLS):
         for name, command in commands.items():
-            taken[name].append(_run_ms(command))
+            taken[name].append(run_timed(command)[0])
     medians = {name: statistics.median(values) for name, values in taken.items()}
     return Calls(medians["status"], medians["statuses 1000"], medians["statuses 10000"], medians["peer"])
 
@@ -102,10 +103,12 @@ def _call(service: Service, action: str, host: str) -> list[str]:
     return [str(ENTRY_POINT), action, str(path), str(TIMEOUT_S)]
 
 
-def _run_ms(command: Sequence[str]) -> float:
-    """One process, its output read only after its end, as CloudStack does."""
+def run_timed(command: Sequence[str], **environment: str) -> tuple[float, bytes]:
+    """One process, its output read only after its end, as CloudStack does: milliseconds, and the output."""
     began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=os.environ | environment
+    ) as process:
         killer = threading.Timer(TIMEOUT_S, process.kill)  # wait(timeout) polls, in steps of up to 50 ms
         killer.start()
         code = process.wait()
@@ -114,10 +117,11 @@ def _run_ms(command: Sequence[str]) -> float:
         output = process.stdout.read() if process.stdout else b""
     if code != 0:
         raise BenchError(f"{command[0]} ended with {code}: {output[-500:]!r}")
-    return taken_ms
+    return taken_ms, output
 
 
-def _install_peer() -> None:
+def install_peer() -> None:
+    """What CloudStack's MaaS extension imports, for the system's Python, unless it is there."""
     if not PEER_FOLDER.exists():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(PEER_FOLDER), "requests_oauthlib"]
         subprocess.run(command, check=True)

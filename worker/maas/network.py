@@ -4,7 +4,6 @@ Every change is made only where something differs, so that all of it may run twi
 when its VLAN changes, and lets nothing be changed while a machine is deployed.
 """
 
-from collections.abc import Sequence
 from functools import cached_property
 from ipaddress import ip_address, ip_interface
 
@@ -106,25 +105,25 @@ class Networks:
                 f" has no VLAN {wanted.vlan}",
                 "make it in MAAS, or let bmprov: `bmprov maas set REGION --create-networks`",
             )
-        return self._make_vlan(nic.fabric_id, wanted.vlan)
+        return self._make_vlan(nic.fabric_id, wanted.vlan).id
 
-    def _make_vlan(self, fabric_id: int, vid: int) -> int:
+    def _make_vlan(self, fabric_id: int, vid: int) -> MaasVlan:
         try:
             made = self._calls.create_vlan(fabric_id, vid, f"cloudstack-{vid}", self._by)
-        except MaasInvalid:  # another deployment may have made it since
-            self._vlans.pop(fabric_id, None)
-            if vid not in self.vids_of(fabric_id):
+        except MaasInvalid:
+            del self._vlans[fabric_id]  # another worker may have made it meanwhile, for an instance beside this one
+            found = next((vlan for vlan in self._vlans_of(fabric_id) if vlan.vid == vid), None)
+            if found is None:
                 raise
-            return next(vlan.id for vlan in self._vlans_of(fabric_id) if vlan.vid == vid)
+            return found
         self._vlans_of(fabric_id).append(made)
-        return made.id
+        return made
 
     def _subnet_for(self, address: str, gateway: str | None, vlan_id: int, wanted: NicRequest) -> MaasSubnet:
         cidr = str(ip_interface(address).network)
-        found = next((one for one in self._subnets if (one.cidr, one.vlan.id) == (cidr, vlan_id)), None)
+        found = self._subnet(cidr, vlan_id)
         if found is None and self._place.region.create_networks:
-            found = self._make_subnet(cidr, vlan_id, gateway or "", wanted.dns)
-            self._subnets.append(found)
+            found = self._make_subnet(cidr, vlan_id, gateway or "", wanted)
         if found is None:
             raise Fatal(
                 f"MAAS region '{self._place.region.name}' has no subnet {cidr} on VLAN {wanted.vlan or 'untagged'}",
@@ -132,14 +131,20 @@ class Networks:
             )
         return found
 
-    def _make_subnet(self, cidr: str, vlan_id: int, gateway: str, dns: Sequence[str]) -> MaasSubnet:
+    def _subnet(self, cidr: str, vlan_id: int) -> MaasSubnet | None:
+        return next((one for one in self._subnets if (one.cidr, one.vlan.id) == (cidr, vlan_id)), None)
+
+    def _make_subnet(self, cidr: str, vlan_id: int, gateway: str, wanted: NicRequest) -> MaasSubnet:
         try:
-            return self._calls.create_subnet(cidr, vlan_id, gateway, dns, self._by)
-        except MaasInvalid:  # as above
-            for made in self._calls.subnets(self._by):
-                if (made.cidr, made.vlan.id) == (cidr, vlan_id):
-                    return made
-            raise
+            made = self._calls.create_subnet(cidr, vlan_id, gateway, wanted.dns, self._by)
+        except MaasInvalid:
+            del self._subnets  # as for a VLAN
+            found = self._subnet(cidr, vlan_id)
+            if found is None:
+                raise
+            return found
+        self._subnets.append(made)
+        return made
 
 
 def _told(wanted: NicRequest) -> list[tuple[str, str | None]]:

@@ -1,6 +1,7 @@
 """Interfaces on CloudStack's VLANs, with CloudStack's addresses: what MAAS is made to be before it deploys."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from bmprov.lifecycle import State
+from bmprov.model import OperationState
 from tests.maas.network import Subnet, Vlan
 from tests.maas.running import RunningRegion
 from tests.worker.maas.house import CLOUD, MaasHouse, house, nic, payload
@@ -73,6 +75,26 @@ def test_vlan_and_subnet_are_made_where_that_is_allowed_and_once(making: MaasHou
     assert links(making) == [("static", "10.9.1.45")]
     making.succeed(making.orders.create(payload(2, nic(number=2, **TENANT | {"ip": "10.9.1.46"})), CLOUD))
     assert len([vlan for vlan in networks.vlans.values() if vlan.vid == 1577]) == 1
+
+
+def test_instances_that_need_the_same_new_network_at_once_share_it(making: MaasHouse) -> None:
+    """Two workers find that it lacks, and both make it: the second is refused, and takes what the first has made."""
+    making.maas.faults.latency_s = 0.05  # between the lists and what is made after them
+    asked = [payload(number, nic(number=number, **TENANT | {"ip": f"10.9.1.{number}"})) for number in (5, 6)]
+    orders, workers = [making.orders.create(one, CLOUD) for one in asked], [making.worker("w5"), making.worker("w6")]
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(making.run, orders, workers))
+    assert [one.state for one in done] == [OperationState.SUCCEEDED] * 2, [one.error for one in done]
+    networks = making.maas.model.networks
+    assert len([vlan for vlan in networks.vlans.values() if vlan.vid == 1577]) == 1
+    assert len([subnet for subnet in networks.subnets.values() if str(subnet.network) == "10.9.1.0/24"]) == 1
+
+
+def test_a_network_that_maas_refuses_to_make_is_said(making: MaasHouse) -> None:
+    """Its CIDR is there already, on another VLAN."""
+    add_vlan(making.maas, 1600, "10.9.1.0/24")
+    done = making.fail(making.orders.create(payload(1, nic(**TENANT)), CLOUD))
+    assert "Subnet with this CIDR already exists" in done.error
 
 
 def test_the_virtual_router_gives_the_address_where_that_is_wanted(lab: MaasHouse) -> None:
