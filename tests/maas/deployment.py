@@ -9,7 +9,7 @@ from tests.maas.answers import conflict, invalid
 from tests.maas.bmc import BmcError, Power
 from tests.maas.events import EventType
 from tests.maas.machine import Failure, Machine, ScriptResult, now
-from tests.maas.network import free_address
+from tests.maas.network import Vlan, free_address
 from tests.maas.power import After, PowerControl
 from tests.maas.status import NodeStatus
 
@@ -26,10 +26,14 @@ _STAGES = (
 
 
 class Deployment:
-    """The way into use. `machines` are all of the region: no two get one address."""
+    """The way into use. `machines` are all of the region: no two get one address.
 
-    def __init__(self, machines: dict[str, Machine], control: PowerControl) -> None:
+    `rack` is the VLAN of the rack controller's interface that serves network boots.
+    """
+
+    def __init__(self, machines: dict[str, Machine], control: PowerControl, rack: Vlan) -> None:
         self._machines = machines
+        self._rack = rack
         self._control = control
         self._log = control.log
         self._ids = itertools.count(1_000_000)
@@ -92,7 +96,16 @@ class Deployment:
             return
         if machine.installation is installation and machine.status is NodeStatus.DEPLOYING:
             self._control.noted(machine, power)
+            self._serve_boot(machine)
             self._stage(machine, _STAGES)
+
+    def _serve_boot(self, machine: Machine) -> None:
+        """The NIC that boots is put onto the rack controller's VLAN (`get_config` in rpc/boot.py).
+
+        If that is another VLAN, its links are deleted (`interface_vlan_update` in signals/interfaces.py).
+        """
+        if machine.boot_nic.vlan != self._rack:
+            machine.put(replace(machine.boot_nic, vlan=self._rack, links=()))
 
     def _stage(self, machine: Machine, stages: Sequence[EventType]) -> None:
         failure = machine.failure

@@ -210,27 +210,29 @@ def _disk(machine: Machine) -> Document:
 
 
 def nic_document(machine: Machine, nic: Nic) -> Document:
+    physical = nic.parent is None
+    speed = nic.speed_mbit if physical else 0
     return {
         "id": nic.id,
         "name": nic.name,
-        "type": "physical",
+        "type": "physical" if physical else "vlan",
         "mac_address": nic.mac,
         "vlan": vlan_document(nic.vlan) if nic.vlan else None,
         "links": [_link_document(link) for link in nic.links],
         "tags": list(nic.tags),
         "enabled": True,
         "link_connected": True,
-        "link_speed": nic.speed_mbit,
-        "interface_speed": nic.speed_mbit,
+        "link_speed": speed,
+        "interface_speed": speed,
         "effective_mtu": nic.vlan.mtu if nic.vlan else 1500,
-        "parents": [],
-        "children": [],
+        "parents": [one.name for one in machine.nics if one.id == nic.parent],
+        "children": [one.name for one in machine.nics if one.parent == nic.id],
         "discovered": [],
-        "params": "",
-        "vendor": "Simulated",
-        "product": "NIC",
+        "params": "" if physical else {},
+        "vendor": "Simulated" if physical else None,
+        "product": "NIC" if physical else None,
         "firmware_version": None,
-        "numa_node": 0,
+        "numa_node": 0 if physical else None,
         "sriov_max_vf": 0,
         "system_id": machine.system_id,
         "resource_uri": f"/MAAS/api/2.0/nodes/{machine.system_id}/interfaces/{nic.id}/",

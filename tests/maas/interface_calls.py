@@ -20,22 +20,45 @@ def list_interfaces(call: Call) -> Answer:
     return told([nic_document(machine, nic) for nic in machine.nics])
 
 
+def create_vlan(call: Call) -> Answer:
+    """Put a tagged VLAN on a NIC (`VLANInterfaceForm`), under the name that MAAS gives it."""
+    machine = _changeable(call, "create VLAN")
+    parent = _parent(call, machine)
+    made = call.region.vlan_interface(parent, _tagged_vlan(call, parent), _tags(call))
+    if any(nic.name == made.name for nic in machine.nics):
+        host = f"{machine.system_id} ({machine.hostname}.maas)"
+        raise invalid(name=f"Node {host} already has an interface named '{made.name}'.")
+    machine.nics = (*machine.nics, made)
+    return told(nic_document(machine, made))
+
+
+def delete(call: Call) -> Answer:
+    machine = _changeable(call, "delete interface")
+    machine.drop(_nic(call, machine))
+    return Answer(b"", HTTPStatus.NO_CONTENT)
+
+
 def read(call: Call) -> Answer:
     machine = call.machine()
     return told(nic_document(machine, _nic(call, machine)))
 
 
 def update(call: Call) -> Answer:
-    """A deployed machine's NIC takes a name and a MAC only; what else comes is passed over."""
+    """A deployed machine's NIC takes a name and a MAC only; what else comes is passed over.
+
+    A VLAN interface has its NIC's MAC, and stays on a tagged VLAN of that NIC's fabric.
+    """
     machine = _changeable(call, "update interface", NodeStatus.DEPLOYED)
     nic = _nic(call, machine)
     given = call.names()
-    changed = replace(nic, name=call.get("name") or nic.name, mac=(call.get("mac_address") or nic.mac).lower())
+    parent = next((one for one in machine.nics if one.id == nic.parent), None)
+    mac = nic.mac if parent else (call.get("mac_address") or nic.mac).lower()
+    changed = replace(nic, name=call.get("name") or nic.name, mac=mac)
     if machine.status is not NodeStatus.DEPLOYED:
         if "tags" in given:
-            changed = replace(changed, tags=tuple(tag for one in call.all("tags") for tag in one.split(",") if tag))
+            changed = replace(changed, tags=_tags(call))
         if "vlan" in given:
-            vlan = _vlan(call)
+            vlan = _tagged_vlan(call, parent) if parent else _vlan(call)
             changed = replace(changed, vlan=vlan, links=nic.links if vlan == nic.vlan else ())
     return _put(machine, changed)
 
@@ -97,6 +120,34 @@ def _nic(call: Call, machine: Machine) -> Nic:
     if nic is None:
         raise missing("Interface")
     return nic
+
+
+def _parent(call: Call, machine: Machine) -> Nic:
+    id_ = call.get("parent")
+    if not id_:
+        raise invalid(parent="A VLAN interface must have exactly one parent.")
+    parent = next((nic for nic in machine.nics if str(nic.id) == id_), None)
+    if parent is None:
+        raise invalid(parent=f"Select a valid choice. {id_} is not one of the available choices.")
+    if parent.parent is not None:
+        raise invalid(parent="A VLAN interface can't have another VLAN interface as parent.")
+    return parent
+
+
+def _tagged_vlan(call: Call, parent: Nic) -> Vlan:
+    vlan = _vlan(call)
+    if vlan is None:
+        raise invalid(vlan="A VLAN interface must be connected to a tagged VLAN.")
+    if vlan.vid == 0:
+        raise invalid(vlan="A VLAN interface can only belong to a tagged VLAN.")
+    if parent.vlan is None or parent.vlan.fabric != vlan.fabric:
+        same = "on the same fabric as its parent interface."
+        raise invalid(vlan=f"A VLAN interface can only belong to a tagged VLAN {same}")
+    return vlan
+
+
+def _tags(call: Call) -> tuple[str, ...]:
+    return tuple(tag for one in call.all("tags") for tag in one.split(",") if tag)
 
 
 def _vlan(call: Call) -> Vlan | None:

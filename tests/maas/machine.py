@@ -1,7 +1,7 @@
 """A machine of the region: what MAAS knows of it, its NICs, and the BMC that knows better."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +31,8 @@ class Link:
 
 @dataclass(frozen=True)
 class Nic:
+    """A physical NIC, or a VLAN interface, whose `parent` is the number of the one that it is on."""
+
     id: int
     name: str
     mac: str
@@ -38,6 +40,7 @@ class Nic:
     links: tuple[Link, ...] = ()
     tags: tuple[str, ...] = ()
     speed_mbit: int = 10_000
+    parent: int | None = None
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,15 @@ class Machine:
         return self.nics[self.boot_index]
 
     def put(self, changed: Nic) -> None:
-        """Replace the NIC with the same number."""
-        self.nics = tuple(changed if nic.id == changed.id else nic for nic in self.nics)
+        """Replace the NIC with the same number; VLAN interfaces have the MAC of theirs."""
+        same_mac = (replace(nic, mac=changed.mac) if nic.parent == changed.id else nic for nic in self.nics)
+        self.nics = tuple(changed if nic.id == changed.id else nic for nic in same_mac)
+
+    def drop(self, gone: Nic) -> None:
+        """Remove a NIC, and the VLAN interfaces on it. What booted from it boots from the first."""
+        boot = self.boot_nic
+        self.nics = tuple(nic for nic in self.nics if gone.id not in {nic.id, nic.parent})
+        self.boot_index = self.nics.index(boot) if boot in self.nics else 0
 
     def addresses(self) -> set[str]:
         return {link.address for nic in self.nics for link in nic.links if link.address}

@@ -57,7 +57,6 @@ class Region:
     def __post_init__(self) -> None:
         self.log = EventLog()
         self.control = PowerControl(self.log, self.timings)
-        self.deployment = Deployment(self.machines, self.control)
         self.releases = Release(self.control)
         self.care = Care(self.control)
         self._numbers = itertools.count(1)
@@ -67,6 +66,7 @@ class Region:
         self.pools["default"] = Place(0, "default", "Default pool")
         fabric = self.networks.add_fabric(dhcp_on=True)
         self.provisioning = self.networks.add_subnet(self.networks.vlan(fabric, "0"), "10.1.0.0/16", "provisioning")
+        self.deployment = Deployment(self.machines, self.control, self.provisioning.vlan)
 
     def add_key(self, user: User) -> ApiKey:
         key = ApiKey(secrets.token_hex(9), secrets.token_hex(9), secrets.token_hex(16), user)
@@ -103,6 +103,10 @@ class Region:
         """Delete it, whatever is going on in it."""
         self.control.stop(machine)
         del self.machines[machine.system_id]
+
+    def vlan_interface(self, parent: Nic, vlan: Vlan, tags: tuple[str, ...]) -> Nic:
+        name = f"{parent.name}.{vlan.vid}"
+        return Nic(next(self._nic_ids), name, parent.mac, vlan, (self.link("link_up"),), tags, parent=parent.id)
 
     def link(self, mode: str, **more: object) -> Link:
         return Link(next(self._link_ids), mode, **more)  # type: ignore[arg-type]

@@ -99,6 +99,7 @@ _LINK = ("mode", "subnet", "ip_address", "force", "default_gateway")
 _INTERFACE = (
     _read(interfaces.read, "A NIC."),
     Action("update", "PUT", interfaces.update, "Change it.", ("name", "mac_address", "tags", "vlan")),
+    Action("delete", "DELETE", interfaces.delete, "Delete it."),
     _post("link_subnet", interfaces.link_subnet, "Put it on a subnet.", *_LINK),
     _post("unlink_subnet", interfaces.unlink_subnet, "Take it off a subnet.", "id"),
     _post("disconnect", interfaces.disconnect, "Take it off its VLAN."),
@@ -127,7 +128,10 @@ RESOURCES = (
         "Interfaces",
         "nodes/{system_id}/interfaces/",
         "A machine's NICs.",
-        (_read(interfaces.list_interfaces, "All its NICs."),),
+        (
+            _read(interfaces.list_interfaces, "All its NICs."),
+            _post("create_vlan", interfaces.create_vlan, "Put a VLAN on a NIC.", "parent", "vlan", "tags"),
+        ),
     ),
     Resource("Interface", "nodes/{system_id}/interfaces/{id}/", "A NIC.", _INTERFACE),
     Resource(

@@ -134,7 +134,7 @@ def test_a_subnet_runs_out(maas: RunningRegion, client: Client) -> None:
     statuses = []
     for machine in maas.machines[:2]:
         client.post("machines/", "allocate", system_id=machine.system_id)
-        nic = f"nodes/{machine.system_id}/interfaces/{machine.boot_nic.id}/"
+        nic = f"nodes/{machine.system_id}/interfaces/{machine.nics[1].id}/"
         client.post(nic, "link_subnet", mode="auto", subnet=tiny.id, force="true")
         statuses.append(client.call("POST", f"machines/{machine.system_id}/", query={"op": "deploy"}).status)
     assert statuses == [200, 503]
