@@ -146,6 +146,19 @@ class MaasNic:
 
 
 @dataclass(frozen=True)
+class MaasVlanNic:
+    """A tagged VLAN on a NIC, such as `eth0.1577`; `parent` is that NIC's name."""
+
+    id: int
+    name: str
+    parent: str
+    vlan_id: int | None = None
+    vid: int | None = None
+    tags: tuple[str, ...] = ()
+    links: tuple[MaasLink, ...] = ()
+
+
+@dataclass(frozen=True)
 class MaasMachine:
     """A machine as a region tells it.
 
@@ -167,6 +180,7 @@ class MaasMachine:
     zone: str = ""
     pool: str = ""
     nics: tuple[MaasNic, ...] = ()
+    vlan_nics: tuple[MaasVlanNic, ...] = ()
     locked: bool = False
     status_message: str = ""
     error_description: str = ""

@@ -10,11 +10,11 @@ It does not do:
 
 - TLS, the web sockets of MAAS's own page, API 3, logins with a password, macaroons;
 - commissioning, testing, or the making of machines: a machine can be put into any status, and stays there;
-- bonds, bridges, storage layouts, pods, rack controllers, DNS, static routes, reserved and dynamic ranges: an address is
-  free when no link of a machine has it;
+- bonds, bridges, storage layouts, pods, rack controllers, DNS, static routes, reserved and dynamic ranges: an address
+  is free when no link of a machine has it;
 - network boots other than a deployment's first, and DHCP relays: each would put the NIC that boots onto the VLAN of the
   rack controller's interface, as the first one here does, or leave it where it is;
-- the way to itself: a machine is Deployed whether or not its system could reach the metadata service;
+- the metadata service: a machine is Deployed whether or not its system could reach it;
 - leases: an interface that uses DHCP never shows an address;
 - permissions beyond a user's own machines and an administrator's all;
 - filters of the list of machines and constraints of `allocate` that stand in MAAS's description but not in ours. Our

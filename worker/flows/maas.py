@@ -23,6 +23,7 @@ from worker.maas.calls import Constraints
 from worker.maas.carriers import carriers
 from worker.maas.errors import MaasConflict, MaasGone
 from worker.maas.network import Networks
+from worker.maas.read_back import difference
 from worker.maas.reason import why_it_failed
 
 _IN_HAND = {Standing.DEPLOYING, Standing.DEPLOYED}
@@ -99,7 +100,7 @@ def connect(context: Context) -> Outcome:
     request, networks = context.request_of(), Networks(place_in(context), context.by)
     found = carriers(request.nics, ours.nics, networks.vids_of)
     by_dhcp = request.choice.address_by_dhcp
-    done = [networks.settle(found[nic.nic_uuid], nic, by_dhcp=by_dhcp) for nic in request.nics]
+    done = [networks.settle(ours, found[nic.nic_uuid], nic, by_dhcp=by_dhcp) for nic in request.nics]
     return Done(", ".join(done))
 
 
@@ -143,6 +144,21 @@ def _deployed(context: Context, ours: MaasMachine) -> Outcome:
         case Standing.FAILED_DEPLOYMENT:
             return _given_up(context, f"MAAS could not deploy it: {why_it_failed(place, ours, context.by)}")
     return Fail(f"{place} is {status_words(ours.status)}", f"look at the events of {place}", quarantine=True)
+
+
+def read_back(context: Context) -> Outcome:
+    """Make sure that the interfaces are what they were made to be: MAAS changes some by itself when a machine boots."""
+    ours = ours_in(context)
+    if ours is None:
+        return lost(context)
+    request = context.request_of()
+    found = carriers(request.nics, ours.nics, Networks(place_in(context), context.by).vids_of)
+    for nic in request.nics:
+        if differs := difference(nic, found[nic.nic_uuid], ours, by_dhcp=request.choice.address_by_dhcp):
+            return Fail(
+                differs, f"look at the interfaces of {place_in(context)}, and on which VLAN MAAS serves its boot"
+            )
+    return Done("they are what they were made to be")
 
 
 def _given_up_late(context: Context, ours: MaasMachine) -> Fail:
@@ -218,6 +234,7 @@ DEPLOY_BY_MAAS = Flow(
         Step("interfaces and VLANs", connect, 60.0),
         Step("deploy with user data", deploy, 30.0),
         Step("wait for Deployed", wait_for_deployed),
+        Step("read back the interfaces", read_back),
         Step("verify", verify_power),
     )
 )

@@ -2,7 +2,7 @@
 
 from bmprov.errors import Fatal, Retryable
 from bmprov.lifecycle import Event
-from bmprov.maas import LinkMode, MaasMachine, NodeStatus, Standing, status_words
+from bmprov.maas import MaasMachine, NodeStatus, Standing, status_words
 from bmprov.power import Power
 from worker.flow import Context, Done, Fail, Flow, Outcome, Step
 from worker.flows.allocated import US, is_our_users, let_go, ours_in, place_in, until_returned
@@ -75,11 +75,8 @@ def take_home(context: Context) -> Outcome:
     if found.standing is not Standing.FREE and found.status is not NodeStatus.BROKEN:
         return Done(f"somebody else has it: it is {status_words(found.status)}")
     networks, homes = Networks(place, context.by), {nic.mac: nic for nic in context.machine.nics}
-    bare = all(link.mode == LinkMode.LINK_UP for nic in found.nics for link in nic.links)
     try:
-        moved = [
-            nic.name for nic in found.nics if nic.mac in homes and networks.take_home(nic, homes[nic.mac], bare=bare)
-        ]
+        moved = [nic.name for nic in found.nics if nic.mac in homes and networks.take_home(found, nic, homes[nic.mac])]
     except Fatal as error:
         if context.machine.maintenance:
             return Done(f"they stay where they are ({error.why}), and the machine in maintenance")

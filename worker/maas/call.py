@@ -68,9 +68,14 @@ def machine_path(system_id: str) -> str:
     return f"machines/{quote(system_id, safe='')}/"
 
 
+def nics_path(system_id: str) -> str:
+    """The address of a machine's interfaces."""
+    return f"nodes/{quote(system_id, safe='')}/interfaces/"
+
+
 def nic_path(system_id: str, nic_id: int) -> str:
-    """The address of a NIC of a machine."""
-    return f"nodes/{quote(system_id, safe='')}/interfaces/{nic_id}/"
+    """The address of an interface of a machine."""
+    return f"{nics_path(system_id)}{nic_id}/"
 
 
 def _encoded(fields: Fields) -> str:

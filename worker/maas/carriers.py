@@ -3,16 +3,22 @@
 By MAC where CloudStack has one of ours (it has, after `prepare`), else by the tag that the instance asks for. Of what
 is left the default NIC gets the interface that boots, and each other one an interface that is on its VLAN already, or
 whose fabric has it; else the next in order.
+
+On the interface that boots a VLAN is tagged: MAAS puts that one back onto the provisioning network's VLAN at every
+network boot (`get_config` in src/maasserver/rpc/boot.py). What bmprov makes for it has the tag `bmprov`.
 """
 
 from collections.abc import Callable, Sequence
 
 from bmprov.errors import NoCapacity
-from bmprov.maas import MaasNic
+from bmprov.maas import MaasMachine, MaasNic, MaasVlanNic
 from bmprov.payload import NicRequest
 
 VidsOf = Callable[[int], frozenset[int]]
 """The VLAN numbers (IEEE 802.1Q) of a fabric, by the fabric's id."""
+
+OURS = "bmprov"
+"""The tag of the VLAN interfaces that are ours to delete."""
 
 
 def carriers(wanted: Sequence[NicRequest], has: Sequence[MaasNic], vids_of: VidsOf) -> dict[str, MaasNic]:
@@ -34,6 +40,16 @@ def carriers(wanted: Sequence[NicRequest], has: Sequence[MaasNic], vids_of: Vids
         chosen = fitting[0] if one.is_default or len(fitting) == 1 else _nearest(one, fitting, vids_of)
         given[one.nic_uuid] = free.pop(chosen.mac)
     return given
+
+
+def tagged_on(nic: MaasNic, machine: MaasMachine) -> list[MaasVlanNic]:
+    """Our VLAN interfaces on an interface."""
+    return [one for one in machine.vlan_nics if one.parent == nic.name and OURS in one.tags]
+
+
+def boots(nic: MaasNic, machine: MaasMachine) -> bool:
+    """Whether the machine boots from it."""
+    return nic.mac == machine.nics[0].mac
 
 
 def _nearest(wanted: NicRequest, fitting: Sequence[MaasNic], vids_of: VidsOf) -> MaasNic:

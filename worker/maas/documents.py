@@ -15,6 +15,7 @@ from bmprov.maas import (
     MaasSubnet,
     MaasUser,
     MaasVlan,
+    MaasVlanNic,
     NodeStatus,
 )
 from bmprov.model import Arch
@@ -44,6 +45,11 @@ def machines(told: object) -> list[MaasMachine]:
 def nic(told: object) -> MaasNic:
     """A NIC."""
     return _nic(Facts(told, "the NIC"))
+
+
+def vlan_nic(told: object) -> MaasVlanNic:
+    """A VLAN interface."""
+    return _vlan_nic(Facts(told, "the VLAN interface"))
 
 
 def vlan(told: object) -> MaasVlan:
@@ -130,6 +136,7 @@ def _machine(facts: Facts) -> MaasMachine:
         zone=zone.text("name") if zone else "",
         pool=pool.text("name") if pool else "",
         nics=_nics(facts),
+        vlan_nics=tuple(_vlan_nic(one) for one in facts.members("interface_set") if one.text("type") == "vlan"),
         locked=facts.flag("locked"),
         status_message=facts.text("status_message"),
         error_description=facts.text("error_description"),
@@ -171,6 +178,19 @@ def _nic(facts: Facts) -> MaasNic:
         vid=on.number("vid") if on else None,
         fabric=on.text("fabric") if on else "",
         fabric_id=on.number_or_none("fabric_id") if on else None,
+        tags=facts.texts("tags"),
+        links=tuple(_link(one) for one in facts.members("links")),
+    )
+
+
+def _vlan_nic(facts: Facts) -> MaasVlanNic:
+    on = facts.inner_or_none("vlan")
+    return MaasVlanNic(
+        id=facts.number("id"),
+        name=facts.text("name"),
+        parent=next(iter(facts.texts("parents")), ""),
+        vlan_id=on.number("id") if on else None,
+        vid=on.number("vid") if on else None,
         tags=facts.texts("tags"),
         links=tuple(_link(one) for one in facts.members("links")),
     )

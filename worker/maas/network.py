@@ -2,16 +2,21 @@
 
 Every change is made only where something differs, so that all of it may run twice. MAAS forgets an interface's links
 when its VLAN changes, and lets nothing be changed while a machine is deployed.
+
+The interface that boots stays on its own VLAN, since MAAS would put it back: another one is a tagged VLAN interface on
+it, and it has no address itself then, so that the tenant has none on the provisioning network.
 """
 
+from collections.abc import Sequence
 from functools import cached_property
 from ipaddress import ip_address, ip_interface
 
 from bmprov.deadline import Deadline
 from bmprov.errors import Fatal
-from bmprov.maas import LinkMode, MaasLink, MaasNic, MaasSubnet, MaasVlan
+from bmprov.maas import LinkMode, MaasLink, MaasMachine, MaasNic, MaasSubnet, MaasVlan, MaasVlanNic
 from bmprov.model import Nic
 from bmprov.payload import NicRequest
+from worker.maas.carriers import OURS, boots, tagged_on
 from worker.maas.errors import MaasInvalid
 from worker.maas.network_calls import NewLink
 from worker.maas.place import Place
@@ -32,26 +37,47 @@ class Networks:
         """The VLAN numbers that a fabric has."""
         return frozenset(vlan.vid for vlan in self._vlans_of(fabric_id))
 
-    def settle(self, nic: MaasNic, wanted: NicRequest, *, by_dhcp: bool) -> str:
-        """Put an interface on its VLAN and give it its addresses; what it is now, in words.
+    def settle(self, machine: MaasMachine, nic: MaasNic, wanted: NicRequest, *, by_dhcp: bool) -> str:
+        """Put an interface of a machine on its VLAN and give it its addresses; what it is now, in words.
 
         Raises:
             Fatal: MAAS has no such network, and bmprov may not make it; or its gateway is another one.
         """
         vlan_id = self._vlan_for(nic, wanted)
-        if nic.vlan_id != vlan_id:
-            self._calls.set_interface_vlan(self._place.system_id, nic.id, vlan_id, self._by)
         links = [self._link(address, gateway, vlan_id, wanted, by_dhcp=by_dhcp) for address, gateway in _told(wanted)]
+        on = self._at_boot(machine, nic, vlan_id) if boots(nic, machine) else self._moved(nic, vlan_id)
         if not links:
-            return f"{nic.name} as MAAS has it"
-        there = {_key(link): link.id for link in nic.links} if nic.vlan_id == vlan_id else {}
+            return f"{on.name} as MAAS has it"
+        self._put_on(on, links)
+        return f"{on.name} {' and '.join(address for address, _ in _told(wanted))}{' by DHCP' if by_dhcp else ''}"
+
+    def _moved(self, nic: MaasNic, vlan_id: int) -> MaasNic:
+        if nic.vlan_id == vlan_id:
+            return nic
+        return self._calls.set_interface_vlan(self._place.system_id, nic.id, vlan_id, self._by)
+
+    def _at_boot(self, machine: MaasMachine, nic: MaasNic, vlan_id: int) -> MaasNic | MaasVlanNic:
+        """What carries a VLAN on the interface that boots: itself, or a VLAN interface on it, its only one of ours."""
+        ours = {one.vlan_id: one for one in tagged_on(nic, machine)}
+        for other in ours.keys() - {vlan_id} | ours.keys() & {nic.vlan_id}:
+            self._calls.delete_interface(self._place.system_id, ours[other].id, self._by)
+        if vlan_id == nic.vlan_id:
+            return nic
+        tagged = ours.get(vlan_id) or self._calls.create_vlan_interface(
+            self._place.system_id, nic.id, vlan_id, [OURS], self._by
+        )
+        self._put_on(nic, [])
+        return tagged
+
+    def _put_on(self, on: MaasNic | MaasVlanNic, links: Sequence[NewLink]) -> None:
+        """Put an interface on these subnets, and on no other."""
+        there = {_key(link): link.id for link in on.links}
         for key, link_id in there.items():
             if key not in map(_key, links) and key[0] != LinkMode.LINK_UP:
-                self._calls.unlink_subnet(self._place.system_id, nic.id, link_id, self._by)
+                self._calls.unlink_subnet(self._place.system_id, on.id, link_id, self._by)
         for link in links:
             if _key(link) not in there:
-                self._calls.link_subnet(self._place.system_id, nic.id, link, self._by)
-        return f"{nic.name} {' and '.join(address for address, _ in _told(wanted))}{' by DHCP' if by_dhcp else ''}"
+                self._calls.link_subnet(self._place.system_id, on.id, link, self._by)
 
     def _link(self, address: str, gateway: str | None, vlan_id: int, wanted: NicRequest, *, by_dhcp: bool) -> NewLink:
         subnet = self._subnet_for(address, gateway, vlan_id, wanted)
@@ -61,15 +87,17 @@ class Networks:
         way_out = bool(gateway and wanted.is_default)
         return NewLink(LinkMode.STATIC, subnet.id, str(ip_interface(address).ip), default_gateway=way_out)
 
-    def take_home(self, nic: MaasNic, home: Nic, *, bare: bool) -> bool:
+    def take_home(self, machine: MaasMachine, nic: MaasNic, home: Nic) -> bool:
         """Put an interface back to where it was while nobody had the machine; whether anything was to be done.
 
-        The machine is `bare` when none of its interfaces is on a subnet, as after a run that ended half-way: MAAS would
-        not deploy it.
+        Our VLAN interfaces go last: while one is there, a run that ended half-way is known. So it is by a machine that
+        is bare, none of whose NICs is on a subnet: MAAS would not deploy it.
         """
+        tagged = tagged_on(nic, machine)
+        bare = all(link.mode == LinkMode.LINK_UP for one in machine.nics for link in one.links)
         moved = home.home_vlan is not None and nic.vlan_id != home.home_vlan
         ours = [link for link in nic.links if link.mode in _OURS]
-        if not moved and not ours and not (bare and home.netboot):
+        if not moved and not ours and not tagged and not (bare and home.netboot):
             return False
         if moved and home.home_vlan is not None:
             self._calls.set_interface_vlan(self._place.system_id, nic.id, home.home_vlan, self._by)
@@ -78,8 +106,11 @@ class Networks:
                 self._calls.unlink_subnet(self._place.system_id, nic.id, link.id, self._by)
         vlan_id = home.home_vlan if home.home_vlan is not None else nic.vlan_id
         subnet = next((one for one in self._subnets if one.vlan.id == vlan_id), None)
-        if home.netboot and subnet is not None:
+        there = not moved and any(link.mode == LinkMode.AUTO for link in nic.links)
+        if home.netboot and subnet is not None and not there:
             self._calls.link_subnet(self._place.system_id, nic.id, NewLink(LinkMode.AUTO, subnet.id), self._by)
+        for one in tagged:
+            self._calls.delete_interface(self._place.system_id, one.id, self._by)
         return True
 
     @cached_property

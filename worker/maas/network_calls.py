@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bmprov.deadline import Deadline
-from bmprov.maas import LinkMode, MaasFabric, MaasNic, MaasSubnet, MaasVlan
+from bmprov.maas import LinkMode, MaasFabric, MaasNic, MaasSubnet, MaasVlan, MaasVlanNic
 from worker.maas import documents
-from worker.maas.call import Call, Fields, nic_path
+from worker.maas.call import Call, Fields, nic_path, nics_path
 from worker.maas.errors import MaasBroken
 from worker.maas.facts import Odd
 from worker.maas.wire import Wire
@@ -63,6 +63,18 @@ class NetworkCalls:
         """Add a subnet to a VLAN; the gateway may be empty."""
         form: Fields = {"cidr": cidr, "vlan": vlan_id, "gateway_ip": gateway, "dns_servers": ",".join(dns)}
         return self._read(documents.subnet, Call("POST", "subnets/", form=form), by)
+
+    def create_vlan_interface(
+        self, system_id: str, parent_id: int, vlan_id: int, tags: Sequence[str], by: Deadline
+    ) -> MaasVlanNic:
+        """Put a tagged VLAN on a NIC, beside the untagged one on which it is; MAAS names it."""
+        form: Fields = {"parent": parent_id, "vlan": vlan_id, "tags": ",".join(tags)}
+        of = f"NIC {parent_id} of machine {system_id}"
+        return self._read(documents.vlan_nic, Call("POST", nics_path(system_id), "create_vlan", of, form=form), by)
+
+    def delete_interface(self, system_id: str, nic_id: int, by: Deadline) -> None:
+        """Delete an interface, with the VLAN interfaces on it."""
+        self._wire.call(Call("DELETE", nic_path(system_id, nic_id), of=f"NIC {nic_id} of machine {system_id}"), by)
 
     def set_interface_vlan(self, system_id: str, nic_id: int, vlan_id: int, by: Deadline) -> MaasNic:
         """Put a NIC on a VLAN. If it was on another one, its links are gone."""

@@ -14,7 +14,8 @@ _DEFAULTS = {"GET": "read", "POST": "create", "PUT": "update", "DELETE": "delete
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "Events": ("query",),
     "Fabrics": ("read",),
-    "Interface": ("update", "link_subnet", "unlink_subnet"),
+    "Interface": ("update", "link_subnet", "unlink_subnet", "delete"),
+    "Interfaces": ("create_vlan",),
     "Machine": ("read", "deploy", "release", "power_on", "power_off", "query_power_state", "abort"),
     "Machines": ("read", "allocate"),
     "NodeScriptResult": ("read",),

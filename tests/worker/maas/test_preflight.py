@@ -94,6 +94,7 @@ def call_everything(maas: RunningRegion, calls: MaasRegion, by: Deadline) -> Non
     place = machine.system_id, machine.nics[1].id
     calls.set_interface_vlan(*place, vlan.id, by)
     calls.unlink_subnet(*place, calls.link_subnet(*place, NewLink(LinkMode.DHCP, subnet.id), by).links[0].id, by)
+    calls.delete_interface(place[0], calls.create_vlan_interface(place[0], machine.nics[0].id, vlan.id, [], by).id, by)
     own = calls.allocate(Constraints(system_id=machine.system_id), "us", "", by).system_id
     maas.timings.deploy_s = 60
     calls.deploy(own, "", "", b"", by)
