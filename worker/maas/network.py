@@ -57,17 +57,20 @@ class Networks:
         return self._calls.set_interface_vlan(self._place.system_id, nic.id, vlan_id, self._by)
 
     def _at_boot(self, machine: MaasMachine, nic: MaasNic, vlan_id: int) -> MaasNic | MaasVlanNic:
-        """What carries a VLAN on the interface that boots: itself, or a VLAN interface on it, its only one of ours."""
-        ours = {one.vlan_id: one for one in tagged_on(nic, machine)}
-        for other in ours.keys() - {vlan_id} | ours.keys() & {nic.vlan_id}:
-            self._calls.delete_interface(self._place.system_id, ours[other].id, self._by)
-        if vlan_id == nic.vlan_id:
-            return nic
-        tagged = ours.get(vlan_id) or self._calls.create_vlan_interface(
-            self._place.system_id, nic.id, vlan_id, [OURS], self._by
-        )
-        self._put_on(nic, [])
-        return tagged
+        """What carries a VLAN on the interface that boots: itself, or the only VLAN interface of ours on it.
+
+        There is one of ours as long as its own addresses are away, so that `take_home` knows.
+        """
+        ours, on = tagged_on(nic, machine), nic if nic.vlan_id == vlan_id else None
+        tagged = next((one for one in ours if on is None and one.vlan_id == vlan_id), None)
+        if on is None:
+            system_id = self._place.system_id
+            tagged = tagged or self._calls.create_vlan_interface(system_id, nic.id, vlan_id, [OURS], self._by)
+            self._put_on(nic, [])
+        for one in ours:
+            if one is not tagged:
+                self._calls.delete_interface(self._place.system_id, one.id, self._by)
+        return tagged or nic
 
     def _put_on(self, on: MaasNic | MaasVlanNic, links: Sequence[NewLink]) -> None:
         """Put an interface on these subnets, and on no other."""

@@ -18,9 +18,9 @@ def difference(wanted: NicRequest, nic: MaasNic, machine: MaasMachine, *, by_dhc
         return _compared(nic, nic.vid if wanted.vlan is None else wanted.vlan, addresses)
     tagged = next((one for one in tagged_on(nic, machine) if one.vid == wanted.vlan), None)
     if tagged is None:
-        return f"interface {nic.name} was to have VLAN {wanted.vlan} tagged on it, and has not"
+        return _compared(nic, wanted.vlan, addresses)
     if left := _found(nic.links):
-        return f"interface {nic.name} was to have no address, and has {_words(left)}"
+        return f"interface {nic.name} was to have no address beside {tagged.name}, and has {_words(left)}"
     return _compared(tagged, wanted.vlan, addresses)
 
 
@@ -29,8 +29,9 @@ def _compared(on: MaasNic | MaasVlanNic, vid: int | None, addresses: set[str]) -
     found = _found(on.links)
     if on.vid == vid and (not addresses or found == addresses):
         return ""
-    meant = _words(addresses) if addresses else "as MAAS has it"
-    return f"interface {on.name} was to be on VLAN {vid} with {meant}, and is on VLAN {on.vid} with {_words(found)}"
+    meant = f" with {_words(addresses)}" if addresses else ""
+    is_on = f"VLAN {on.vid}" if on.vid is not None else "no VLAN"
+    return f"interface {on.name} was to be on VLAN {vid}{meant}, and is on {is_on} with {_words(found)}"
 
 
 def _wanted(address: str, *, by_dhcp: bool) -> str:
@@ -41,7 +42,7 @@ def _wanted(address: str, *, by_dhcp: bool) -> str:
 def _found(links: Iterable[MaasLink]) -> set[str]:
     """MAAS writes down an address of DHCP's too."""
     configured = [link for link in links if link.mode != LinkMode.LINK_UP]
-    return {f"{'DHCP' if one.mode == LinkMode.DHCP else one.ip_address} in {one.cidr}" for one in configured}
+    return {f"{'DHCP' if one.mode == LinkMode.DHCP else one.ip_address or one.mode} in {one.cidr}" for one in configured}
 
 
 def _words(addresses: set[str]) -> str:
