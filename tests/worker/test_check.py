@@ -16,7 +16,7 @@ from bmprov.store import Store
 from bmprov.vault import Vault
 from tests.contract.bmcs import SimulatedMachine, free_udp_port, simulated_bmcs
 from tests.contract.redfish_bmcs import SimulatedRedfish, redfish_bmcs
-from tests.worker.direct import no_request
+from tests.requests import no_request
 from worker.drivers.choice import Drivers
 from worker.runner import Runner
 
@@ -42,8 +42,15 @@ def check(tmp_path: Path, valkey: str) -> Iterator[Check]:
     queue.redis.flushall()
     store = Store(f"sqlite:///{tmp_path}/bmprov.db")
     store.migrate()
-    drivers = Drivers(vault, queue, urgent=True)
-    runner = Runner(store, drivers.of, WorkerSettings(step_s=2), "w1", lambda: 1.0, lambda _: "", no_request)
+    runner = Runner(
+        store,
+        Drivers(vault, queue, urgent=True).of,
+        WorkerSettings(step_s=2),
+        "w1",
+        lambda: 1.0,
+        lambda _: "",
+        no_request,
+    )
 
     def run(login: BmcLogin, nics: tuple[Nic, ...] = (Nic("52:54:00:00:00:01", 0),)) -> Checked:
         bmc = Bmc(login.address, login.user, vault.seal(login.password.encode()), trust=login.trust)

@@ -18,7 +18,7 @@ from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
 from bmprov.vault import Vault
 from tests.contract.redfish_bmcs import SimulatedRedfish, simulated_redfish
-from tests.worker.direct import no_request
+from tests.requests import no_request
 from worker.drivers.choice import Drivers
 from worker.runner import Runner
 

@@ -19,7 +19,7 @@ from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
-from tests.worker.direct import no_request
+from tests.requests import no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
 from worker.runner import Runner
