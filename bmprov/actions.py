@@ -61,6 +61,7 @@ class CustomAction:
     """A custom action. `guarded`: it can destroy work, or changes the BMC, so a tenant may not.
 
     `power` is what it does to the power, as far as CloudStack is told; `timeout_s` is what CloudStack has to wait.
+    `in_error`: it is for an instance whose machine is in error too, and not for active ones only.
     """
 
     name: str
@@ -69,6 +70,7 @@ class CustomAction:
     guarded: bool = False
     power: PowerAction | None = None
     parameters: tuple[Parameter, ...] = ()
+    in_error: bool = False
 
     def checked(self, given: Mapping[str, Any]) -> dict[str, str | int]:
         """The parameters, with defaults for those that are not given.
@@ -119,7 +121,7 @@ ACTIONS: Mapping[str, CustomAction] = {
         CustomAction("rescuemode", "MAAS: restart into its rescue system, disks untouched", _RESCUE_S, guarded=True),
         CustomAction("exitrescuemode", "MAAS: restart into the machine's own system again", _RESCUE_S, guarded=True),
         CustomAction("lock", "MAAS: forbid every change of the machine there, its release too", _QUICK_S, guarded=True),
-        CustomAction("unlock", "MAAS: permit changes again", _QUICK_S, guarded=True),
+        CustomAction("unlock", "MAAS: permit changes again", _QUICK_S, guarded=True, in_error=True),
         CustomAction(
             "markbroken", "MAAS: take the machine out of use, off; its instance is lost", _QUICK_S, guarded=True
         ),

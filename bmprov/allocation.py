@@ -107,12 +107,13 @@ def _may_be_had(machine: Machine, need: Need) -> bool:
 
 def no_capacity(need: Need, free: Iterable[Machine]) -> NoCapacity:
     """The refusal: what was asked for, and what the nearest free machine lacks."""
-    had = (machine for machine in free if _may_be_had(machine, need))
+    machines = list(free)
+    had = [machine for machine in machines if _may_be_had(machine, need)]
     nearest = min(had, key=lambda machine: (len(lacks(machine, need)), size(machine)), default=None)
     asked = f"no free machine for {need}"
     if nearest is None:
-        return NoCapacity(
-            asked, "no machine is available at all; look for machines in error or maintenance, or enrol more"
-        )
+        more = "; MAAS's go to those who ask for them, as with the detail `backend=maas`" if machines else ""
+        where = "look for machines in error or maintenance, or enrol more"
+        return NoCapacity(asked, f"no machine is available at all; {where}{more}")
     lacking = "; ".join(lacks(nearest, need))
     return NoCapacity(asked, f"the nearest, {nearest.name}, has {lacking}")

@@ -170,9 +170,10 @@ class Machine:
 class Region:
     """A MAAS whose machines are ours to give. `sealed_key` is ciphertext of `bmprov.vault`; `trust` is as `Bmc` has it.
 
-    `cloud` is the CloudStack whose details brought it, which alone may use its machines; empty: any may. `zone` is
-    where its machines are; empty: MAAS's own zones say. `create_networks` lets us make VLANs and subnets that it
-    lacks. `read_at` is when its machines were listed last, `error` why the newest attempt failed, `version` is MAAS's.
+    `cloud` is the CloudStack that alone may use its machines; empty: any may. `zone` is where its machines are; empty:
+    MAAS's own zones say. `create_networks` lets us make VLANs and subnets that it lacks. `from_details` says that
+    CloudStack's details brought it, and may change its key. `read_at` is when its machines were listed last, `error`
+    why the newest attempt failed, `version` is MAAS's.
     """
 
     id: str
@@ -185,6 +186,7 @@ class Region:
     cloud: str = ""
     erase: Erase = Erase.NONE
     create_networks: bool = False
+    from_details: bool = False
     read_at: float | None = None
     error: str = ""
     version: str = ""

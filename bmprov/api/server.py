@@ -55,6 +55,7 @@ def build(settings: Settings) -> Services:
         reservation_s=settings.api.reservation_s,
         freshness_s=settings.watch.freshness_s,
         user_actions=settings.api.user_actions,
+        site=settings.site,
     )
     return Services(store, JobQueue(settings.redis), orders, ImageStore(settings.images), vault, settings.console)
 

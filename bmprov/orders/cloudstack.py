@@ -118,7 +118,7 @@ class CloudStackOrders(MaasOrders):
         parameters = action.checked(request.parameters)
         refuse(action, parse_user(payload).role_type, self._user_actions)
         with self._store.write() as transaction:
-            machine = self._active_machine(transaction, parse_ref(payload), caller)
+            machine = self._active_machine(transaction, parse_ref(payload), caller, in_error=action.in_error)
             return self._command(transaction, caller, machine, action, parameters)
 
     def console(self, payload: Mapping[str, Any], caller: Caller) -> ConsoleOrder:
@@ -200,12 +200,14 @@ class CloudStackOrders(MaasOrders):
             return transaction.machines.get(instance.machine_id) if instance else None
 
     @staticmethod
-    def _active_machine(transaction: Transaction, ref: InstanceRef, caller: Caller) -> Machine:
+    def _active_machine(
+        transaction: Transaction, ref: InstanceRef, caller: Caller, *, in_error: bool = False
+    ) -> Machine:
         instance = transaction.instances.get(ref.instance_id, caller.scope)
         machine = transaction.machines.get(instance.machine_id) if instance else None
         if machine is None:
             raise _no_instance(ref.instance_id)
-        if machine.state is not State.ACTIVE:
+        if machine.state is not State.ACTIVE and not (in_error and machine.state is State.ERROR):
             raise Conflict(
                 f"machine '{machine.name}' of this instance is {machine.state} and not active", machine.fault
             )
@@ -235,9 +237,11 @@ def need_of(request: InstanceRequest) -> Need:
 
 
 def _image(transaction: Transaction, request: InstanceRequest) -> Image | None:
-    """The catalogue's image; MAAS has its own, so one that is not there only matters to other machines."""
-    name = request.choice.image
-    if not name or request.choice.back_end is BackEnd.MAAS:
+    """The catalogue's image; MAAS has its own."""
+    name, by_maas = request.choice.image, request.choice.back_end is BackEnd.MAAS
+    if name and by_maas and not request.choice.series:
+        raise Invalid(f"image '{name}' is not for a machine of MAAS", "name MAAS's own with the detail `distro_series`")
+    if not name or by_maas:
         return None
     image = transaction.images.named(name)
     if image is None:

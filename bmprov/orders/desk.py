@@ -36,7 +36,8 @@ class Caller:
 class OrderDesk:
     """Takes orders. `reservation_s` is how long a reservation lasts, `freshness_s` how long a power reading counts.
 
-    `user_actions` are the guarded custom actions that tenants may take too.
+    `user_actions` are the guarded custom actions that tenants may take too. `site` is that of MAAS regions which
+    CloudStack's details bring.
     """
 
     def __init__(
@@ -47,12 +48,14 @@ class OrderDesk:
         reservation_s: float,
         freshness_s: float,
         user_actions: tuple[str, ...] = (),
+        site: str = "default",
     ) -> None:
         self._store = store
         self._vault = vault
         self._reservation_s = reservation_s
         self._freshness_s = freshness_s
         self._user_actions = user_actions
+        self._site = site
 
     def cancel(self, operation_id: str, caller: Caller) -> Operation:
         """End an operation between two steps.

@@ -30,10 +30,11 @@ class MaasOrders(RegionOrders):
         with self._store.write() as transaction:
             region = transaction.regions.with_url(url)
             if region is None:
-                region = self._add_region(transaction, NewRegion(url, key, cloud=caller.cloud), caller)
+                new = NewRegion(url, key, site=self._site, cloud=caller.cloud)
+                region = self._add_region(transaction, new, caller, from_details=True)
             elif region.cloud not in ("", caller.cloud):
                 raise Conflict(f"the MAAS region at {url} is another cloud's", "enter it with `bmprov maas add`")
-            elif region.cloud and self._vault.open(region.sealed_key) != key.encode():
+            elif region.from_details and self._vault.open(region.sealed_key) != key.encode():
                 transaction.regions.change(region.id, sealed_key=self._vault.seal(key.encode()), error="")
                 self._note_region(transaction, caller, region)
                 region = replace(region, error="")
@@ -56,12 +57,13 @@ class MaasOrders(RegionOrders):
 def regions_for(transaction: Transaction, choice: Choice, caller: Caller) -> tuple[str, ...]:
     """The names of the regions whose machines may be taken.
 
-    The one in the details; else, when MAAS's machines, a zone or one machine are asked for, all that the caller's cloud
-    may use; else none: nobody gets a MAAS machine who has not asked for it.
+    The one in the details; else, when MAAS's machines, one of its images, a zone or one machine are asked for, all that
+    the caller's cloud may use; else none: nobody gets a MAAS machine who has not asked for it.
     """
     usable = [region for region in transaction.regions.all() if region.cloud in ("", caller.cloud)]
     if choice.maas is not None:
         url = region_url(choice.maas.url)
         return tuple(region.name for region in usable if region.url == url)
-    asked = choice.back_end is BackEnd.MAAS or choice.zone or choice.machine or choice.system_id
+    wishes = (choice.series, choice.zone, choice.machine, choice.system_id)
+    asked = choice.back_end is BackEnd.MAAS or any(wishes)
     return tuple(region.name for region in usable) if asked and choice.back_end is not BackEnd.DIRECT else ()

@@ -82,11 +82,13 @@ class RegionOrders(OrderDesk):
             count = transaction.regions.remove(region)
             _note(transaction, caller, "MAAS region removed", f"{region.name} at {region.url}, machines: {count}")
 
-    def _add_region(self, transaction: Transaction, new: NewRegion, caller: Caller) -> Region:
+    def _add_region(
+        self, transaction: Transaction, new: NewRegion, caller: Caller, *, from_details: bool = False
+    ) -> Region:
         """The same inside a transaction that does more."""
         columns = self._columns(asdict(new))
         columns["name"] = new.name or _free_name(transaction, columns["url"])
-        region = Region(id=str(uuid.uuid4()), **columns)
+        region = Region(id=str(uuid.uuid4()), from_details=from_details, **columns)
         _refuse_idle_trust(region)
         transaction.regions.add(region)
         _note(transaction, caller, "MAAS region added", f"{region.name} at {region.url}")

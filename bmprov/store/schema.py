@@ -122,6 +122,7 @@ regions = Table(
     _text("cloud"),
     Column("erase", Text, nullable=False),
     Column("create_networks", Boolean, nullable=False),
+    Column("from_details", Boolean, nullable=False, server_default=false()),
     Column("read_at", Double),
     _text("error"),
     _text("version"),

@@ -1,7 +1,7 @@
 """The MAAS back end: `prepare` beside CloudStack's built-in extension, many deployments at once, and power truth.
 
-MAAS is the simulator of `tests/maas`, in a process of its own. It answers a list of 1,000 machines as fast as it can be
-sent, which no MAAS does, so it is kind to whoever lists.
+MAAS is the simulator of `tests/maas`, in a process of its own. It keeps machines encoded, so that a list costs it
+little more than its sending: it is kind to whoever lists.
 """
 
 from collections.abc import Iterator

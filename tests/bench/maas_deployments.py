@@ -88,8 +88,8 @@ def bench_deployments(count: int, latency_s: float, deploy_s: float) -> Iterator
             created = _stage(service, maas, count, "create")
         _check(Client(service.admin), count)
     yield f"## {count} deployments through MAAS at once, {WORKERS} workers, {deploy_s:g} s each in MAAS"
-    yield f"prepare                          {prepared}"
-    yield f"create, until all are active     {created}"
+    yield f"prepare                      {prepared}"
+    yield f"create, until all are active {created}"
     waits = [one.seconds for one in created.steps if one.name == _WAIT]
     yield f"MAAS installs for {count * deploy_s:,.0f} s, workers look for {sum(waits):.1f} s, {len(waits)} times"
     yield f"a power change of another machine, before   {_latency(idle.taken)}"

@@ -94,7 +94,7 @@ def maas(house: House) -> Iterator[RunningRegion]:
 @pytest.fixture
 def tenant(house: House, maas: RunningRegion, tmp_path: Path) -> Tenant:
     host = {"host": "h", "backend": "maas"}
-    return Tenant(house, maas, replace(house.cloudstack(tmp_path), host=host), house.instance())
+    return Tenant(house, maas, replace(house.cloudstack(tmp_path), host=host), house.instance(distro_series="jammy"))
 
 
 def kill_who_works(house: House) -> None:

@@ -16,6 +16,7 @@ from bmprov.store import Store
 from bmprov.vault import Vault
 from tests.contract.bmcs import SimulatedMachine, free_udp_port, simulated_bmcs
 from tests.contract.redfish_bmcs import SimulatedRedfish, redfish_bmcs
+from tests.requests import no_request
 from worker.drivers.choice import Drivers
 from worker.runner import Runner
 
@@ -42,7 +43,13 @@ def check(tmp_path: Path, valkey: str) -> Iterator[Check]:
     store = Store(f"sqlite:///{tmp_path}/bmprov.db")
     store.migrate()
     runner = Runner(
-        store, Drivers(vault, queue, urgent=True).of, WorkerSettings(step_s=2), "w1", lambda: 1.0, lambda _: ""
+        store,
+        Drivers(vault, queue, urgent=True).of,
+        WorkerSettings(step_s=2),
+        "w1",
+        lambda: 1.0,
+        lambda _: "",
+        no_request,
     )
 
     def run(login: BmcLogin, nics: tuple[Nic, ...] = (Nic("52:54:00:00:00:01", 0),)) -> Checked:

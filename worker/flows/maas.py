@@ -109,8 +109,8 @@ def deploy(context: Context) -> Outcome:
     place, ours = place_in(context), ours_in(context)
     if ours is None:
         return lost(context)
-    if ours.standing in _IN_HAND:
-        return Done("MAAS is deploying it already")
+    if ours.standing in _IN_HAND | {Standing.FAILED_DEPLOYMENT}:  # by a run before this one
+        return Done("MAAS was asked to deploy it already")
     request = context.request_of()
     series, kernel = request.choice.series or "", request.choice.hwe_kernel or ""
     context.observe(Power.UNKNOWN)  # MAAS switches it on, whether its answer comes or not

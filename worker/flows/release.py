@@ -23,6 +23,8 @@ def boot_default(context: Context) -> Outcome:
 
 def clean(context: Context) -> Outcome:
     """End the instance's claim and delete its payload, with the user data and passwords in it."""
+    if context.machine.maintenance:
+        return Done(f"{context.machine.name} is given back, and stays out of use", forget=True)
     return Done(f"{context.machine.name} is available", forget=True)
 
 

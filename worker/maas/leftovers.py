@@ -20,7 +20,7 @@ log = structlog.get_logger()
 
 
 def give_back(store: Store, region: Region, calls: MaasRegion, suspects: Iterable[Machine], by: Deadline) -> None:
-    """Release those of these machines that are ours. None of them may be available: nobody may reserve one meanwhile."""
+    """Release those of these machines that are ours. None may be available: nobody may reserve one meanwhile."""
     for machine in suspects:
         try:
             _give_back(store, region, calls, machine, by)

@@ -19,6 +19,7 @@ from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
+from tests.requests import no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
 from worker.runner import Runner
@@ -68,7 +69,7 @@ class House:
         self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: self.now)
         self.store.migrate()
         self.orders = Orders(self.store, Vault([Fernet.generate_key()]), reservation_s=1800, freshness_s=90)
-        self.runner = Runner(self.store, _drivers, WorkerSettings(), "w1", lambda: 1.0, lambda _: "")
+        self.runner = Runner(self.store, _drivers, WorkerSettings(), "w1", lambda: 1.0, lambda _: "", no_request)
         with self.store.write() as transaction:
             transaction.images.add(Image("img", "debian", "raw", "00", 1, "00", 1))
         for number in range(machines):

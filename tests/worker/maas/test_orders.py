@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bmprov.errors import Conflict, NoCapacity
+from bmprov.errors import Conflict, Invalid, NoCapacity
 from bmprov.lifecycle import State
 from bmprov.model import BackEnd, Image, Role
 from bmprov.orders import Caller, NewRegion
@@ -172,3 +172,24 @@ def test_delete_of_a_reserved_machine_gives_it_back(lab: MaasHouse) -> None:
     name = lab.of().name
     lab.succeed(lab.orders.delete(payload(), CLOUD))
     assert lab.maas.machine(name).owner is None
+
+
+def test_an_image_of_maas_is_asking_for_a_machine_of_maas(lab: MaasHouse) -> None:
+    asked = payload(1, distro_series="jammy")
+    asked["externaldetails"]["host"] = {}
+    lab.succeed(lab.orders.prepare(asked, CLOUD))
+    assert lab.of().back_end is BackEnd.MAAS
+
+
+def test_a_catalogue_image_for_a_machine_of_maas_is_refused(lab: MaasHouse) -> None:
+    with pytest.raises(Invalid, match="image 'debian' is not for a machine of MAAS: name MAAS's own"):
+        lab.orders.prepare(payload(1, image="debian"), CLOUD)
+
+
+def test_details_do_not_change_the_key_that_an_operator_gave(lab: MaasHouse, second: RunningRegion) -> None:
+    lab.orders.add_region(NewRegion(second.url, second.key, "mine", cloud="c1"), ADMIN)
+    follow_all(lab)
+    asked = by_details(second)
+    asked["externaldetails"]["host"]["maas_key"] = "a:b:c"
+    lab.succeed(lab.orders.prepare(asked, CLOUD))
+    assert lab.of().name == "second0"

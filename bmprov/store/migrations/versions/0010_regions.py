@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column('cloud', sa.Text(), server_default='', nullable=False),
         sa.Column('erase', sa.Text(), nullable=False),
         sa.Column('create_networks', sa.Boolean(), nullable=False),
+        sa.Column('from_details', sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column('read_at', sa.Double(), nullable=True),
         sa.Column('error', sa.Text(), server_default='', nullable=False),
         sa.Column('version', sa.Text(), server_default='', nullable=False),
