@@ -31,7 +31,15 @@ _IMAGE = "demo"
 _OTHER = "fake-00000"
 _FIRST = 1000  # below is the other machine's instance
 _WAIT = "wait for Deployed"
-_ASKING = {"allocate", "choose the interfaces", "interfaces and VLANs", "deploy with user data", _WAIT}
+_ASKING = {
+    "allocate",
+    "choose the interfaces",
+    "interfaces and VLANs",
+    "deploy with user data",
+    _WAIT,
+    "read back the interfaces",
+    "verify",
+}
 """The steps that ask whether the machine is the instance's: a list of one. An `allocate` that takes it does not."""
 
 

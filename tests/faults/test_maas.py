@@ -23,14 +23,15 @@ from tests.maas.status import NodeStatus
 STALL_S = 0.5
 CALLS = [
     ("prepare", "Machines.allocate"),
-    ("create", "Interface.update"),
+    ("create", "Interfaces.create_vlan"),
+    ("create", "Interface.unlink_subnet"),
     ("create", "Interface.link_subnet"),
     ("create", "Machine.deploy"),
     ("create", "Machine.query_power_state"),
     ("delete", "Machine.query_power_state"),
     ("delete", "Machine.release"),
-    ("delete", "Interface.update"),
     ("delete", "Interface.link_subnet"),
+    ("delete", "Interface.delete"),
 ]
 """What a worker waits for when it dies. (That it dies between two calls is tested without processes.)"""
 
@@ -64,6 +65,7 @@ class Tenant:
             assert machine.bmc.power == "off"
             assert machine.boot_nic.vlan == self.maas.model.provisioning.vlan
             assert [link.mode for link in machine.boot_nic.links] == ["auto"]
+            assert [nic.name for nic in machine.nics if nic.parent is not None] == []
         until(lambda: len(available(self.house)) == len(self.maas.machines), "the return to the pool", 10)
 
 

@@ -42,7 +42,9 @@ def _wanted(address: str, *, by_dhcp: bool) -> str:
 def _found(links: Iterable[MaasLink]) -> set[str]:
     """MAAS writes down an address of DHCP's too."""
     configured = [link for link in links if link.mode != LinkMode.LINK_UP]
-    return {f"{'DHCP' if one.mode == LinkMode.DHCP else one.ip_address or one.mode} in {one.cidr}" for one in configured}
+    return {
+        f"{'DHCP' if one.mode == LinkMode.DHCP else one.ip_address or one.mode} in {one.cidr}" for one in configured
+    }
 
 
 def _words(addresses: set[str]) -> str:

@@ -86,6 +86,7 @@ def nothing_is_left(lab: MaasHouse) -> None:
     for there in lab.maas.machines:
         assert there.boot_nic.vlan == lab.maas.model.provisioning.vlan
         assert [link.mode for link in there.boot_nic.links] == ["auto"]
+        assert [nic.name for nic in there.nics if nic.parent is not None] == []
 
 
 def no_secret_is_told(lab: MaasHouse, folder: Path) -> None:

@@ -18,7 +18,7 @@ from tests.worker.maas import life
 from tests.worker.maas.house import ADMIN, CLOUD, REGION, MaasHouse, house
 from worker.runner import Runner, _Settlement
 
-_STEPS = 16
+_STEPS = 17
 
 
 class Killed(BaseException):

@@ -29,6 +29,7 @@ _REGION = Region()
 _REGION.add_machine(tags=frozenset({"gpu"}))
 MACHINE: dict[str, Any] = json.loads(json.dumps(machine_document(next(iter(_REGION.machines.values())))))
 NIC: dict[str, Any] = MACHINE["boot_interface"]
+VLAN_NIC: dict[str, Any] = {**NIC, "type": "vlan", "name": "eth0.7", "parents": ["eth0"]}
 SUBNET: dict[str, Any] = NIC["links"][0]["subnet"]
 FABRIC = {"id": 0, "name": "fabric-0", "vlans": [NIC["vlan"]]}
 EVENT = {"created": "Sun, 22 Nov. 2026 00:00:00", "level": "INFO", "type": "Deploying", "description": "now"}
@@ -37,6 +38,7 @@ DOCUMENTS: list[tuple[Reader, object]] = [
     (documents.machine, MACHINE),
     (documents.machines, [MACHINE]),
     (documents.nic, NIC),
+    (documents.vlan_nic, VLAN_NIC),
     (documents.vlan, NIC["vlan"]),
     (documents.vlans, [NIC["vlan"]]),
     (documents.fabrics, [FABRIC]),
@@ -152,6 +154,13 @@ def test_only_physical_nics() -> None:
     found = machine(interface_set=nics, boot_interface=nics[3]).nics
     assert [nic.name for nic in found] == ["n3", "n0", "n2"]
     assert [nic.name for nic in machine(interface_set=nics, boot_interface=None).nics] == ["n0", "n2", "n3"]
+
+
+def test_vlan_interfaces() -> None:
+    """They stand beside the NICs, with the name of the one that each is on."""
+    found = machine(interface_set=[VLAN_NIC, NIC])
+    assert [nic.name for nic in found.nics] == ["eth0"]
+    assert [(one.name, one.parent, one.links) for one in found.vlan_nics] == [("eth0.7", "eth0", found.nics[0].links)]
 
 
 def test_macs() -> None:

@@ -118,9 +118,11 @@ def test_interfaces_get_their_vlan_and_address_and_lose_them_at_the_end(lab: Maa
     asked = payload(1, wanted)
     lab.succeed(lab.orders.create(asked, CLOUD))
     name, there = lab.of().name, lab.in_maas()
-    assert there.nics[0].vlan == vlan
-    assert [(link.mode, link.address) for link in there.nics[0].links] == [("static", "10.9.1.45")]
+    tagged = there.nics[-1]
+    assert (tagged.name, tagged.vlan) == ("eth0.1577", vlan)
+    assert [(link.mode, link.address) for link in tagged.links] == [("static", "10.9.1.45")]
+    assert [link.mode for link in there.boot_nic.links] == ["link_up"]
     lab.succeed(lab.orders.delete(asked, CLOUD))
-    home = lab.maas.machine(name).nics[0]
+    home, _ = lab.maas.machine(name).nics
     assert home.vlan == lab.maas.model.provisioning.vlan
     assert [link.mode for link in home.links] == ["auto"]

@@ -1,5 +1,7 @@
 """Every call about networks, against the simulator of a region."""
 
+from dataclasses import replace
+
 import pytest
 
 from bmprov.deadline import Deadline
@@ -73,6 +75,25 @@ def test_a_nic_is_put_on_a_network(maas: RunningRegion, calls: MaasRegion, nic: 
     assert calls.machine(nic[0], by).nics[1] == linked
     assert [one.mode for one in calls.unlink_subnet(*nic, link.id, by).links] == ["link_up"]
     assert [one.mode for one in calls.link_subnet(*nic, NewLink(LinkMode.DHCP, subnet.id), by).links] == ["dhcp"]
+
+
+def test_a_vlan_is_tagged_on_a_nic(maas: RunningRegion, calls: MaasRegion, nic: tuple[str, int], by: Deadline) -> None:
+    """It is linked as a NIC is, told beside the NICs, and deleted again."""
+    vlan = calls.create_vlan(0, 1203, "", by)
+    subnet = calls.create_subnet("192.168.7.0/24", vlan.id, "", [], by)
+    made = calls.create_vlan_interface(*nic, vlan.id, ["bmprov", "fast"], by)
+    assert (made.name, made.parent, made.vlan_id, made.vid) == ("eth1.1203", "eth1", vlan.id, 1203)
+    assert (made.tags, [link.mode for link in made.links]) == (("bmprov", "fast"), ["link_up"])
+    linked = calls.link_subnet(nic[0], made.id, NewLink(LinkMode.STATIC, subnet.id, "192.168.7.23"), by)
+    found = calls.machine(nic[0], by)
+    assert found.vlan_nics == (replace(made, links=linked.links),)
+    assert [one.name for one in found.nics] == ["eth0", "eth1"]
+    calls.delete_interface(nic[0], made.id, by)
+    assert calls.machine(nic[0], by).vlan_nics == ()
+    with pytest.raises(MaasGone, match=f"has no NIC {made.id} of machine {nic[0]}"):
+        calls.delete_interface(nic[0], made.id, by)
+    with pytest.raises(MaasInvalid, match="vlan: A VLAN interface can only belong to a tagged VLAN"):
+        calls.create_vlan_interface(*nic, maas.model.provisioning.vlan.id, [], by)
 
 
 def test_addresses_that_cannot_be(maas: RunningRegion, calls: MaasRegion, nic: tuple[str, int], by: Deadline) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bmprov.lifecycle import State
-from bmprov.model import OperationState
+from bmprov.model import Operation, OperationState
 from tests.maas.network import Subnet, Vlan
 from tests.maas.running import RunningRegion
 from tests.worker.maas.house import CLOUD, MaasHouse, house, nic, payload
@@ -21,6 +21,7 @@ TENANT = {
     "broadcastUri": "vlan://1577",
     "defaultNic": True,
 }
+BACK = {"ip": "10.9.2.45", "netmask": "255.255.255.0", "gateway": "10.9.2.1", "broadcastUri": "vlan://1600"}
 
 
 @pytest.fixture
@@ -38,8 +39,23 @@ def add_vlan(maas: RunningRegion, vid: int, cidr: str = "", gateway: str = "", f
     return vlan
 
 
-def links(lab: MaasHouse, place: int = 0) -> list[tuple[str, str | None]]:
-    return [(link.mode, link.address) for link in lab.in_maas().nics[place].links]
+def links(lab: MaasHouse, name: str = "eth0.1577") -> list[tuple[str, str | None]]:
+    """Of an interface of the first instance's machine."""
+    (found,) = [one for one in lab.in_maas().nics if one.name == name]
+    return [(link.mode, link.address) for link in found.links]
+
+
+def at_home(maas: RunningRegion) -> bool:
+    """Whether every machine has its two interfaces, where and with the addresses that they had in the beginning."""
+    vlan = maas.model.provisioning.vlan
+    return all(
+        [
+            (one.vlan, [link.mode for link in one.links if link.subnet and link.mode != "link_up"])
+            for one in machine.nics
+        ]
+        == [(vlan, ["auto"]), (vlan, [])]
+        for machine in maas.machines
+    )
 
 
 def create(lab: MaasHouse, *nics: dict[str, Any], **details: Any) -> None:  # noqa: ANN401 - JSON
@@ -110,15 +126,104 @@ def test_an_address_that_somebody_has_is_said(lab: MaasHouse) -> None:
     assert "already in use" in done.error
 
 
-def test_every_nic_gets_its_own_vlan_and_the_first_one_boots(lab: MaasHouse) -> None:
+def test_a_vlan_is_tagged_on_the_interface_that_boots_and_untagged_on_the_others(lab: MaasHouse) -> None:
+    """The one that boots has no address on the provisioning network then; all is undone at the end."""
     first = add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
     other = add_vlan(lab.maas, 1600, "10.9.2.0/24", "10.9.2.1")
-    back = {"ip": "10.9.2.45", "netmask": "255.255.255.0", "gateway": "10.9.2.1", "broadcastUri": "vlan://1600"}
-    create(lab, nic(**TENANT), nic(1, **back))
-    there = lab.in_maas().nics
-    assert [one.vlan for one in there[:2]] == [first, other]
-    assert links(lab, 1) == [("static", "10.9.2.45")]
-    assert lab.in_maas().gateway_link is not None
+    create(lab, nic(**TENANT), nic(1, **BACK))
+    there = lab.in_maas()
+    boot, second, tagged = there.nics
+    assert [one.vlan for one in there.nics] == [lab.maas.model.provisioning.vlan, other, first]
+    assert (tagged.name, tagged.parent, tagged.mac, tagged.tags) == ("eth0.1577", boot.id, boot.mac, ("bmprov",))
+    assert [link.mode for link in boot.links] == ["link_up"]
+    assert (links(lab, second.name), links(lab)) == ([("static", "10.9.2.45")], [("static", "10.9.1.45")])
+    assert there.gateway_link == tagged.links[0].id
+    lab.succeed(lab.orders.delete(payload(), CLOUD))
+    assert at_home(lab.maas)
+
+
+def test_a_vlan_on_which_the_interface_is_already_is_not_tagged(lab: MaasHouse) -> None:
+    provisioning = {"ip": "10.1.0.45", "netmask": "255.255.0.0", "gateway": "10.1.0.1", "defaultNic": True}
+    create(lab, nic(**provisioning))
+    assert links(lab, "eth0") == [("static", "10.1.0.45")]
+    assert len(lab.in_maas().nics) == 2
+    lab.succeed(lab.orders.delete(payload(), CLOUD))
+    assert at_home(lab.maas)
+
+
+def test_interfaces_that_are_settled_twice_are_the_same(lab: MaasHouse) -> None:
+    """As when a deployment is ordered again after MAAS refused it; and on another VLAN when that was the mistake."""
+    add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    add_vlan(lab.maas, 1600, "10.9.2.0/24", "10.9.2.1")
+    lab.fail(lab.orders.create(payload(1, nic(**TENANT), distro_series="plan9"), CLOUD))
+    before, changes = lab.in_maas().nics, lab.maas.counts.calls.copy()
+    lab.fail(lab.orders.create(payload(1, nic(**TENANT), distro_series="plan9"), CLOUD))
+    assert lab.in_maas().nics == before
+    assert lab.maas.counts.calls["Interfaces.create_vlan"] == changes["Interfaces.create_vlan"]
+    assert lab.maas.counts.calls["Interface.link_subnet"] == changes["Interface.link_subnet"]
+    create(lab, nic(**BACK, defaultNic=True))
+    assert [one.name for one in lab.in_maas().nics] == ["eth0", "eth1", "eth0.1600"]
+    assert links(lab, "eth0.1600") == [("static", "10.9.2.45")]
+
+
+def test_a_vlan_interface_of_an_operator_is_left_alone(lab: MaasHouse) -> None:
+    """It stays, and MAAS refuses another one of its name."""
+    vlan = add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    for machine in lab.maas.machines:
+        his = lab.maas.change(lambda nic=machine.boot_nic: lab.maas.model.vlan_interface(nic, vlan, ("his",)))  # type: ignore[misc]
+        machine.nics = (*machine.nics, his)
+    done = lab.fail(lab.orders.create(payload(1, nic(**TENANT)), CLOUD))
+    assert "already has an interface named 'eth0.1577'" in done.error
+    name = lab.of().name
+    lab.succeed(lab.orders.delete(payload(), CLOUD))
+    boot, _, his = lab.maas.machine(name).nics
+    assert (his.tags, [link.mode for link in boot.links]) == (("his",), ["auto"])
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        (
+            "eth1",
+            "interface eth1 was to be on VLAN 1600 with 10.9.2.45 in 10.9.2.0/24, and is on VLAN 0 with no address",
+        ),
+        (
+            "eth0.1577",
+            "interface eth0 was to be on VLAN 1577 with 10.9.1.45 in 10.9.1.0/24, and is on VLAN 0 with no address",
+        ),
+    ],
+)
+def test_interfaces_that_are_others_than_wanted_when_it_is_deployed(lab: MaasHouse, name: str, found: str) -> None:
+    """It is said, though MAAS says Deployed; the machine can be given back as ever."""
+    add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    add_vlan(lab.maas, 1600, "10.9.2.0/24", "10.9.2.1")
+    order = lab.orders.create(payload(1, nic(**TENANT), nic(1, **BACK)), CLOUD)
+    assert isinstance(order, Operation)
+    while lab.step(order).step != "wait for Deployed":
+        pass
+    there = lab.in_maas()
+    (nic_,) = [one for one in there.nics if one.name == name]
+    if nic_.parent:
+        lab.maas.change(lambda: there.drop(nic_))
+    else:
+        lab.maas.change(lambda: there.put(replace(nic_, vlan=lab.maas.model.provisioning.vlan, links=())))
+    done = lab.fail(lab.operation(order.id))
+    assert done.error == found
+    assert "look at the interfaces of machine" in done.check
+    assert lab.machine(there.hostname).maintenance == ""
+    lab.succeed(lab.orders.delete(payload(), CLOUD))
+    assert lab.maas.machine(there.hostname).owner is None
+
+
+def test_an_interface_that_maas_moves_when_it_boots(lab: MaasHouse) -> None:
+    """Somebody has put it onto a VLAN on which MAAS serves no boot: it comes back without its address."""
+    vlan = add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    for machine in lab.maas.machines:
+        lab.maas.change(lambda nic=machine.boot_nic, there=machine: there.put(replace(nic, vlan=vlan, links=())))  # type: ignore[misc]
+    lab.follow()
+    done = lab.fail(lab.orders.create(payload(1, nic(**TENANT)), CLOUD))
+    assert "interface eth0 was to be on VLAN 1577" in done.error
+    assert "is on VLAN 0 with no address" in done.error
 
 
 def test_a_nic_goes_to_the_interface_whose_fabric_has_its_vlan(lab: MaasHouse) -> None:
@@ -163,5 +268,5 @@ def test_ipv6_is_linked_beside_ipv4(lab: MaasHouse) -> None:
 
 def test_an_instance_without_addresses_is_deployed_as_maas_has_the_interface(lab: MaasHouse) -> None:
     create(lab, nic())
-    assert [mode for mode, _ in links(lab)] == ["auto"]
+    assert [mode for mode, _ in links(lab, "eth0")] == ["auto"]
     assert lab.of().state is State.ACTIVE

@@ -14,7 +14,7 @@ from tests.maas.status import NodeStatus
 from tests.worker.maas import life
 from tests.worker.maas.house import CLOUD, MaasHouse, house
 
-_STEPS = 17
+_STEPS = 18
 NAME = "node0001"
 OPERATOR = {"caller": {"name": "root", "roletype": "Admin"}}
 
@@ -69,6 +69,7 @@ def tidy(lab: MaasHouse) -> None:
     model = lab.maas.model
 
     def put_back() -> None:
+        there.nics = tuple(nic for nic in there.nics if nic.parent is None)
         for index, nic in enumerate(there.nics):
             link = model.link("auto" if index == 0 else "link_up", subnet=model.provisioning)
             there.put(type(nic)(nic.id, nic.name, nic.mac, model.provisioning.vlan, (link,)))
