@@ -18,6 +18,10 @@ _SECOND = MaasNic(2, "eth1", "52:54:00:00:00:02", 5002, 1577, links=(_ADDRESS,))
 _TAGGED = MaasVlanNic(3, "eth0.1577", "eth0", 5002, 1577, ("bmprov",), (_ADDRESS,))
 _WANTED = NicRequest(0, "nic-0", "net-0", is_default=True, mac="", address="10.9.1.45/24", vlan=1577)
 _UNTAGGED = "interface eth0 was to be on VLAN 1577 with 10.9.1.45 in 10.9.1.0/24, and is on VLAN 0 with no address"
+_BY_DHCP = (
+    "interface eth0.1577 was to be on VLAN 1577 with 10.9.1.45 in 10.9.1.0/24,"
+    " and is on VLAN 1577 with DHCP in 10.9.1.0/24"
+)
 
 
 def told(wanted: NicRequest, boot: MaasNic, *tagged: MaasVlanNic, by_dhcp: bool = False) -> str:
@@ -41,8 +45,7 @@ def told(wanted: NicRequest, boot: MaasNic, *tagged: MaasVlanNic, by_dhcp: bool 
         (
             (replace(_TAGGED, links=(_DHCP,)),),
             _BOOT,
-            "interface eth0.1577 was to be on VLAN 1577 with 10.9.1.45 in 10.9.1.0/24,"
-            " and is on VLAN 1577 with DHCP in 10.9.1.0/24",
+            _BY_DHCP,
         ),
     ],
 )
