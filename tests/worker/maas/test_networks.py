@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from bmprov.lifecycle import State
 from bmprov.model import Operation, OperationState
 from tests.maas.network import Subnet, Vlan
 from tests.maas.running import RunningRegion
-from tests.worker.maas.house import CLOUD, MaasHouse, house, nic, payload
+from tests.worker.maas.house import ADMIN, CLOUD, MaasHouse, house, nic, payload
 
 TENANT = {
     "ip": "10.9.1.45",
@@ -270,3 +271,28 @@ def test_an_instance_without_addresses_is_deployed_as_maas_has_the_interface(lab
     create(lab, nic())
     assert [mode for mode, _ in links(lab, "eth0")] == ["auto"]
     assert lab.of().state is State.ACTIVE
+
+
+@pytest.mark.parametrize("in_release", [False, True], ids=["deployment", "release"])
+def test_interfaces_go_home_wherever_their_change_ended(lab: MaasHouse, *, in_release: bool) -> None:
+    """The region refuses everything from some call on."""
+    add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    add_vlan(lab.maas, 1600, "10.9.2.0/24", "10.9.2.1")
+    asked, faults, number = payload(1, nic(**BACK), nic(1, **TENANT)), lab.maas.faults, 0
+    while True:
+        if in_release:
+            lab.succeed(lab.orders.create(asked, CLOUD))
+        order = lab.orders.delete(asked, CLOUD) if in_release else lab.orders.create(asked, CLOUD)
+        faults.spared, faults.refusals, faults.refused_as = number, 1000, HTTPStatus.FORBIDDEN
+        done = lab.run(order)
+        faults.spared = faults.refusals = 0
+        for machine in lab.machines:
+            lab.orders.maintenance(machine.name, "", ADMIN)
+        ended = lab.orders.delete(asked, CLOUD)
+        if isinstance(ended, Operation):
+            lab.succeed(ended)
+        lab.follow()
+        assert at_home(lab.maas), number
+        if done.state is OperationState.SUCCEEDED:
+            return
+        number += 1
