@@ -36,7 +36,7 @@ PACE = {
     "jitter": 0.2,
 }
 START_S = 60
-SETTINGS = "[watch]\nsweep_s = 0.5\n\n[worker]\nlease_s = 20.0\n"
+SETTINGS = "[watch]\nsweep_s = 0.5\nregions_s = 1.0\nregions_look_s = 0.5\n\n[worker]\nlease_s = 20.0\n"
 
 
 @dataclass

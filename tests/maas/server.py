@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from inspect import isawaitable
@@ -27,11 +28,20 @@ class Faults:
 
     `latency_s` is added to every call. The next `unavailable` calls are answered 503, the next `drops_before` are not
     done and their connections cut, the next `drops_amid` are done and cut half-way through their answers. With `only`
-    these three meet the operations with these names alone, such as `Machine.deploy`. `lacking` are operations that the
+    these meet the operations with these names alone, such as `Machine.deploy`. `lacking` are operations that the
     region has not, as (resource, operation).
+
+    The next `refusals` are answered `refused_as`, with words that repeat the key, as a proxy's might; the next `stalls`
+    are answered after `stall_s`. None of all this meets the next `spared` calls; `meanwhile` happens once, after them.
     """
 
     latency_s: float = 0.0
+    spared: int = 0
+    meanwhile: Callable[[], None] | None = None
+    refusals: int = 0
+    refused_as: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR
+    stalls: int = 0
+    stall_s: float = 60.0
     unavailable: int = 0
     drops_before: int = 0
     drops_amid: int = 0
@@ -39,7 +49,7 @@ class Faults:
     lacking: frozenset[tuple[str, str]] = frozenset()
 
     def strikes(self, name: str, fault: str) -> bool:
-        """Whether a fault meets this call; if so it is used up by one."""
+        """Whether a fault meets this call, which is not spared; if so it is used up by one."""
         left: int = getattr(self, fault)
         if left <= 0 or (self.only and name not in self.only):
             return False
@@ -120,17 +130,31 @@ class Server:
         self._counts.calls[asked.name] += 1
         if self._faults.latency_s:
             await asyncio.sleep(self._faults.latency_s)
+        if self._faults.spared > 0:
+            self._faults.spared -= 1
+            return await self._send(request, await self._answer_or_refuse(asked))
+        if self._faults.meanwhile:
+            meanwhile, self._faults.meanwhile = self._faults.meanwhile, None
+            meanwhile()
+        if self._faults.strikes(asked.name, "stalls"):
+            await asyncio.sleep(self._faults.stall_s)
+        if self._faults.strikes(asked.name, "refusals"):
+            told = f"Refused: {asked.authorization}"
+            return await self._send(request, refused(self._faults.refused_as, told).answer)
         if self._faults.strikes(asked.name, "drops_before"):
             return _cut(request)
         if self._faults.strikes(asked.name, "unavailable"):
             return await self._send(request, refused(HTTPStatus.SERVICE_UNAVAILABLE, "Service unavailable").answer)
-        try:
-            answer = await self._answer(asked)
-        except Refusal as refusal:
-            answer = refusal.answer
+        answer = await self._answer_or_refuse(asked)
         if self._faults.strikes(asked.name, "drops_amid"):
             return await _cut_amid(request, answer)
         return await self._send(request, answer)
+
+    async def _answer_or_refuse(self, asked: _Asked) -> Answer:
+        try:
+            return await self._answer(asked)
+        except Refusal as refusal:
+            return refusal.answer
 
     async def _answer(self, asked: _Asked) -> Answer:
         if asked.name == "describe":

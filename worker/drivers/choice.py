@@ -89,7 +89,7 @@ class Drivers:
         region = self._region_of(found[0]) if found else None
         if found is None or region is None:
             raise Fatal(f"the MAAS region of machine {machine.name} is not known", "look with `bmprov maas list`")
-        return Place(region, self.calls_of(region), found[1])
+        return Place(region, self.calls_of(region), found[1], machine.instance_id or "")
 
     def calls_of(self, region: Region) -> MaasRegion:
         """The calls of a MAAS region; its connections are kept as long as its key is the same.

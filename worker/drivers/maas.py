@@ -2,7 +2,7 @@
 
 MAAS holds the BMC. What it lists of a machine's power may be five minutes old, and what it answers to `power_on` and
 `power_off` is the power from before; `query_power_state` asks the BMC. Two things to know of it: an Allocated machine
-that is switched on is deployed, and no call restarts a machine.
+that is switched on is deployed, and no call restarts a machine. A machine that somebody else has there is not switched.
 """
 
 import time
@@ -57,6 +57,7 @@ class MaasPower:
     def _off(self, by: Deadline) -> Power:
         if self.read(by) is Power.OFF:
             return Power.OFF
+        self._place.mine(by)
         self._place.calls.power_off(self._place.system_id, by, soft=False)
         return self._becomes(Power.OFF, by)
 
@@ -64,6 +65,7 @@ class MaasPower:
         before = self.read(by)
         if before is Power.OFF:
             return before
+        self._place.mine(by)
         try:
             self._place.calls.power_off(self._place.system_id, by, soft=True)
         except MaasBmcFailed as error:  # most of MAAS's power drivers know no soft one
@@ -71,7 +73,7 @@ class MaasPower:
         return before
 
     def _refuse_to_deploy(self, by: Deadline) -> None:
-        found = self._place.calls.machine(self._place.system_id, by)
+        found = self._place.mine(by)
         if found.standing not in _RUNS:
             raise BmcRefused(
                 f"{self._place} is {status_words(found.status)}, and MAAS would deploy it or do something else with it",

@@ -9,7 +9,8 @@ from worker.flow import Flow
 from worker.flows.commands import COMMANDS
 from worker.flows.deploy import DEPLOY, DEPLOY_FAKE, DEPLOY_FROM_CD
 from worker.flows.inspect import INSPECT
-from worker.flows.maas import DEPLOY_BY_MAAS, INSPECT_IN_MAAS, RELEASE_TO_MAAS, RESERVE
+from worker.flows.maas import DEPLOY_BY_MAAS, INSPECT_IN_MAAS, OFF_IN_MAAS, RESERVE
+from worker.flows.maas_release import RELEASE_TO_MAAS
 from worker.flows.power import CYCLE, OFF, ON, RESET, SHUT_DOWN
 from worker.flows.release import RELEASE, RELEASE_WITH_CD
 
@@ -36,6 +37,8 @@ def flow_of(operation: Operation, machine: Machine) -> Flow:
     """The flow that `operation` follows on this machine."""
     if operation.command:
         return COMMANDS[operation.command]
+    if operation.action is PowerAction.OFF and machine.back_end is BackEnd.MAAS:
+        return OFF_IN_MAAS
     if operation.action is not None:
         return _POWER[operation.action]
     if machine.back_end is BackEnd.MAAS:

@@ -11,7 +11,7 @@ _RESCUE_S, _POLL_S = 1100.0, 5.0
 def enter_rescue_mode(context: Context) -> Outcome:
     """Restart the machine into MAAS's rescue system, and wait until it runs."""
     place = _place(context)
-    found = place.calls.machine(place.system_id, context.by)
+    found = place.mine(context.by)
     if found.status is NodeStatus.RESCUE_MODE:
         return Done(f"{context.machine.name} is in rescue mode")
     if found.status is NodeStatus.FAILED_ENTERING_RESCUE_MODE and context.operation.wait_until is not None:
@@ -26,7 +26,7 @@ def enter_rescue_mode(context: Context) -> Outcome:
 def exit_rescue_mode(context: Context) -> Outcome:
     """Restart the machine into its own system, and wait until MAAS says so."""
     place = _place(context)
-    found = place.calls.machine(place.system_id, context.by)
+    found = place.mine(context.by)
     if found.standing is not Standing.RESCUE:
         return Done(f"{context.machine.name} is {status_words(found.status)}")
     if found.status is NodeStatus.FAILED_EXITING_RESCUE_MODE and context.operation.wait_until is not None:
@@ -41,7 +41,7 @@ def exit_rescue_mode(context: Context) -> Outcome:
 def lock(context: Context) -> Outcome:
     """Let nobody change the machine in MAAS."""
     place = _place(context)
-    if not place.calls.machine(place.system_id, context.by).locked:
+    if not place.mine(context.by).locked:
         place.calls.lock(place.system_id, _comment(context), context.by)
     return Done(f"{context.machine.name} is locked in MAAS")
 
@@ -49,7 +49,7 @@ def lock(context: Context) -> Outcome:
 def unlock(context: Context) -> Outcome:
     """Let it be changed again."""
     place = _place(context)
-    if place.calls.machine(place.system_id, context.by).locked:
+    if place.mine(context.by).locked:
         place.calls.unlock(place.system_id, _comment(context), context.by)
     return Done(f"{context.machine.name} is not locked in MAAS")
 
@@ -57,7 +57,7 @@ def unlock(context: Context) -> Outcome:
 def mark_broken(context: Context) -> Outcome:
     """Take it out of use."""
     place = _place(context)
-    if place.calls.machine(place.system_id, context.by).status is not NodeStatus.BROKEN:
+    if place.mine(context.by).status is not NodeStatus.BROKEN:
         place.calls.mark_broken(place.system_id, _comment(context), context.by)
     return Done(f"{context.machine.name} is Broken in MAAS, until it is marked fixed")
 

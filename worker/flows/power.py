@@ -12,15 +12,21 @@ _POLL_S = 2.0
 _REMIND_S = 6.0
 
 
+def _switch(context: Context, action: PowerAction) -> None:
+    """Switch it. What was read before counts no more, whether or not an answer comes."""
+    context.observe(Power.UNKNOWN)
+    context.observe(context.driver.switch(action, context.by))
+
+
 def power_on(context: Context) -> Outcome:
     """Switch the machine on."""
-    context.observe(context.driver.switch(PowerAction.ON, context.by))
+    _switch(context, PowerAction.ON)
     return Done(f"{context.machine.name} is on")
 
 
 def power_off(context: Context) -> Outcome:
     """Cut the power."""
-    context.observe(context.driver.switch(PowerAction.OFF, context.by))
+    _switch(context, PowerAction.OFF)
     return Done(f"{context.machine.name} is off")
 
 
@@ -36,7 +42,7 @@ def shut_down(context: Context) -> Outcome:
         return Done(f"it was still on after {context.limits.shutdown_s:g} s")
     if context.waited_of(context.limits.shutdown_s) % _REMIND_S < _POLL_S:
         try:
-            context.observe(context.driver.switch(PowerAction.SOFT_OFF, context.by))
+            _switch(context, PowerAction.SOFT_OFF)
         except BmcRefused as refusal:
             return Done(f"the BMC cannot ask for it ({refusal.why})")
     return Wait("the operating system to shut down", context.limits.shutdown_s, _POLL_S)
@@ -44,7 +50,7 @@ def shut_down(context: Context) -> Outcome:
 
 def reset(context: Context) -> Outcome:
     """Restart the machine at once."""
-    context.observe(context.driver.switch(PowerAction.RESET, context.by))
+    _switch(context, PowerAction.RESET)
     return Done(f"{context.machine.name} is restarted")
 
 

@@ -1,7 +1,8 @@
 """Follows MAAS regions: their machines are rows like all others, and what happens to them in MAAS itself is noticed.
 
 One call lists a region's machines. A row is MAAS's word on a machine; only what an instance or an operation of ours has
-is not touched by it, save that a deployed machine which MAAS no longer has as ours is lost, and said to be.
+is not touched by it, save that a deployed machine which MAAS no longer has as ours is lost, and said to be. A row to
+which anything was done since the list was asked for is left for the next list.
 """
 
 import uuid
@@ -14,10 +15,11 @@ import structlog
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError, Conflict
 from bmprov.lifecycle import Event, State
-from bmprov.maas import MaasMachine, Standing, address_of, place_of, status_words
-from bmprov.model import Arch, BackEnd, Bmc, Machine, Nic, Operation, PowerReading, Region
+from bmprov.maas import MaasMachine, NodeStatus, Standing, address_of, place_of, status_words
+from bmprov.model import Machine, Operation, PowerReading, Region
 from bmprov.power import Power
 from bmprov.store import Store, Transaction
+from worker.maas.as_row import at_home, is_free, row_of, why_not
 from worker.maas.calls import MaasRegion
 
 log = structlog.get_logger()
@@ -27,6 +29,7 @@ _AT_ONCE = 100  # system IDs in one URL
 _FACTS = ("arch", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
 _MOVES_BY_ITSELF = {Standing.DEPLOYING, Standing.RETURNING}
 _STAYS = {Standing.DEPLOYED, Standing.RESCUE}
+_GONE = {Standing.FREE, Standing.RETURNING, Standing.FAILED_RETURN}
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Follower:
     calls_of: Callable[[Region], MaasRegion]
     read_s: float
     _refused: set[str] = field(default_factory=set)
+    _settled: dict[str, tuple[str | None, NodeStatus, str, str]] = field(default_factory=dict)
     _users: dict[tuple[str, bytes], tuple[str, str]] = field(default_factory=dict)
 
     def follow(self, region: Region) -> int:
@@ -51,6 +55,8 @@ class Follower:
             calls = self.calls_of(region)
             user, version = self._met(region, calls, by)
             found = {address_of(region.name, one.system_id): one for one in calls.machines(by)}
+            looks_lost = [(row, found[address]) for address, row in rows.items() if address in found]
+            lost = {row.id for row, told in looks_lost if self._is_lost(row, told, user, calls, by)}
         except BmprovError as error:
             self._silent(region, rows, str(error))
             return 0
@@ -58,15 +64,39 @@ class Follower:
             if transaction.regions.get(region.id) is None:
                 return 0  # it was removed meanwhile
             busy = {one.machine_id: one for one in transaction.operations.all(limit=100_000, unfinished=True)}
-            turn = _Turn(self, transaction, region, user, began, busy)
+            turn = _Turn(self, transaction, region, lost, began, busy)
+            now = {row.bmc.address: row for row in transaction.machines.of_region(region.name)}
+            changed = {address for address in now.keys() | rows if _version(now, address) != _version(rows, address)}
             transaction.regions.heard(region.id, version=version)
-            for address, machine in found.items():
-                turn.keep(rows.get(address), machine, address)
-            for address, row in rows.items():
-                if address not in found:
+            for address in [*found, *(now.keys() - found)]:
+                row, told = now.get(address), found.get(address)
+                if row is not None and row.id in busy:
+                    turn.wake(row, told)
+                elif address in changed:
+                    continue
+                elif told is not None:
+                    turn.keep(row, told, address)
+                elif row is not None:
                     turn.gone(row)
             turn.end()
         return len(found)
+
+    def _is_lost(self, row: Machine, told: MaasMachine, user: str, calls: MaasRegion, by: Deadline) -> bool:
+        """Whether an instance's machine was taken away.
+
+        MAAS lists no agent names, so it is asked for one machine when the list leaves a doubt: somebody
+        may test a machine that is deployed, and a region may have got the key of another user.
+        """
+        if row.state is not State.ACTIVE or (told.standing in _STAYS and told.owner == user):
+            return False
+        if told.standing in _GONE:
+            return True
+        doubt = (row.instance_id, told.status, told.owner, user)
+        if self._settled.get(row.id) != doubt:
+            if calls.allocated_to(told.system_id, row.instance_id or "", by) is None:
+                return True
+            self._settled[row.id] = doubt
+        return False
 
     def _met(self, region: Region, calls: MaasRegion, by: Deadline) -> tuple[str, str]:
         """Whose the key is, and the region's version: asked once by a process for a key."""
@@ -124,7 +154,7 @@ class _Turn:
     follower: Follower
     transaction: Transaction
     region: Region
-    user: str
+    lost: set[str]
     began: float
     busy: dict[str, Operation]
     again: list[tuple[Machine, PowerReading]] = field(default_factory=list)
@@ -134,25 +164,23 @@ class _Turn:
         if row is None:
             self._add(told, address)
             return
-        operation = self.busy.get(row.id)
-        if operation is not None:
-            if told.standing not in _MOVES_BY_ITSELF:
-                self.transaction.operations.wake(operation)
-            return
         if row.instance_id is None:
             row = self._facts(row, told)
             self._offer(row, told)
-        elif row.state is State.ACTIVE and (told.standing not in _STAYS or told.owner != self.user):
+        elif row.id in self.lost:
             owner = f", owned by {told.owner}" if told.owner else ""
             self._lose(row, f"in MAAS it is {status_words(told.status)}{owner}: somebody took it away there")
             return
         self._power(row, told.power)
 
+    def wake(self, row: Machine, told: MaasMachine | None) -> None:
+        """An operation that waits for MAAS need not wait until it looks by itself."""
+        if told is None or told.standing not in _MOVES_BY_ITSELF:
+            self.transaction.operations.wake(self.busy[row.id])
+
     def gone(self, row: Machine) -> None:
         """MAAS has the machine no more."""
-        if row.id in self.busy:
-            self.transaction.operations.wake(self.busy[row.id])
-        elif row.instance_id is None:
+        if row.instance_id is None:
             self.transaction.machines.remove(row)
             self._tell("gone from MAAS", row)
         elif row.state is State.ACTIVE:
@@ -163,19 +191,19 @@ class _Turn:
         self.transaction.machines.swept_again(self.again)
 
     def _add(self, told: MaasMachine, address: str) -> None:
-        state = State.AVAILABLE if told.standing is Standing.FREE else State.ENROLLED
-        row = _row(told, address, self.region)
+        state = State.AVAILABLE if is_free(told) else State.ENROLLED
+        row = row_of(told, address, self.region)
         machine = replace(row, id=str(uuid.uuid4()), state=state, reading=PowerReading(told.power, self.began))
         if self._named(machine, told, self.transaction.machines.add) is not None:
             self._tell("found in MAAS", machine)
             if state is State.ENROLLED:
-                self.transaction.machines.set_fault(machine, _why_not(told))
+                self.transaction.machines.set_fault(machine, why_not(told))
 
     def _facts(self, row: Machine, told: MaasMachine) -> Machine:
         """The row with what MAAS says of the machine now."""
-        new = _row(told, row.bmc.address, self.region)
-        nics = new.nics if told.standing is Standing.FREE else _at_home(new.nics, row.nics)
-        name = row.name if row.name.startswith(told.hostname) else told.hostname
+        new = row_of(told, row.bmc.address, self.region)
+        nics = new.nics if told.standing is Standing.FREE else at_home(new.nics, row.nics)
+        name = row.name if row.name in self._names(told) else told.hostname
         facts = {fact: getattr(new, fact) for fact in _FACTS}
         changed = replace(row, name=name, nics=nics, **facts)
         if changed == row:
@@ -184,8 +212,7 @@ class _Turn:
 
     def _named(self, machine: Machine, told: MaasMachine, keep: Callable[[Machine], None]) -> Machine | None:
         """Keep a machine under its own name, or with its region's behind it when another has that name."""
-        longer = f"{told.hostname}.{self.region.name}"
-        for name in (machine.name, longer, f"{longer}.{told.system_id}"):
+        for name in (machine.name, *self._names(told)):
             named = replace(machine, name=name)
             with suppress(Conflict):
                 keep(named)
@@ -193,10 +220,15 @@ class _Turn:
         self.follower.refuse(machine)
         return None
 
+    def _names(self, told: MaasMachine) -> tuple[str, str, str]:
+        """The names that the machine may have, the best first."""
+        longer = f"{told.hostname}.{self.region.name}"
+        return told.hostname, longer, f"{longer}.{told.system_id}"
+
     def _offer(self, row: Machine, told: MaasMachine) -> None:
         """Whether it can be reserved."""
-        machines, fault = self.transaction.machines, _why_not(told)
-        if told.standing is Standing.FREE:
+        machines, fault = self.transaction.machines, why_not(told)
+        if is_free(told):
             if row.state in (State.ENROLLED, State.ERROR):
                 machines.apply(row, Event.OFFER, fault="")
                 if row.maintenance_by == _US:  # it was quarantined, and somebody has marked it fixed
@@ -224,41 +256,9 @@ class _Turn:
         self.transaction.events.add(what, actor=_US, machine=row.name, instance_id=row.instance_id or "", detail=detail)
 
 
-def _row(told: MaasMachine, address: str, region: Region) -> Machine:
-    """A machine as MAAS tells of it; it has neither id nor state yet."""
-    nics = tuple(
-        Nic(nic.mac, position, nic.tags[0] if nic.tags else "", netboot=position == 0, home_vlan=nic.vlan_id)
-        for position, nic in enumerate(told.nics)
-    )
-    return Machine(
-        id="",
-        name=told.hostname,
-        bmc=Bmc(address, "", b""),
-        nics=nics,
-        arch=told.arch or Arch.X86_64,
-        cpus=told.cpus,
-        memory_mib=told.memory_mib,
-        disk_gib=told.disk_gib,
-        tags=told.tags,
-        site=region.site,
-        zone=region.zone or told.zone,
-        pod=told.pool,
-        back_end=BackEnd.MAAS,
-    )
-
-
-def _at_home(nics: tuple[Nic, ...], before: tuple[Nic, ...]) -> tuple[Nic, ...]:
-    """NICs as they are told while somebody has the machine: home is where they were before."""
-    homes = {nic.mac: nic.home_vlan for nic in before}
-    return tuple(replace(nic, home_vlan=homes.get(nic.mac, nic.home_vlan)) for nic in nics)
-
-
-def _why_not(told: MaasMachine) -> str:
-    if told.standing is Standing.FREE:
-        return ""
-    owner = f", owned by {told.owner}" if told.owner else ""
-    why = f" ({told.status_message})" if told.status_message else ""
-    return f"in MAAS it is {status_words(told.status)}{owner}{why}"
+def _version(rows: dict[str, Machine], address: str) -> int | None:
+    row = rows.get(address)
+    return None if row is None else row.version
 
 
 def _changed(before: Power, now: Power) -> bool:

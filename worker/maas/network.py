@@ -61,11 +61,15 @@ class Networks:
         way_out = bool(gateway and wanted.is_default)
         return NewLink(LinkMode.STATIC, subnet.id, str(ip_interface(address).ip), default_gateway=way_out)
 
-    def take_home(self, nic: MaasNic, home: Nic) -> bool:
-        """Put an interface back to where it was while nobody had the machine; whether anything was to be done."""
+    def take_home(self, nic: MaasNic, home: Nic, *, bare: bool) -> bool:
+        """Put an interface back to where it was while nobody had the machine; whether anything was to be done.
+
+        The machine is `bare` when none of its interfaces is on a subnet, as after a run that ended half-way: MAAS would
+        not deploy it.
+        """
         moved = home.home_vlan is not None and nic.vlan_id != home.home_vlan
         ours = [link for link in nic.links if link.mode in _OURS]
-        if not moved and not ours:
+        if not moved and not ours and not (bare and home.netboot):
             return False
         if moved and home.home_vlan is not None:
             self._calls.set_interface_vlan(self._place.system_id, nic.id, home.home_vlan, self._by)

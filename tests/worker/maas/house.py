@@ -54,10 +54,17 @@ def payload(number: int = 1, *nics: dict[str, Any], **details: Any) -> dict[str,
 class MaasHouse:
     """Everything that works on the region, in this process."""
 
-    def __init__(self, folder: Path, redis: str, maas: RunningRegion, **new: Any) -> None:  # noqa: ANN401 - of NewRegion
+    def __init__(
+        self,
+        folder: Path,
+        redis: str,
+        maas: RunningRegion,
+        database: str = "",
+        **new: Any,  # noqa: ANN401 - of NewRegion
+    ) -> None:
         Vault.create_file(folder / "secret.key")
         self.vault, self.maas, self.ahead_s = Vault.from_file(folder / "secret.key"), maas, 0.0
-        self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: time.time() + self.ahead_s)
+        self.store = Store(database or f"sqlite:///{folder}/bmprov.db", lambda: time.time() + self.ahead_s)
         self.store.migrate()
         queue = JobQueue(redis, pause_s=0.0)
         queue.redis.flushall()
