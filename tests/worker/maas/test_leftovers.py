@@ -27,7 +27,7 @@ def test_a_machine_that_was_allocated_too_late_is_given_back(lab: MaasHouse) -> 
 
 def test_one_that_is_on_is_switched_off_first(lab: MaasHouse) -> None:
     name = left_over(lab, uuid_of(1))
-    lab.maas.machine(name).bmc._power = Power.ON
+    lab.maas.machine(name).bmc.switch(Power.ON)
     lab.follow()
     assert lab.maas.machine(name).status is NodeStatus.ALLOCATED
     lab.follow()
