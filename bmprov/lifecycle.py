@@ -59,6 +59,7 @@ class Kind(StrEnum):
 
 
 _S, _E = State, Event
+_BY_MAAS = {_E.OFFER, _E.WITHDRAW, _E.LOSE}
 
 NEXT: MappingProxyType[tuple[State, Event], State] = MappingProxyType(
     {
@@ -120,7 +121,7 @@ class IllegalEvent(Conflict):
     """The machine is in a state in which this cannot happen."""
 
     def __init__(self, state: State, event: Event) -> None:
-        allowed = sorted(known.value for known_state, known in NEXT if known_state is state)
+        allowed = sorted(one.value for known, one in NEXT if known is state and one not in _BY_MAAS)
         super().__init__(f"a machine that is {state} cannot take '{event}'", f"what it can take: {', '.join(allowed)}")
         self.state = state
         self.event = event

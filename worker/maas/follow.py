@@ -21,11 +21,13 @@ from bmprov.power import Power
 from bmprov.store import Store, Transaction
 from worker.maas.as_row import at_home, is_free, row_of, why_not
 from worker.maas.calls import MaasRegion
+from worker.maas.leftovers import give_back
 
 log = structlog.get_logger()
 
 _US = "bmprov"
 _AT_ONCE = 100  # system IDs in one URL
+_SHOWN = 5
 _FACTS = ("arch", "cpus", "memory_mib", "disk_gib", "tags", "zone", "pod")
 _MOVES_BY_ITSELF = {Standing.DEPLOYING, Standing.RETURNING}
 _STAYS = {Standing.DEPLOYED, Standing.RESCUE}
@@ -64,7 +66,7 @@ class Follower:
             if transaction.regions.get(region.id) is None:
                 return 0  # it was removed meanwhile
             busy = {one.machine_id: one for one in transaction.operations.all(limit=100_000, unfinished=True)}
-            turn = _Turn(self, transaction, region, lost, began, busy)
+            turn = _Turn(transaction, region, user, lost, began, busy)
             now = {row.bmc.address: row for row in transaction.machines.of_region(region.name)}
             changed = {address for address in now.keys() | rows if _version(now, address) != _version(rows, address)}
             transaction.regions.heard(region.id, version=version)
@@ -79,6 +81,8 @@ class Follower:
                 elif row is not None:
                     turn.gone(row)
             turn.end()
+        self._say(turn.refused)
+        give_back(self.store, region, calls, turn.leftovers, Deadline.after(self.read_s))
         return len(found)
 
     def _is_lost(self, row: Machine, told: MaasMachine, user: str, calls: MaasRegion, by: Deadline) -> bool:
@@ -139,25 +143,28 @@ class Follower:
                         transaction.operations.wake(operation)
         return len(ready)
 
-    def refuse(self, machine: Machine) -> None:
-        """Say once that a machine of MAAS cannot be taken."""
-        if machine.bmc.address not in self._refused:
-            self._refused.add(machine.bmc.address)
-            why = "one of its MACs is another machine's"
-            log.warning("machine of MAAS is not taken", machine=machine.name, address=machine.bmc.address, why=why)
+    def _say(self, refused: list[Machine]) -> None:
+        """Say once that machines of MAAS cannot be taken; the region's row says it as long as it is so."""
+        for machine in refused:
+            if machine.bmc.address not in self._refused:
+                self._refused.add(machine.bmc.address)
+                why = "one of its MACs is another machine's"
+                log.warning("machine of MAAS is not taken", machine=machine.name, address=machine.bmc.address, why=why)
 
 
 @dataclass
 class _Turn:
     """One list, in one transaction."""
 
-    follower: Follower
     transaction: Transaction
     region: Region
+    user: str
     lost: set[str]
     began: float
     busy: dict[str, Operation]
     again: list[tuple[Machine, PowerReading]] = field(default_factory=list)
+    refused: list[Machine] = field(default_factory=list)
+    leftovers: list[Machine] = field(default_factory=list)
 
     def keep(self, row: Machine | None, told: MaasMachine, address: str) -> None:
         """What MAAS says of one machine."""
@@ -167,6 +174,8 @@ class _Turn:
         if row.instance_id is None:
             row = self._facts(row, told)
             self._offer(row, told)
+            if told.standing is Standing.ALLOCATED and told.owner == self.user:
+                self.leftovers.append(row)
         elif row.id in self.lost:
             owner = f", owned by {told.owner}" if told.owner else ""
             self._lose(row, f"in MAAS it is {status_words(told.status)}{owner}: somebody took it away there")
@@ -187,8 +196,12 @@ class _Turn:
             self._lose(row, "it was deleted in MAAS")
 
     def end(self) -> None:
-        """Store what is not news."""
+        """Store what is not news, and what could not be stored."""
         self.transaction.machines.swept_again(self.again)
+        if self.refused:
+            names = ", ".join(sorted(machine.name for machine in self.refused)[:_SHOWN])
+            error = f"{len(self.refused)} of its machines are not taken, whose MACs other machines have: {names}"
+            self.transaction.regions.change(self.region.id, error=error)
 
     def _add(self, told: MaasMachine, address: str) -> None:
         state = State.AVAILABLE if is_free(told) else State.ENROLLED
@@ -217,7 +230,7 @@ class _Turn:
             with suppress(Conflict):
                 keep(named)
                 return named
-        self.follower.refuse(machine)
+        self.refused.append(machine)
         return None
 
     def _names(self, told: MaasMachine) -> tuple[str, str, str]:

@@ -13,6 +13,7 @@ from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError
 from bmprov.maas import place_of
 from bmprov.model import Machine, Region
+from bmprov.power import Power
 from bmprov.store import Store
 from worker.maas.calls import MaasRegion
 
@@ -20,7 +21,10 @@ log = structlog.get_logger()
 
 
 def give_back(store: Store, region: Region, calls: MaasRegion, suspects: Iterable[Machine], by: Deadline) -> None:
-    """Release those of these machines that are ours. None may be available: nobody may reserve one meanwhile."""
+    """Release those of these machines that are ours and off; switch the others off, for the next round.
+
+    None may be available: nobody may reserve one meanwhile.
+    """
     for machine in suspects:
         try:
             _give_back(store, region, calls, machine, by)
@@ -35,6 +39,9 @@ def _give_back(store: Store, region: Region, calls: MaasRegion, machine: Machine
     if last is None or not last.finished or not last.instance_id or place is None:
         return
     if calls.allocated_to(place[1], last.instance_id, by) is None:
+        return
+    if calls.query_power(place[1], by) is not Power.OFF:
+        calls.power_off(place[1], by, soft=False)  # a release whose BMC fails forgets whose the machine is
         return
     calls.release(place[1], region.erase, f"left over from CloudStack instance {last.instance_id}", by)
     with store.write() as transaction:

@@ -13,7 +13,7 @@ from openapi_spec_validator import validate
 from bmprov.api.openapi import table
 from bmprov.api.services import Services
 from bmprov.hardware import Console, ConsoleKind
-from bmprov.model import Machine
+from bmprov.model import BackEnd, Bmc, Machine, Nic
 from tests.bmprov.api.caller import Api, Contract
 
 DOCS = Path(__file__).parents[3] / "docs" / "api.md"
@@ -64,6 +64,8 @@ def test_a_real_answer_of_every_route_is_as_documented(
     with services.store.write() as transaction:
         for machine in transaction.machines.all():
             transaction.consoles.keep(machine.id, Console(ConsoleKind.IPMI, "ipmi://10.0.0.7"))
+        there = Bmc("maas://lab/4y3h7n", "", b"")
+        transaction.machines.add(Machine("m", "node0001", there, (Nic("52:54:00:00:09:01", 0),), back_end=BackEnd.MAAS))
     token = admin.post(f"{api}/tokens", json={"name": "a", "role": "viewer"}).get_json()["token"]["id"]
     calls: list[tuple[Api, str, str, Any]] = [
         (nobody, "GET", "/healthz", None),
@@ -85,6 +87,8 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (cloud, "POST", f"{api}/cloudstack/delete", payload()),
         (cloud, "POST", f"{api}/cloudstack/delete", payload()),
         (admin, "POST", f"{spare}/check", None),
+        (admin, "POST", f"{api}/machines/node0001/mark-fixed", None),
+        (admin, "DELETE", f"{api}/machines/node0001", None),
         (admin, "POST", f"{spare}/inspect", None),
         (admin, "POST", f"{spare}/console", None),
         (cloud, "POST", f"{api}/cloudstack/create", payload(2)),

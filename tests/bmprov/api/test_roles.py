@@ -20,6 +20,7 @@ ALLOWED = {
     "machines.set_bmcs": {Role.ADMIN},
     "machines.console": READING,
     "machines.check": {Role.OPERATOR, Role.ADMIN},
+    "machines.mark_fixed": {Role.OPERATOR, Role.ADMIN},
     "machines.maintain": {Role.OPERATOR, Role.ADMIN},
     "machines.power": {Role.OPERATOR, Role.ADMIN},
     "machines.inspect": {Role.OPERATOR, Role.ADMIN},
