@@ -22,6 +22,9 @@ _T = TypeVar("_T")
 
 _KERNEL_ARGUMENTS = re.compile(r"[A-Za-z0-9=,.:_/ -]{0,80}")  # what iPXE and GRUB take as it is; DHCP has room for 80
 
+_DOMAIN = re.compile(r"(?=.{1,120}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_DNS_PORT = 53
+
 
 @dataclass(frozen=True)
 class ApiSettings:
@@ -103,6 +106,8 @@ class PxeSettings:
     wants it to: with `disk` it is told to boot its disk at once, with `ignore` it waits for its firmware's timeouts.
     `kernel_arguments` are more words for the ramdisk's kernel: `console=ttyS0,115200n8` shows it on a serial console.
     `media_url` is where BMCs fetch the ramdisk's CD from, such as `http://10.2.0.1:8080`; without it, it is `address`.
+    `dns_port` of 0 is no DNS. `forwarders` are the servers (`ADDRESS` or `ADDRESS:PORT`) that what is not ours is asked
+    of; without one it is refused.
     """
 
     listen: str = "0.0.0.0"
@@ -119,6 +124,9 @@ class PxeSettings:
     range_last: IPv4Address = IPv4Address("127.66.255.250")
     router: str = ""
     dns: tuple[str, ...] = ()
+    dns_port: int = 0
+    domain: str = "bmprov.internal"
+    forwarders: tuple[str, ...] = ()
     lease_s: float = 600.0
     loaders: Path = Path("/usr/lib/ipxe")
     kernel_arguments: str = ""
@@ -132,6 +140,25 @@ class PxeSettings:
         parts = urlsplit(self.media_url)
         if self.media_url and (parts.scheme not in ("http", "https") or not parts.hostname or parts[2:] != ("",) * 3):
             raise ValueError("pxe.media_url is not of the form http://HOST[:PORT]")
+        if not _DOMAIN.fullmatch(self.domain):
+            raise ValueError("pxe.domain is no domain name, such as bmprov.internal")
+        if (self.address, self.dns_port) in self.forwarder_addresses:
+            raise ValueError("pxe.forwarders has the address of this DNS server itself")
+
+    @property
+    def forwarder_addresses(self) -> tuple[tuple[str, int], ...]:
+        """Address and port of each forwarder."""
+        return tuple(_forwarder(text) for text in self.forwarders)
+
+    @property
+    def dns_listen(self) -> str:
+        """What DNS binds: one address, because a resolver of the host's own has port 53 of another."""
+        return self.address if self.listen == "0.0.0.0" else self.listen
+
+    @property
+    def dns_told(self) -> tuple[str, ...]:
+        """What DHCP names as DNS servers: this one, if it runs where clients look for it, unless others are set."""
+        return self.dns or ((self.address,) if self.dns_port == _DNS_PORT else ())
 
     @property
     def http_url(self) -> str:
@@ -159,6 +186,15 @@ class Settings:
     watch: WatchSettings = field(default_factory=WatchSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     pxe: PxeSettings = field(default_factory=PxeSettings)
+
+
+def _forwarder(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    try:
+        address = IPv4Address(text.partition(":")[0])
+        return str(address), parts.port or _DNS_PORT
+    except ValueError as error:
+        raise ValueError(f"pxe.forwarders has '{text}', which is not of the form ADDRESS[:PORT]") from error
 
 
 def load(path: Path) -> Settings:

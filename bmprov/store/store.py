@@ -21,6 +21,7 @@ from bmprov.store.images import Images
 from bmprov.store.instances import Instances
 from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
+from bmprov.store.names import Names
 from bmprov.store.operations import Operations
 from bmprov.store.tokens import Tokens
 
@@ -41,6 +42,7 @@ class Transaction:
         self.images = Images(connection, now)
         self.tokens = Tokens(connection, now)
         self.leases = Leases(connection, now)
+        self.names = Names(connection)
 
     def one_at_a_time(self, what: str) -> None:
         """Let no other transaction that asks for the same `what` run until this one has ended.

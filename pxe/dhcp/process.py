@@ -65,7 +65,7 @@ def terms_of(settings: Settings) -> Terms:
         network=pxe.network,
         http_url=pxe.http_url,
         router=IPv4Address(pxe.router) if pxe.router else None,
-        dns=tuple(IPv4Address(address) for address in pxe.dns),
+        dns=tuple(IPv4Address(address) for address in pxe.dns_told),
         lease_s=int(pxe.lease_s),
         proxy=pxe.mode == "proxy",
         loaders=frozenset(loaders_in(pxe.loaders)),

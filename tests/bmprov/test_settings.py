@@ -30,6 +30,10 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
         (f"[pxe]\nkernel_arguments = '{'x' * 81}'", "pxe.kernel_arguments"),
         ("[pxe]\nmedia_url = '10.2.0.1:8080'", "pxe.media_url"),
         ("[pxe]\nmedia_url = 'http://10.2.0.1:8080/boot'", "pxe.media_url"),
+        ("[pxe]\ndomain = 'Boot.example'", "pxe.domain"),
+        ("[pxe]\nforwarders = ['dns.example']", "pxe.forwarders"),
+        ("[pxe]\nforwarders = ['10.1.0.2:65536']", "pxe.forwarders"),
+        ("[pxe]\naddress = '10.1.0.1'\ndns_port = 53\nforwarders = ['10.1.0.1']", "this DNS server itself"),
         ("= 1", "line 1"),
     ],
 )
@@ -42,3 +46,11 @@ def test_what_makes_no_sense_is_told(tmp_path: Path, text: str, words: str) -> N
     assert words in caught.value.why
     assert str(path) in caught.value.why
     assert "docs/settings.md" in caught.value.check
+
+
+def test_dhcp_names_the_dns_server_that_clients_can_ask() -> None:
+    """The service's own on port 53, unless others are set; a resolver asks no other port."""
+    assert PxeSettings(address="10.1.0.1").dns_told == ()
+    assert PxeSettings(address="10.1.0.1", dns_port=53).dns_told == ("10.1.0.1",)
+    assert PxeSettings(address="10.1.0.1", dns_port=5353).dns_told == ()
+    assert PxeSettings(address="10.1.0.1", dns_port=53, dns=("10.1.0.2",)).dns_told == ("10.1.0.2",)
