@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from bmprov.actions import ACTIONS
 from bmprov.errors import Fatal
+from bmprov.subnet import Subnet, refuse_overlaps
 
 DEFAULT_PATH = Path("/etc/bmprov/bmprov.toml")
 
@@ -106,8 +107,8 @@ class PxeSettings:
     wants it to: with `disk` it is told to boot its disk at once, with `ignore` it waits for its firmware's timeouts.
     `kernel_arguments` are more words for the ramdisk's kernel: `console=ttyS0,115200n8` shows it on a serial console.
     `media_url` is where BMCs fetch the ramdisk's CD from, such as `http://10.2.0.1:8080`; without it, it is `address`.
-    `dns_port` of 0 is no DNS. `forwarders` are the servers (`ADDRESS` or `ADDRESS:PORT`) that what is not ours is asked
-    of; without one it is refused.
+    `networks` are more of them, behind DHCP relays. `dns_port` of 0 is no DNS. `forwarders` are the servers (`ADDRESS`
+    or `ADDRESS:PORT`) that what is not ours is asked of; without one it is refused.
     """
 
     listen: str = "0.0.0.0"
@@ -124,6 +125,7 @@ class PxeSettings:
     range_last: IPv4Address = IPv4Address("127.66.255.250")
     router: str = ""
     dns: tuple[str, ...] = ()
+    networks: tuple[Subnet, ...] = ()
     dns_port: int = 0
     domain: str = "bmprov.internal"
     forwarders: tuple[str, ...] = ()
@@ -140,10 +142,19 @@ class PxeSettings:
         parts = urlsplit(self.media_url)
         if self.media_url and (parts.scheme not in ("http", "https") or not parts.hostname or parts[2:] != ("",) * 3):
             raise ValueError("pxe.media_url is not of the form http://HOST[:PORT]")
+        for subnet in self.networks:
+            subnet.check()
+        if self.networks:
+            refuse_overlaps(self.subnets)
         if not _DOMAIN.fullmatch(self.domain):
             raise ValueError("pxe.domain is no domain name, such as bmprov.internal")
         if (self.address, self.dns_port) in self.forwarder_addresses:
             raise ValueError("pxe.forwarders has the address of this DNS server itself")
+
+    @property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """All provisioning networks: the one that this host is on, and those behind relays."""
+        return (Subnet(self.network, self.range_first, self.range_last, self.router), *self.networks)
 
     @property
     def forwarder_addresses(self) -> tuple[tuple[str, int], ...]:
@@ -231,6 +242,8 @@ def _toml(value: object) -> str:
         return f"[{', '.join(_toml(item) for item in value)}]"
     if isinstance(value, (int, float)):
         return repr(value)
+    if isinstance(value, Subnet):
+        return f"{{ {', '.join(f'{item.name} = {_toml(getattr(value, item.name))}' for item in fields(value))} }}"
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -240,6 +253,13 @@ def _build(kind: type[_T], table: Mapping[str, Any], where: str) -> _T:
     if unknown:
         raise ValueError(f"there is no setting '{where}{unknown[0]}'")
     return kind(**{name: _convert(hints[name], value, f"{where}{name}") for name, value in table.items()})
+
+
+def _subnet(item: object, where: str) -> Subnet:
+    needed = {"network", "range_first", "range_last"}
+    if not isinstance(item, dict) or not needed <= item.keys():
+        raise ValueError(f"each table of '{where}' must have {', '.join(sorted(needed))}")
+    return _build(Subnet, item, f"{where}.")
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type and a TOML value
@@ -252,5 +272,6 @@ def _convert(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type
             raise ValueError(f"'{where}' must be {kind.__name__}, not {value!r}")
         return value
     if isinstance(value, list):
-        return tuple(value)
+        of = get_args(kind)[0]
+        return tuple(_subnet(item, where) if of is Subnet else item for item in value)
     return kind(value)

@@ -23,6 +23,7 @@ from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
 from bmprov.store.names import Names
 from bmprov.store.operations import Operations
+from bmprov.store.sightings import Sightings
 from bmprov.store.tokens import Tokens
 
 _BUSY_TIMEOUT_S = 30
@@ -42,6 +43,7 @@ class Transaction:
         self.images = Images(connection, now)
         self.tokens = Tokens(connection, now)
         self.leases = Leases(connection, now)
+        self.sightings = Sightings(connection, now)
         self.names = Names(connection)
 
     def one_at_a_time(self, what: str) -> None:

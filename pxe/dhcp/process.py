@@ -12,8 +12,10 @@ from bmprov.store import Store
 from bmprov.vault import Vault
 from pxe import advertiser
 from pxe.dhcp.boots import Boots
-from pxe.dhcp.policy import Policy, Terms
+from pxe.dhcp.policy import Policy
+from pxe.dhcp.relay import RelayBook
 from pxe.dhcp.server import DhcpServer
+from pxe.dhcp.terms import Terms
 from pxe.directory import StoreDirectory, StoreLeases
 from pxe.loaders import loaders_in
 from pxe.stopping import stop_signals
@@ -31,8 +33,8 @@ def run(settings: Settings) -> None:
         card = pxe.interface or advertiser.card_of(pxe.address)
         served = partial(_is_ours, directory)
         Thread(target=advertiser.run, args=(card, served, stopping), name="advertiser", daemon=True).start()
-    boots = Boots(partial(end, store))
-    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, boots).run(stopping)
+    witnesses = (Boots(partial(end, store)), RelayBook(store))
+    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, witnesses).run(stopping)
 
 
 def end(store: Store, operation_id: str, why: str) -> None:
@@ -70,4 +72,5 @@ def terms_of(settings: Settings) -> Terms:
         proxy=pxe.mode == "proxy",
         loaders=frozenset(loaders_in(pxe.loaders)),
         boots_disks=pxe.idle == "disk",
+        relayed=pxe.networks,
     )

@@ -30,7 +30,7 @@ def run(settings: Settings) -> None:
     pxe = settings.pxe
     if not pxe.dns_port:
         raise Fatal("the setting pxe.dns_port is 0", "set it to 53 for a DNS server on the provisioning network")
-    networks = (pxe.network,)
+    networks = tuple(subnet.network for subnet in pxe.subnets)
     zone = Zone(pxe.domain, networks, IPv4Address(pxe.address))
     forwarder = Forwarder(pxe.forwarder_addresses) if pxe.forwarders else None
     resolver = Resolver(zone, StoreHosts(Store(settings.database, pool_size=1), settings.site), forwarder)
