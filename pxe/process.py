@@ -1,6 +1,6 @@
 """The processes of this package: `bmprov pxe dhcp`, `tftp`, `http` and `dns`.
 
-Each imports only what it runs: a process that answers DHCP needs neither Flask nor the queue, which are 35 MiB.
+Each imports only what it runs: a process that answers DHCP needs neither Flask nor RQ, which are 35 MiB.
 """
 
 from importlib import import_module

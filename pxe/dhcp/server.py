@@ -17,8 +17,8 @@ from bmprov.errors import BmprovError
 from pxe.datagram import Datagram, bind, broadcast, receive
 from pxe.dhcp.client import client_of
 from pxe.dhcp.packet import ANY, BadPacket, MessageType, Packet, parse, serialise
-from pxe.dhcp.policy import Answer, Idle, Ignored, Policy, Wanted
-from pxe.dhcp.witness import Witness
+from pxe.dhcp.policy import Answer, Idle, Ignored, Wanted
+from pxe.dhcp.witness import Decider, Witness
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ class DhcpServer:
     `witnesses` are told what became of each packet.
     """
 
-    policy: Policy
+    policy: Decider
     listen: str
     port: int = _SERVER_PORT
     proxy_port: int | None = None
