@@ -16,11 +16,13 @@ from bmprov.vault import Vault
 from pxe import advertiser
 from pxe.dhcp import overhear
 from pxe.dhcp.boots import Boots
+from pxe.dhcp.notes import Notes
 from pxe.dhcp.others import Others
 from pxe.dhcp.policy import Policy
 from pxe.dhcp.relay import RelayBook
 from pxe.dhcp.server import DhcpServer
 from pxe.dhcp.siblings import SharedPolicy, Siblings
+from pxe.dhcp.slow_port import SlowPorts
 from pxe.dhcp.terms import Terms
 from pxe.directory import StoreDirectory, StoreLeases
 from pxe.loaders import loaders_in
@@ -35,7 +37,7 @@ def run(settings: Settings) -> None:
     policy = Policy(terms_of(settings), directory, StoreLeases(store, pxe, settings.site))
     siblings = Siblings(_redis(settings), settings.site, pxe.address)
     others = Others(lambda: siblings.addresses | {pxe.address}, store)
-    witnesses = (siblings, Boots(partial(end, store)), RelayBook(store))
+    witnesses = (siblings, Boots(partial(end, store)), RelayBook(store), SlowPorts(Notes(store).slow_port))
     stopping = stop_signals()
     if not policy.terms.proxy:  # beside another DHCP server, which may have a router of its own too
         card = pxe.interface or advertiser.card_of(pxe.address)
