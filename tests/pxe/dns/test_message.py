@@ -28,7 +28,7 @@ from pxe.dns.message import (
 
 
 def asked(name: str = "rack1-07.bmprov.internal.", kind: str = "A", **more: bool | int) -> bytes:
-    return dns.message.make_query(name, kind, **more).to_wire()
+    return dns.message.make_query(name, kind, id=4711, **more).to_wire()
 
 
 def good(data: bytes) -> bytes | None:
