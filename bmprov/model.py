@@ -273,9 +273,13 @@ class Operation:
         return URGENCY[self.kind]
 
 
+NOTE = "note"
+"""The outcome of what is no step, but was seen meanwhile and belongs into the timeline."""
+
+
 @dataclass(frozen=True)
 class StepRun:
-    """One run of one step, as the timeline shows it. `outcome` is done, wait, retry or fail."""
+    """One run of one step, as the timeline shows it. `outcome` is done, wait, retry, fail, or note: what was seen."""
 
     step: str
     attempt: int

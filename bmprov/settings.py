@@ -10,17 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from bmprov.actions import ACTIONS
 from bmprov.errors import Fatal
+from bmprov.subnet import Subnet, refuse_overlaps
 
 DEFAULT_PATH = Path("/etc/bmprov/bmprov.toml")
 
 _T = TypeVar("_T")
 
 _KERNEL_ARGUMENTS = re.compile(r"[A-Za-z0-9=,.:_/ -]{0,80}")  # what iPXE and GRUB take as it is; DHCP has room for 80
+
+_DOMAIN = re.compile(r"(?=.{1,120}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_DNS_PORT = 53
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ class PxeSettings:
     wants it to: with `disk` it is told to boot its disk at once, with `ignore` it waits for its firmware's timeouts.
     `kernel_arguments` are more words for the ramdisk's kernel: `console=ttyS0,115200n8` shows it on a serial console.
     `media_url` is where BMCs fetch the ramdisk's CD from, such as `http://10.2.0.1:8080`; without it, it is `address`.
+    `networks` are more of them, behind DHCP relays. `dns_port` of 0 is no DNS. `forwarders` are the servers (`ADDRESS`
+    or `ADDRESS:PORT`) that what is not ours is asked of; without one it is refused.
     """
 
     listen: str = "0.0.0.0"
@@ -130,6 +136,10 @@ class PxeSettings:
     range_last: IPv4Address = IPv4Address("127.66.255.250")
     router: str = ""
     dns: tuple[str, ...] = ()
+    networks: tuple[Subnet, ...] = ()
+    dns_port: int = 0
+    domain: str = "bmprov.internal"
+    forwarders: tuple[str, ...] = ()
     lease_s: float = 600.0
     loaders: Path = Path("/usr/lib/ipxe")
     kernel_arguments: str = ""
@@ -143,6 +153,34 @@ class PxeSettings:
         parts = urlsplit(self.media_url)
         if self.media_url and (parts.scheme not in ("http", "https") or not parts.hostname or parts[2:] != ("",) * 3):
             raise ValueError("pxe.media_url is not of the form http://HOST[:PORT]")
+        for subnet in self.networks:
+            subnet.check()
+        if self.networks:
+            refuse_overlaps(self.subnets)
+        if not _DOMAIN.fullmatch(self.domain):
+            raise ValueError("pxe.domain is no domain name, such as bmprov.internal")
+        if (self.address, self.dns_port) in self.forwarder_addresses:
+            raise ValueError("pxe.forwarders has the address of this DNS server itself")
+
+    @property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """All provisioning networks: the one that this host is on, and those behind relays."""
+        return (Subnet(self.network, self.range_first, self.range_last, self.router), *self.networks)
+
+    @property
+    def forwarder_addresses(self) -> tuple[tuple[str, int], ...]:
+        """Address and port of each forwarder."""
+        return tuple(_forwarder(text) for text in self.forwarders)
+
+    @property
+    def dns_listen(self) -> str:
+        """What DNS binds: one address, because a resolver of the host's own has port 53 of another."""
+        return self.address if self.listen == "0.0.0.0" else self.listen
+
+    @property
+    def dns_told(self) -> tuple[str, ...]:
+        """What DHCP names as DNS servers: this one, if it runs where clients look for it, unless others are set."""
+        return self.dns or ((self.address,) if self.dns_port == _DNS_PORT else ())
 
     @property
     def http_url(self) -> str:
@@ -170,6 +208,15 @@ class Settings:
     watch: WatchSettings = field(default_factory=WatchSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     pxe: PxeSettings = field(default_factory=PxeSettings)
+
+
+def _forwarder(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text}")
+    try:
+        address = IPv4Address(text.partition(":")[0])
+        return str(address), parts.port or _DNS_PORT
+    except ValueError as error:
+        raise ValueError(f"pxe.forwarders has '{text}', which is not of the form ADDRESS[:PORT]") from error
 
 
 def load(path: Path) -> Settings:
@@ -206,6 +253,8 @@ def _toml(value: object) -> str:
         return f"[{', '.join(_toml(item) for item in value)}]"
     if isinstance(value, (int, float)):
         return repr(value)
+    if isinstance(value, Subnet):
+        return f"{{ {', '.join(f'{item.name} = {_toml(getattr(value, item.name))}' for item in fields(value))} }}"
     return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
@@ -215,6 +264,13 @@ def _build(kind: type[_T], table: Mapping[str, Any], where: str) -> _T:
     if unknown:
         raise ValueError(f"there is no setting '{where}{unknown[0]}'")
     return kind(**{name: _convert(hints[name], value, f"{where}{name}") for name, value in table.items()})
+
+
+def _subnet(item: object, where: str) -> Subnet:
+    needed = {"network", "range_first", "range_last"}
+    if not isinstance(item, dict) or not needed <= item.keys():
+        raise ValueError(f"each table of '{where}' must have {', '.join(sorted(needed))}")
+    return _build(Subnet, item, f"{where}.")
 
 
 def _convert(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type and a TOML value
@@ -227,5 +283,6 @@ def _convert(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type
             raise ValueError(f"'{where}' must be {kind.__name__}, not {value!r}")
         return value
     if isinstance(value, list):
-        return tuple(value)
+        of = get_args(kind)[0]
+        return tuple(_subnet(item, where) if of is Subnet else item for item in value)
     return kind(value)

@@ -1,12 +1,13 @@
 """Who is to boot and who has which address, from the store: the DHCP policy's two questions, answered in SQL."""
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from bmprov.model import Machine, Operation
 from bmprov.settings import PxeSettings
 from bmprov.store import Store, Transaction
 from bmprov.store.leases import first_free
+from bmprov.subnet import Subnet
 from bmprov.vault import Vault
 from pxe.dhcp.policy import Idle, Wanted
 from pxe.script import kernel_arguments
@@ -52,15 +53,16 @@ class StoreLeases:
     settings: PxeSettings
     site: str
 
-    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
-        """An address for `mac`: the one it has, else the first that is free."""
+    def offer(self, mac: str, operation_id: str, network: IPv4Network | None = None) -> IPv4Address | None:
+        """An address for `mac` in `network` (None is this host's): the one it has, else the first that is free."""
+        subnet = self._subnet(network)
         with self.store.read() as transaction:
-            held = self._held(transaction, mac)
+            held = self._held(transaction, mac, subnet)
             if held and transaction.leases.lasts(mac, self.settings.lease_s / 2):
                 return IPv4Address(held)
         with self.store.write() as transaction:
             transaction.one_at_a_time(f"leases of {self.site}")
-            address = self._choose(transaction, mac, operation_id)
+            address = self._choose(transaction, mac, operation_id, subnet)
             if address is None:
                 return None
             transaction.leases.give(mac, address, self.site, operation_id, self.settings.lease_s * _KEPT)
@@ -92,15 +94,18 @@ class StoreLeases:
             if transaction.leases.of(mac, self.site) == str(address):
                 transaction.leases.decline(str(address), self.site)
 
-    def _choose(self, transaction: Transaction, mac: str, operation_id: str) -> str | None:
-        held, taken = self._held(transaction, mac), transaction.leases.taken(self.site, operation_id)
+    def _subnet(self, network: IPv4Network | None) -> Subnet:
+        subnets = self.settings.subnets
+        return next((subnet for subnet in subnets if subnet.network == network), subnets[0])
+
+    def _choose(self, transaction: Transaction, mac: str, operation_id: str, subnet: Subnet) -> str | None:
+        held, taken = self._held(transaction, mac, subnet), transaction.leases.taken(self.site, operation_id)
         if held and (held not in taken or transaction.leases.lasts(mac, 0)):
             return held
-        first, last = int(self.settings.range_first), int(self.settings.range_last)
+        first, last = int(subnet.range_first), int(subnet.range_last)
         return first_free((str(IPv4Address(number)) for number in range(first, last + 1)), taken)
 
-    def _held(self, transaction: Transaction, mac: str) -> str | None:
-        """The address that `mac` had last, unless the range has been moved since."""
+    def _held(self, transaction: Transaction, mac: str, subnet: Subnet) -> str | None:
+        """The address that `mac` had last, unless the range has been moved since, or the machine."""
         held = transaction.leases.of(mac, self.site)
-        in_range = held and self.settings.range_first <= IPv4Address(held) <= self.settings.range_last
-        return held if in_range else None
+        return held if held and subnet.has(IPv4Address(held)) else None

@@ -136,6 +136,9 @@ def _taken(chosen: Settings) -> Iterator[tuple[str, str]]:
         ("network boot's DHCP", socket.SOCK_DGRAM, pxe.listen, pxe.dhcp_port),
         ("network boot's TFTP", socket.SOCK_DGRAM, pxe.listen, pxe.tftp_port),
     ]
+    if pxe.dns_port:
+        at = pxe.dns_listen
+        wanted += [("network boot's DNS", kind, at, pxe.dns_port) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
     for whose, kind, address, port in wanted:
         why = _refusal(kind, address, port)
         if why:

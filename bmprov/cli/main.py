@@ -48,7 +48,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "worker": Entry("processes:worker", _RUN, "runs the steps of operations"),
         "watch": Entry("processes:watch", _RUN, "deadlines, retries, and the power sweep"),
         "console": Entry("processes:console", _RUN, "serial consoles in the browser"),
-        "pxe": Entry("processes:pxe", _RUN, "the network-boot services: dhcp, tftp, http"),
+        "pxe": Entry("processes:pxe", _RUN, "the network-boot services: dhcp, tftp, http, dns"),
         "sim": Entry("processes:sim", _RUN, "simulated machines"),
         "furnish": Entry("furnish:command", "", "enrol the simulated machines of an `up`; `up` runs it"),
     }

@@ -40,6 +40,8 @@ def _questions(login: Login, settings: Settings) -> Iterator[tuple[str, Callable
     yield "network boot's HTTP", lambda: _connects(pxe.address, pxe.http_port)
     yield "network boot's DHCP", lambda: _hears(pxe.address, pxe.dhcp_port)
     yield "network boot's TFTP", lambda: _hears(pxe.address, pxe.tftp_port, _READ_REQUEST)
+    if pxe.dns_port:
+        yield "network boot's DNS", lambda: _connects(pxe.dns_listen, pxe.dns_port)
 
 
 def _api_is_ready(login: Login) -> bool:

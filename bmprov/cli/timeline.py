@@ -18,7 +18,7 @@ from rich.text import Text
 from bmprov.cli.api import Api, path
 from bmprov.cli.output import clock, console, moment, size, span, word
 from bmprov.errors import Fatal, Retryable
-from bmprov.model import FINAL
+from bmprov.model import FINAL, NOTE
 
 _FINAL = frozenset(state.value for state in FINAL)
 _FULL_ID = 36
@@ -59,7 +59,13 @@ class Stage:
 
 def stages(operation: Operation) -> list[Stage]:
     """The steps that have begun, in order."""
-    return [Stage.of(runs) for _, runs in groupby(operation["steps"], key=lambda run: run["name"])]
+    runs = [run for run in operation["steps"] if run["outcome"] != NOTE]
+    return [Stage.of(same) for _, same in groupby(runs, key=lambda run: run["name"])]
+
+
+def notes(operation: Operation) -> list[Stage]:
+    """What was seen meanwhile."""
+    return [Stage.of([run]) for run in operation["steps"] if run["outcome"] == NOTE]
 
 
 def finished(operation: Operation) -> bool:
@@ -174,6 +180,11 @@ def _steps(operation: Operation) -> Table:
     ahead = operation["step"]
     if not finished(operation) and ahead and (not done or done[-1].step != ahead):
         table.add_row(Spinner("dots"), ahead, "", "", "")
+    for note in notes(operation):
+        began = f"+{span((note.began - created).total_seconds())}" if created else ""
+        table.add_row(
+            Text("!", style="yellow"), note.step, began, span(note.seconds), Text(note.detail, style="yellow")
+        )
     return table
 
 
@@ -224,6 +235,8 @@ def _print_steps(screen: Console, seen: Iterator[Operation]) -> Operation:
                 markup=False,
             )
         printed = len(done)
+    for note in notes(operation) if operation else []:
+        screen.print(f"  {note.step}: {note.detail}", markup=False)
     screen.print(f"{title(operation)} {operation['state']} after {span(_seconds(operation))}", markup=False)
     return operation
 

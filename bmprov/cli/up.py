@@ -88,7 +88,7 @@ def _parts(folder: Folder, settings: Settings, workers: int) -> list[Part]:
         *(Part(slot, (*bmprov, "worker", *at, "--name", slot)) for slot in slots),
         Part("watch", (*bmprov, "watch", *at)),
         Part("console", (*bmprov, "console", *at)),
-        *(Part(f"pxe-{part}", (*bmprov, "pxe", *at, part)) for part in ("dhcp", "tftp", "http")),
+        *(Part(f"pxe-{part}", (*bmprov, "pxe", *at, part)) for part in _netboot(settings)),
         Part(
             "furnish",
             (*bmprov, "furnish", "--data", str(folder.root)),
@@ -96,6 +96,11 @@ def _parts(folder: Folder, settings: Settings, workers: int) -> list[Part]:
             said=f"ready; for the command line: export BMPROV_DATA={folder.root}",
         ),
     ]
+
+
+def _netboot(settings: Settings) -> tuple[str, ...]:
+    """DNS runs only where a port is set for it."""
+    return ("dhcp", "tftp", "http", *(["dns"] if settings.pxe.dns_port else []))
 
 
 def _valkey(folder: Folder, settings: Settings) -> Part:

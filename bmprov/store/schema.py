@@ -249,6 +249,16 @@ tokens = Table(
     Column("revoked_at", Double),
 )
 
+relay_sightings = Table(
+    "relay_sightings",
+    metadata,
+    Column("mac", Text, primary_key=True),
+    _text("relay"),
+    _text("circuit_id"),
+    _text("remote_id"),
+    Column("seen_at", Double, nullable=False),
+)
+
 leases = Table(
     "leases",
     metadata,

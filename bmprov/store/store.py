@@ -21,8 +21,10 @@ from bmprov.store.images import Images
 from bmprov.store.instances import Instances
 from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
+from bmprov.store.names import Names
 from bmprov.store.operations import Operations
 from bmprov.store.regions import Regions
+from bmprov.store.sightings import Sightings
 from bmprov.store.tokens import Tokens
 
 _BUSY_TIMEOUT_S = 30
@@ -43,6 +45,8 @@ class Transaction:
         self.images = Images(connection, now)
         self.tokens = Tokens(connection, now)
         self.leases = Leases(connection, now)
+        self.sightings = Sightings(connection, now)
+        self.names = Names(connection)
 
     def one_at_a_time(self, what: str) -> None:
         """Let no other transaction that asks for the same `what` run until this one has ended.

@@ -15,7 +15,7 @@ import structlog
 from pxe.boot_loop import LIMIT, too_many
 from pxe.dhcp.client import Client, client_of
 from pxe.dhcp.packet import MessageType, Packet
-from pxe.dhcp.policy import Answer, Wanted
+from pxe.dhcp.policy import Answer, Ignored, Wanted
 
 log = structlog.get_logger()
 
@@ -39,10 +39,10 @@ class Boots:
         self._clock = clock
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
 
-    def watch(self, asked: Packet, answer: Answer) -> None:
-        """An answer was sent."""
-        wanted = answer.wanted
-        if not isinstance(wanted, Wanted) or answer.packet.kind is not MessageType.ACK:
+    def saw(self, asked: Packet, told: Answer | Ignored) -> None:
+        """An answer was sent, or none."""
+        wanted = told.wanted
+        if not isinstance(told, Answer) or not isinstance(wanted, Wanted) or told.packet.kind is not MessageType.ACK:
             return
         seen = self._of(wanted)
         if client_of(asked) in _NO_FIRMWARE:

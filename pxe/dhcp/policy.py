@@ -1,12 +1,12 @@
 """What a request is answered. No I/O: who is wanted and who has which address is asked of what is handed in.
 
-RFC 2131, 4.3; RFC 3527 (a relay that is not on the machine's network); PXE 2.1 for the proxy; UEFI 2.10, 24.7 for HTTP
+RFC 2131, 4.3; PXE 2.1 for the proxy; UEFI 2.10, 24.7 for HTTP
 boot. Who is not known is never answered. A machine that no operation wants booted is told to boot its disk, or left
 alone too, as it is set.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from pxe.dhcp.client import HTTP_CLIENTS, Client, client_of
 from pxe.dhcp.local_boot import USE_BOOT_FILE, Boot, disk_boot
 from pxe.dhcp.packet import ANY, MessageType, Option, Packet
 from pxe.dhcp.secure_boot import SHIMS, hindrance
+from pxe.dhcp.terms import Terms
 
 _REQUEST_OP, _REPLY_OP = 1, 2
 _REQUESTS = frozenset(
@@ -27,7 +28,6 @@ _REQUESTS = frozenset(
 )
 _NO_PROXY = bytes([176, 1, 1])  # iPXE's no-pxedhcp: otherwise it waits 3 s for a proxy's offer
 _FILE_LIMIT = 127
-_LINK_SELECTION = 5  # sub-option of the relay's: the machine's network, when giaddr is elsewhere (RFC 3527)
 _ECHOED = (Option.CLIENT_ID, Option.CLIENT_UUID, Option.RELAY_AGENT)  # RFC 6842, RFC 4578, RFC 3046
 
 LOADERS: Mapping[Client, str] = {
@@ -70,8 +70,8 @@ class Directory(Protocol):
 class Leases(Protocol):
     """Knows which address is whose. The same MAC gets the same address for as long as it is free."""
 
-    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
-        """An address for `mac`, its own from now on; None when there is none left."""
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+        """An address for `mac` in `network`, its own from now on; None when there is none left."""
         ...
 
     def confirm(self, mac: str, address: IPv4Address, operation_id: str) -> None:
@@ -85,24 +85,6 @@ class Leases(Protocol):
     def decline(self, mac: str, address: IPv4Address) -> None:
         """The machine found `address` in use."""
         ...
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What the answers say. `proxy` leaves addresses to another DHCP server and only tells what to boot.
-
-    `loaders` are the files that TFTP has; `boots_disks` says that idle machines are told to boot their disks.
-    """
-
-    server: IPv4Address
-    network: IPv4Network
-    http_url: str
-    router: IPv4Address | None = None
-    dns: tuple[IPv4Address, ...] = ()
-    lease_s: int = 600
-    proxy: bool = False
-    loaders: frozenset[str] = frozenset()
-    boots_disks: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,9 +116,14 @@ class Policy:
         """The reply to a request; `proxy_port` says that it came to port 4011."""
         if asked.op != _REQUEST_OP or asked.kind not in _REQUESTS:
             return Ignored("not a DHCP request")
-        network = _network_of(asked)
-        if network != ANY and network not in self.terms.network:
-            return Ignored(f"relay {network} is not in {self.terms.network}")
+        terms = self.terms.where(asked)
+        if isinstance(terms, str):
+            return Ignored(terms)
+        if terms != self.terms:
+            return replace(self, terms=terms).answer(asked, proxy_port=proxy_port)
+        return self._answer(asked, proxy_port=proxy_port)
+
+    def _answer(self, asked: Packet, *, proxy_port: bool) -> Answer | Ignored:
         if asked.kind in (MessageType.RELEASE, MessageType.DECLINE):
             return self._given_back(asked)
         wanted = self.directory.lookup(asked.mac)
@@ -189,7 +176,7 @@ class Policy:
         claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
         if asked.kind is MessageType.REQUEST and claimed == ANY:
             return "a request for no address"
-        address = self.leases.offer(asked.mac, operation_id)
+        address = self.leases.offer(asked.mac, operation_id, self.terms.network)
         if address is None:
             return "no address is left in the range"
         if asked.kind is MessageType.DISCOVER:
@@ -216,7 +203,7 @@ class Policy:
         return "another server gives addresses here"
 
     def _reply(self, asked: Packet, kind: MessageType, boot: Boot, address: IPv4Address) -> Packet:
-        options = self._kind(kind) | self._network_options(address) | dict(boot.options)
+        options = self._kind(kind) | self.terms.network_options(address) | dict(boot.options)
         if client_of(asked) is Client.IPXE:
             # iPXE takes no proxy's offer without the class, and waits for one unless it is told that there is none
             options |= {Option.VENDOR_CLASS: b"PXEClient"} if self.terms.proxy else {Option.IPXE: _NO_PROXY}
@@ -242,18 +229,6 @@ class Policy:
     def _kind(self, kind: MessageType) -> dict[int, bytes]:
         return {Option.MESSAGE_TYPE: bytes([kind]), Option.SERVER_ID: self.terms.server.packed}
 
-    def _network_options(self, address: IPv4Address) -> dict[int, bytes]:
-        if self.terms.proxy:
-            return {}
-        options: dict[int, bytes] = {Option.SUBNET_MASK: self.terms.network.netmask.packed}
-        if address != ANY:  # RFC 2131, 4.3.5: who only informs itself is told no lease time
-            options[Option.LEASE_TIME] = self.terms.lease_s.to_bytes(4)
-        if self.terms.router is not None:
-            options[Option.ROUTER] = self.terms.router.packed
-        if self.terms.dns:
-            options[Option.DNS] = b"".join(address.packed for address in self.terms.dns)
-        return options
-
     def _boot(self, asked: Packet, wanted: Wanted) -> Boot:
         client = client_of(asked)
         file = self._boot_file(client, wanted)
@@ -267,12 +242,6 @@ class Policy:
             return wanted.script_url.encode()
         loader = (SHIMS if wanted.secure_boot else LOADERS).get(client, "")
         return (f"{self.terms.http_url}/loaders/{loader}" if client in HTTP_CLIENTS else loader).encode()
-
-
-def _network_of(asked: Packet) -> IPv4Address:
-    """An address of the machine's network; ANY when the request came without a relay."""
-    selected = asked.relay_told.get(_LINK_SELECTION, b"")
-    return IPv4Address(selected) if len(selected) == len(ANY.packed) else asked.giaddr
 
 
 def _boot_options(client: Client, file: bytes, server: IPv4Address) -> dict[int, bytes]:

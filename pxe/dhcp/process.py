@@ -1,9 +1,12 @@
 """`bmprov pxe dhcp`: builds the DHCP server from the settings and runs it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from ipaddress import IPv4Address
 from threading import Thread
+
+from redis import Redis
 
 from bmprov.errors import Fatal
 from bmprov.model import Report
@@ -11,9 +14,16 @@ from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from pxe import advertiser
+from pxe.dhcp import overhear
 from pxe.dhcp.boots import Boots
-from pxe.dhcp.policy import Policy, Terms
+from pxe.dhcp.notes import Notes
+from pxe.dhcp.others import Others
+from pxe.dhcp.policy import Policy
+from pxe.dhcp.relay import RelayBook
 from pxe.dhcp.server import DhcpServer
+from pxe.dhcp.siblings import SharedPolicy, Siblings
+from pxe.dhcp.slow_port import SlowPorts
+from pxe.dhcp.terms import Terms
 from pxe.directory import StoreDirectory, StoreLeases
 from pxe.loaders import loaders_in
 from pxe.stopping import stop_signals
@@ -25,14 +35,28 @@ def run(settings: Settings) -> None:
     store = Store(settings.database, pool_size=1)
     directory = StoreDirectory(store, Vault.from_file(settings.key_file), pxe, settings.site)
     policy = Policy(terms_of(settings), directory, StoreLeases(store, pxe, settings.site))
-    proxy_port = pxe.proxy_port if policy.terms.proxy else None
+    siblings = Siblings(_redis(settings), settings.site, pxe.address)
+    others = Others(lambda: siblings.addresses | {pxe.address}, store)
+    witnesses = (siblings, Boots(partial(end, store)), RelayBook(store), SlowPorts(Notes(store).slow_port))
     stopping = stop_signals()
-    if not policy.terms.proxy:  # beside another DHCP server the network may have a router of its own
+    if not policy.terms.proxy:  # beside another DHCP server, which may have a router of its own too
         card = pxe.interface or advertiser.card_of(pxe.address)
-        served = partial(_is_ours, directory)
-        Thread(target=advertiser.run, args=(card, served, stopping), name="advertiser", daemon=True).start()
-    boots = Boots(partial(end, store))
-    DhcpServer(policy, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, boots).run(stopping)
+        _start(advertiser.run, card, partial(_is_ours, directory), stopping)
+        _start(overhear.run, card, others.overheard, stopping)
+    proxy_port = pxe.proxy_port if policy.terms.proxy else None
+    shared = SharedPolicy(policy, siblings)
+    told = witnesses if policy.terms.proxy else (*witnesses, others)
+    DhcpServer(shared, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, told).run(stopping)
+    siblings.leave()
+
+
+def _start(target: Callable[..., None], *arguments: object) -> None:
+    Thread(target=target, args=arguments, name=target.__module__, daemon=True).start()
+
+
+def _redis(settings: Settings) -> Redis:
+    """It holds up every answer while it is asked, so it has less time than a client."""
+    return Redis.from_url(settings.redis, socket_connect_timeout=0.5, socket_timeout=0.5)
 
 
 def end(store: Store, operation_id: str, why: str) -> None:
@@ -65,9 +89,10 @@ def terms_of(settings: Settings) -> Terms:
         network=pxe.network,
         http_url=pxe.http_url,
         router=IPv4Address(pxe.router) if pxe.router else None,
-        dns=tuple(IPv4Address(address) for address in pxe.dns),
+        dns=tuple(IPv4Address(address) for address in pxe.dns_told),
         lease_s=int(pxe.lease_s),
         proxy=pxe.mode == "proxy",
         loaders=frozenset(loaders_in(pxe.loaders)),
         boots_disks=pxe.idle == "disk",
+        relayed=pxe.networks,
     )

@@ -7,6 +7,7 @@ socket or a forged entry in the ARP table, and RFC 2131, 4.1 allows a broadcast 
 import selectors
 import socket
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -14,10 +15,10 @@ import structlog
 
 from bmprov.errors import BmprovError
 from pxe.datagram import Datagram, bind, broadcast, receive
-from pxe.dhcp.boots import Boots
 from pxe.dhcp.client import client_of
 from pxe.dhcp.packet import ANY, BadPacket, MessageType, Packet, parse, serialise
-from pxe.dhcp.policy import Answer, Idle, Ignored, Policy, Wanted
+from pxe.dhcp.policy import Answer, Idle, Ignored, Wanted
+from pxe.dhcp.witness import Decider, Witness
 
 log = structlog.get_logger()
 
@@ -31,15 +32,15 @@ _LOOK_UP_S = 0.2
 class DhcpServer:
     """Answers on `port`, and for the proxy on `proxy_port` too. `interface` binds the sockets to one network card.
 
-    `boots` is told each answer that was sent.
+    `witnesses` are told what became of each packet.
     """
 
-    policy: Policy
+    policy: Decider
     listen: str
     port: int = _SERVER_PORT
     proxy_port: int | None = None
     interface: str = ""
-    boots: Boots | None = None
+    witnesses: Sequence[Witness] = ()
 
     def run(self, stopping: threading.Event) -> None:
         """Serve until `stopping` is set.
@@ -65,8 +66,8 @@ class DhcpServer:
                 for key, _ in selector.select(_LOOK_UP_S):
                     if isinstance(key.fileobj, socket.socket):
                         self._serve(key.fileobj, proxy_port=key.fileobj is proxy)
-                if self.boots is not None:
-                    self.boots.tick()
+                for witness in self.witnesses:
+                    witness.tick()
 
     def _serve(self, bound: socket.socket, *, proxy_port: bool) -> None:
         try:
@@ -95,8 +96,8 @@ class DhcpServer:
             else:
                 bound.sendto(reply, (to, port))
         _log(asked, answer)
-        if self.boots is not None and isinstance(answer, Answer):
-            self.boots.watch(asked, answer)
+        for witness in self.witnesses:
+            witness.saw(asked, answer)
 
 
 def destination(asked: Packet, answer: Packet, sender: tuple[str, int], *, proxy_port: bool = False) -> tuple[str, int]:

@@ -31,6 +31,7 @@ from bmprov.power import Power, PowerAction
 from bmprov.store import Store, migrations
 from bmprov.store.operations import LeaseLost
 from bmprov.store.reservations import Claimant, expire, reserve
+from bmprov.store.sightings import RelaySighting
 from tests.contract.conftest import Clock
 
 LEASE_S = 20.0
@@ -397,6 +398,42 @@ def test_tokens_are_found_and_revoked(store: Store) -> None:
         assert transaction.tokens.revoke("t1")
         assert not transaction.tokens.revoke("t1")
         assert [one.revoked_at for one in transaction.tokens.all()] == [transaction.now]
+
+
+def test_what_relays_say_is_kept_as_it_was_seen_last(store: Store, clock: Clock) -> None:
+    """One line for each NIC, with its time."""
+    mac = "52:54:00:00:00:01"
+    for relay in ("10.2.0.1", "10.3.0.1"):
+        clock.now += 1
+        with store.write() as transaction:
+            transaction.sightings.keep(RelaySighting(mac, relay, "Gi1/0/7", "0x0004"))
+    with store.read() as transaction:
+        assert transaction.sightings.of(mac) == RelaySighting(mac, "10.3.0.1", "Gi1/0/7", "0x0004", clock.now)
+        assert transaction.sightings.of("52:54:00:00:00:02") is None
+
+
+def test_machines_have_names_while_an_operation_boots_them(store: Store, reserved: Machine) -> None:
+    """The address that it was bound to, in this site alone, and no longer than the operation lasts."""
+    enrol(store, machine(2), replace(machine(3), site="elsewhere"))
+    names = {reserved.name: None, machine(2).name: None}
+
+    def told() -> dict[str, str | None]:
+        with store.read() as transaction:
+            return dict(transaction.names.of("default"))
+
+    assert told() == names
+    operation_id = begin(store, reserved)
+    with store.write() as transaction:
+        claimed = transaction.operations.claim(operation_id, "w1", LEASE_S)
+        assert claimed is not None
+        transaction.operations.set_boot_ip(operation_id, "10.1.0.9")
+    assert told() == names
+    with store.write() as transaction:
+        opened = transaction.operations.proceed(claimed, StepRun("a", 1, 0, 0, "done"), "b", LEASE_S, netboot=True)
+    assert told() == names | {reserved.name: "10.1.0.9"}
+    with store.write() as transaction:
+        transaction.operations.finish(opened, load_in(transaction), OperationState.CANCELLED)
+    assert told() == names
 
 
 def test_a_machine_with_an_instance_is_not_removed(store: Store, reserved: Machine) -> None:

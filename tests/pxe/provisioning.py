@@ -82,9 +82,9 @@ class Site:
             transaction.images.add(image)
         return image
 
-    def use_ports(self, http: int, dhcp: int = 67, tftp: int = 69) -> None:
+    def use_ports(self, http: int, dhcp: int = 67, tftp: int = 69, dns: int = 0) -> None:
         """Tell the machines where the services listen."""
-        ports = replace(self.settings.pxe, http_port=http, dhcp_port=dhcp, tftp_port=tftp)
+        ports = replace(self.settings.pxe, http_port=http, dhcp_port=dhcp, tftp_port=tftp, dns_port=dns)
         self.settings = replace(self.settings, pxe=ports)
 
     def boot(self) -> BootHttp:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
 from bmprov.model import BootFrom, BootMode
 from bmprov.settings import PxeSettings
 from bmprov.store import Store
+from bmprov.subnet import Subnet
 from pxe.dhcp.policy import Idle, Wanted
 from pxe.directory import StoreDirectory, StoreLeases
 from tests.pxe.provisioning import Site
@@ -124,6 +125,18 @@ def test_a_range_that_was_moved_is_followed(leases: StoreLeases) -> None:
     assert leases.offer(mac(0), "") == FIRST
     moved = replace(leases, settings=settings(first=IPv4Address("10.7.0.10")))
     assert moved.offer(mac(0), "") == IPv4Address("10.7.0.10")
+
+
+def test_each_network_has_a_range_of_its_own(leases: StoreLeases) -> None:
+    """A machine that was moved behind a relay gets an address there, and gives the one before back."""
+    rack = Subnet(IPv4Network("10.8.0.0/24"), IPv4Address("10.8.0.10"), IPv4Address("10.8.0.11"), "10.8.0.1")
+    both = replace(leases, settings=replace(leases.settings, networks=(rack,)))
+    assert both.offer(mac(0), "", rack.network) == IPv4Address("10.8.0.10")
+    assert both.offer(mac(1), "", rack.network) == IPv4Address("10.8.0.11")
+    assert both.offer(mac(2), "", rack.network) is None
+    assert both.offer(mac(0), "", rack.network) == IPv4Address("10.8.0.10")
+    assert both.offer(mac(0), "", leases.settings.network) == FIRST
+    assert both.offer(mac(2), "", rack.network) == IPv4Address("10.8.0.10")
 
 
 def test_the_token_is_bound_when_the_machine_takes_its_address(site: Site, leases: StoreLeases) -> None:

@@ -68,7 +68,7 @@ def test_what_becomes_of_a_machine_that_loops(site: Site, *, secure_boot: bool) 
         boots = Boots(partial(end, site.store))
         answer = Answer(Packet(2, 0, MAC, {Option.MESSAGE_TYPE: b"\5"}), replace(wanted, secure_boot=True))
         for xid in range(LIMIT + 1):
-            boots.watch(Packet(1, xid, MAC, {Option.CLIENT_ARCH: b"\0\7"}), answer)
+            boots.saw(Packet(1, xid, MAC, {Option.CLIENT_ARCH: b"\0\7"}), answer)
     else:
         token = site.booted_at(operation, ADDRESS)
         client = create_boot_app(site.boot()).test_client()

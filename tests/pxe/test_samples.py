@@ -13,7 +13,8 @@ import pytest
 
 from pxe.dhcp.client import Client, client_of, firmware_of
 from pxe.dhcp.packet import MessageType, Option, Packet, parse, serialise
-from pxe.dhcp.policy import Answer, Ignored, Policy, Terms, Wanted
+from pxe.dhcp.policy import Answer, Ignored, Policy, Wanted
+from pxe.dhcp.terms import Terms
 from pxe.tftp_packets import data, options_ack, parse_request
 from pxe.tftp_transfer import Ended, Outcome, Transfer
 
@@ -56,7 +57,8 @@ class Site:
         assert mac == "52:54:00:77:00:01"
         return Wanted("rack1-07", "op", SCRIPT, "bmprov.token=TOKEN", secure_boot=self.secure_boot)
 
-    def offer(self, mac: str, operation_id: str) -> IPv4Address:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address:
+        assert network == TERMS.network
         assert (mac, operation_id) == (self.asked.mac, "op")
         return self.asked.address(Option.REQUESTED_ADDRESS) or IPv4Address("10.77.0.100")
 

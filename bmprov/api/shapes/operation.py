@@ -47,7 +47,7 @@ class StepOut(Reply):
     attempt: int
     started_at: datetime
     ended_at: datetime
-    outcome: str = Field(description="done, wait, retry or fail")
+    outcome: str = Field(description="done, wait, retry or fail; note for what was seen meanwhile")
     detail: str
 
 

@@ -83,6 +83,18 @@ def test_the_same_reason_again_is_told_once(operation: dict[str, Any]) -> None:
     assert [line for line in lines if line.startswith("tried")] == ["tried again 3 times: busy", "tried again: silent"]
 
 
+def test_what_was_seen_meanwhile_is_no_stage(operation: dict[str, Any]) -> None:
+    """It does not come between the runs of a step, stands below them all, and says what helps."""
+    seen = run("switch port", 1, 2, "note", "31 s to forward: enable portfast")
+    steps = operation["steps"]
+    with_note = operation | {"steps": [*steps[:4], seen, *steps[4:]]}
+    assert stages(with_note) == stages(operation)
+    lines = [line.split() for line in drawn(with_note).splitlines()]
+    (note,) = [line for line in lines if line[:3] == ["!", "switch", "port"]]
+    assert " ".join(note).endswith("31 s to forward: enable portfast")
+    assert [line[:2] for line in lines].index(["!", "switch"]) > [line[:2] for line in lines].index(["✗", "wait"])
+
+
 def test_the_end_of_the_ramdisk_s_log_is_shown(operation: dict[str, Any]) -> None:
     """Of a ramdisk that gave up, the last twenty lines of its log follow the error."""
     log = "".join(f"line {number}\n" for number in range(30))

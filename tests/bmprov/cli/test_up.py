@@ -50,6 +50,19 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
     assert said.err.count("\n") == 1
 
 
+def test_dns_runs_where_a_port_is_set_for_it(tmp_path: Path) -> None:
+    """Then its port must be free too, by UDP and TCP; without one there is no such process."""
+    data, (port,) = tmp_path / "data", free_ports(socket.SOCK_STREAM, 1)
+    data.mkdir()
+    (data / "bmprov.toml").write_text(f"[pxe]\ndns_port = {port}\n")
+    with socket.create_server(("127.0.0.1", port)):
+        said = up("--data", data, "--port", 0)
+    assert f"network boot's DNS port {port} of 127.0.0.1 cannot be listened on" in said.err
+    with house(data) as running:
+        assert any(part.endswith(" dns ") for part in running.parts())
+        socket.create_connection(("127.0.0.1", port), 5).close()
+
+
 def test_every_part_that_dies_is_started_again(own: House, bare: Callable[..., Said]) -> None:
     """All processes are killed at once; each comes back, and the service works."""
     until(lambda: len(own.parts()) == 9)  # `furnish` says `ready`, and ends then

@@ -25,7 +25,7 @@ class Watched:
 
     def ask(self, xid: int, options: dict[int, bytes], kind: MessageType = MessageType.ACK) -> None:
         reply = Packet(2, xid, MAC, {Option.MESSAGE_TYPE: bytes([kind])})
-        self.boots.watch(Packet(1, xid, MAC, options), Answer(reply, self.wanted))
+        self.boots.saw(Packet(1, xid, MAC, options), Answer(reply, self.wanted))
 
 
 @pytest.mark.parametrize(
@@ -94,5 +94,5 @@ def test_idle_machines_are_left_alone() -> None:
     watched = Watched(secure_boot=True)
     reply = Packet(2, 1, MAC, {Option.MESSAGE_TYPE: bytes([MessageType.ACK])})
     for xid in range(2 * LIMIT):
-        watched.boots.watch(Packet(1, xid, MAC, UEFI), Answer(reply, Idle("rack1-07")))
+        watched.boots.saw(Packet(1, xid, MAC, UEFI), Answer(reply, Idle("rack1-07")))
     assert watched.ended == []

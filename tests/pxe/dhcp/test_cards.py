@@ -14,12 +14,13 @@ ROOT = Path(__file__).parents[3]
 SERVER = """
 import threading
 from ipaddress import IPv4Address, IPv4Network
-from pxe.dhcp.policy import Policy, Terms, Wanted
+from pxe.dhcp.policy import Policy, Wanted
+from pxe.dhcp.terms import Terms
 from pxe.dhcp.server import DhcpServer
 
 class Site:
     def lookup(self, mac): return Wanted("rack1-07", "op", "http://10.9.0.1/script.ipxe")
-    def offer(self, mac, operation_id): return IPv4Address("10.9.0.10")
+    def offer(self, mac, operation_id, network): return IPv4Address("10.9.0.10")
     def confirm(self, mac, address, operation_id): pass
 
 terms = Terms(IPv4Address("10.9.0.1"), IPv4Network("10.9.0.0/24"), "http://10.9.0.1:8080")

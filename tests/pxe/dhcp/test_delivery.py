@@ -12,8 +12,9 @@ from structlog.testing import capture_logs
 from bmprov.errors import Retryable
 from pxe.datagram import bind
 from pxe.dhcp.packet import BadPacket, MessageType, Option, Packet, parse, serialise
-from pxe.dhcp.policy import Policy, Terms, Wanted
+from pxe.dhcp.policy import Policy, Wanted
 from pxe.dhcp.server import DhcpServer
+from pxe.dhcp.terms import Terms
 
 SERVER = IPv4Address("127.0.0.1")
 TERMS = Terms(SERVER, IPv4Network("127.0.0.0/8"), "http://127.0.0.1:8080")
@@ -35,7 +36,8 @@ class Site:
             raise RuntimeError("a fault that nobody foresaw")
         return Wanted("rack1-07", "op-1", URL)
 
-    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+        assert network == TERMS.network
         assert operation_id == "op-1"
         return IPv4Address(f"127.66.0.{int(mac[-2:], 16)}")
 

@@ -6,7 +6,8 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from pxe.dhcp.packet import MessageType, Option, Packet
-from pxe.dhcp.policy import Answer, Idle, Ignored, Policy, Terms
+from pxe.dhcp.policy import Answer, Idle, Ignored, Policy
+from pxe.dhcp.terms import Terms
 
 MAC = "52:54:00:00:00:01"
 FIRST = IPv4Address("10.1.0.10")
@@ -22,7 +23,8 @@ class Site:
     def lookup(self, mac: str) -> Idle | str:
         return Idle("rack1-07") if mac == MAC else "no machine has this MAC"
 
-    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+        assert network == TERMS.network
         assert (mac, operation_id) == (MAC, "")
         return FIRST
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pxe.dhcp.packet import MessageType, Option, Packet, parse, serialise
-from pxe.dhcp.policy import Answer, Policy, Terms, Wanted
+from pxe.dhcp.policy import Answer, Policy, Wanted
+from pxe.dhcp.terms import Terms
 
 SERVER = IPv4Address("10.1.0.1")
 TERMS = Terms(SERVER, IPv4Network("10.1.0.0/24"), "http://10.1.0.1:8080")
@@ -24,7 +25,8 @@ class Range:
     def lookup(self, mac: str) -> Wanted | str:
         return Wanted(mac, "op", "http://10.1.0.1:8080/script.ipxe")
 
-    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+        assert network == TERMS.network
         assert operation_id == "op"
         free = next((SERVER + n for n in range(1, MACHINES + 1) if SERVER + n not in self.given.values()), None)
         if mac not in self.given and free is not None:

@@ -6,8 +6,9 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from pxe.dhcp.packet import ANY, MessageType, Option, Packet
-from pxe.dhcp.policy import Answer, Ignored, Policy, Terms, Wanted
+from pxe.dhcp.policy import Answer, Ignored, Policy, Wanted
 from pxe.dhcp.server import destination
+from pxe.dhcp.terms import Terms
 
 MAC = "52:54:00:00:00:01"
 SERVER = IPv4Address("10.1.0.1")
@@ -29,7 +30,8 @@ class Site:
     def lookup(self, mac: str) -> Wanted | str:
         return Wanted("rack1-07", "op", URL) if mac == MAC else "no machine has this MAC"
 
-    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+        assert network == TERMS.network
         assert operation_id == "op"
         if mac not in self.given and len(self.given) < self.room:
             self.given[mac] = FIRST + len(self.given)
@@ -160,7 +162,10 @@ def test_a_wrong_address_is_refused(site: Site) -> None:
     [
         (asked(MessageType.DISCOVER, mac="52:54:00:00:00:99"), "no machine has this MAC"),
         (asked(MessageType.REQUEST, {Option.SERVER_ID: bytes([10, 1, 0, 2])}), "server 10.1.0.2 was chosen"),
-        (asked(MessageType.DISCOVER, giaddr=IPv4Address("10.9.0.1")), "relay 10.9.0.1 is not in 10.1.0.0/24"),
+        (
+            asked(MessageType.DISCOVER, giaddr=IPv4Address("10.9.0.1")),
+            "relay 10.9.0.1 is in none of the provisioning networks",
+        ),
         (asked(MessageType.OFFER, op=2), "not a DHCP request"),
         (asked(MessageType.OFFER), "not a DHCP request"),
         (asked(MessageType.ACK, ciaddr=FIRST), "not a DHCP request"),
@@ -243,7 +248,7 @@ def test_a_relay_elsewhere_names_the_machines_network(site: Site) -> None:
     assert told.yiaddr == FIRST
     assert destination(request, told, ("192.168.7.1", 67)) == ("192.168.7.1", 67)
     elsewhere = asked(MessageType.DISCOVER, {Option.RELAY_AGENT: b"\5\4\x0a\x09\0\0"}, giaddr=FIRST)
-    assert "relay 10.9.0.0 is not in" in ignored(site, elsewhere)
+    assert "relay 10.9.0.0 is in none of" in ignored(site, elsewhere)
 
 
 @pytest.mark.parametrize("code", [Option.CLIENT_ID, Option.CLIENT_UUID, Option.RELAY_AGENT])

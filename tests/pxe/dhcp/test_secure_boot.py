@@ -6,7 +6,8 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from pxe.dhcp.packet import MessageType, Option, Packet, parse, serialise
-from pxe.dhcp.policy import Answer, Ignored, Policy, Terms, Wanted
+from pxe.dhcp.policy import Answer, Ignored, Policy, Wanted
+from pxe.dhcp.terms import Terms
 
 MAC = "52:54:00:00:00:01"
 FIRST = IPv4Address("10.1.0.10")
@@ -25,7 +26,8 @@ class Site:
         assert mac == MAC
         return Wanted("rack1-07", "op", SCRIPT, ARGUMENTS, secure_boot=True)
 
-    def offer(self, mac: str, operation_id: str) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+        assert network == TERMS.network
         assert (mac, operation_id) == (MAC, "op")
         return FIRST
 

@@ -12,13 +12,14 @@ ROOT = Path(__file__).parents[3]
 SERVER = """
 import os, threading, time
 from ipaddress import IPv4Address, IPv4Network
-from pxe.dhcp.policy import Policy, Terms, Wanted
+from pxe.dhcp.policy import Policy, Wanted
+from pxe.dhcp.terms import Terms
 from pxe.dhcp.server import DhcpServer
 
 class Site:
     def lookup(self, mac):
         return Wanted("m", "op", "http://x/y") if mac == "52:54:00:00:00:01" else "no machine has this MAC"
-    def offer(self, mac, operation_id):
+    def offer(self, mac, operation_id, network):
         time.sleep(float(os.environ["OFFER_S"]))
         return IPv4Address("10.9.0.10")
     def confirm(self, mac, address, operation_id): print("confirmed", mac, address, flush=True)

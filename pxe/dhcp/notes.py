@@ -1,0 +1,46 @@
+"""Writes into an operation's timeline what the DHCP server has seen of its machine."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from bmprov.errors import BmprovError
+from bmprov.model import NOTE, StepRun
+from bmprov.store import Store
+from pxe.dhcp.slow_port import SlowPort
+
+log = structlog.get_logger()
+
+_POWER_STEP = "power cycle"
+
+
+@dataclass(frozen=True)
+class Notes:
+    """The timelines of the operations in a store."""
+
+    store: Store
+
+    def slow_port(self, seen: SlowPort) -> None:
+        """The port of the machine took long to forward."""
+        operation_id = seen.wanted.operation_id
+        try:
+            with self.store.write() as transaction:
+                operation = transaction.operations.get(operation_id)
+                if operation is None or operation.finished:
+                    return
+                steps = transaction.operations.steps_of(operation_id)
+                powered = [step.ended_at for step in steps if step.step == _POWER_STEP and step.outcome == "done"]
+                words = _words(seen, transaction.now - powered[-1] if powered else None)
+                began = transaction.now - seen.lost_s
+                run = StepRun("switch port", 1, began, transaction.now, NOTE, words)
+                transaction.operations.record(operation, run)
+        except BmprovError as error:
+            log.warning("a note is not kept in the timeline", operation=operation_id, error=str(error))
+
+
+def _words(seen: SlowPort, powered_s: float | None) -> str:
+    when = f", {powered_s:.0f} s after power-on" if powered_s is not None else ""
+    return (
+        f"the port took {seen.lost_s:.0f} s to forward: {seen.client} had asked DHCP for so long when its first request"
+        f" arrived ({seen.mac}{when}); {seen.remedy}"
+    )
