@@ -7,6 +7,7 @@ from functools import partial
 
 from bmprov.deadline import Deadline
 from bmprov.switch import PortState, Switch, SwitchLogin
+from tests.sim_switch.bridge_machine import PORTS
 from tests.sim_switch.cisco import EosSwitch, IosSwitch, NxosSwitch, Os10Switch
 from tests.sim_switch.comware import ComwareSwitch
 from tests.sim_switch.device import Device, Port
@@ -15,8 +16,10 @@ from tests.sim_switch.shells import CumulusSwitch, SonicSwitch
 from tests.sim_switch.srlinux import SrLinuxSwitch
 from tests.sim_switch.ssh import SwitchServers
 from worker.switches.command_line import CommandLineSwitch
+from worker.switches.commands import SshCommands
 from worker.switches.dialects import DIALECTS
 from worker.switches.fake import FakeSwitch, MemoryNotes
+from worker.switches.linux_bridge import LinuxBridgeSwitch
 from worker.switches.switch_lock import LocalSwitchLock
 
 VLANS = {1, 99, 100, 101, 200}
@@ -100,6 +103,41 @@ def fake() -> Stand:
 def as_truth(state: PortState) -> Truth:
     """A port's state in the form that tells what the hardware does."""
     return state.enabled, state.untagged, state.tagged, state.description
+
+
+BRIDGE = "linux-bridge"
+"""The name of the real Linux bridge, in a machine of its own."""
+
+
+@contextmanager
+def linux_bridge(login: SwitchLogin) -> Iterator[Stand]:
+    """The bridge in the machine that is logged in to so, its ports as after its boot."""
+    commands = SshCommands(login)
+    with commands.open(Deadline.after(20)) as run:
+        run(["reset-ports"], Deadline.after(20))
+        switch = LinuxBridgeSwitch(login.address, "br0", commands, LocalSwitchLock())
+
+        def said(*command: str) -> str:
+            return run(command, Deadline.after(20)).output
+
+        def truth(port: str) -> Truth:
+            link = said("ip", "link", "show", "dev", port)
+            described = link.partition("alias ")[2].strip()
+            return " state DOWN" not in link, *in_words(said("bridge", "vlan", "show", "dev", port)), described
+
+        yield Stand(switch, PORTS, truth, "port9", keeps=False)
+
+
+def in_words(text: str) -> tuple[int | None, frozenset[int]]:
+    """The VLANs in what `bridge vlan show` prints for people: the port's name, then a VLAN a line."""
+    untagged, tagged = None, set[int]()
+    for words in (line.replace("port", " port").split() for line in text.splitlines()[1:]):
+        vlan = next((int(word) for word in words if word.isdigit()), None)
+        if "Untagged" in words and "PVID" in words:
+            untagged = vlan
+        elif vlan is not None:
+            tagged.add(vlan)
+    return untagged, frozenset(tagged)
 
 
 @contextmanager

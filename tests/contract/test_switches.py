@@ -8,8 +8,9 @@ import pytest
 
 from bmprov.deadline import Deadline
 from bmprov.errors import Invalid, SwitchRefused
-from bmprov.switch import Change, PortMode, PortSetting
-from tests.contract.switches import SWITCHES, Stand
+from bmprov.switch import Change, PortMode, PortSetting, SwitchLogin
+from tests.contract.switches import BRIDGE, SWITCHES, Stand, linux_bridge
+from tests.sim_switch.bridge_machine import bridge_machine
 from tests.sim_switch.ssh import SwitchServers, switch_servers
 
 TRUNK = PortSetting.trunk({100, 101, 200}, native=99)
@@ -21,11 +22,21 @@ def servers() -> Iterator[SwitchServers]:
         yield servers
 
 
-@pytest.fixture(params=list(SWITCHES))
+@pytest.fixture(scope="session")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwitchLogin]:
+    with bridge_machine(tmp_path_factory.mktemp("bridge")) as login:
+        yield login
+
+
+@pytest.fixture(params=[*SWITCHES, pytest.param(BRIDGE, marks=pytest.mark.xdist_group("the machine with a bridge"))])
 def stand(request: pytest.FixtureRequest, servers: SwitchServers) -> Iterator[Stand]:
     """Each switch in turn, its ports enabled."""
-    with SWITCHES[request.param](servers) as stand:
-        yield stand
+    if request.param == BRIDGE:
+        with linux_bridge(request.getfixturevalue("machine")) as stand:
+            yield stand
+    else:
+        with SWITCHES[request.param](servers) as stand:
+            yield stand
 
 
 def soon() -> Deadline:

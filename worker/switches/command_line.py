@@ -192,11 +192,10 @@ class _Conversation:
 
 
 def _line_of(text: str, at: int) -> str:
-    """The line at this place, in printable characters."""
-    start = text.rfind("\n", 0, at) + 1
-    return _shown(text[start:].strip().partition("\n")[0])
+    """What is said from this place's line on."""
+    return _shown(text[text.rfind("\n", 0, at) + 1 :])
 
 
 def _shown(text: str) -> str:
     """The beginning of a text, in printable characters."""
-    return "".join(one if one.isprintable() else " " for one in text.strip())[:_SHOWN]
+    return "".join(one if one.isprintable() else " " for one in " ".join(text.split()))[:_SHOWN]

@@ -7,6 +7,7 @@ looked at before the next line is sent. No word of the login gets into an error.
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
@@ -23,6 +24,9 @@ from worker.switches.dialect import Dialect
 SSH_PORT = 22
 _CONNECT_S = 10.0
 _LEAST_S = 0.1
+_LOOK_EVERY_S = 0.003
+_PROMPT_CHARACTERS = 500
+_MOST_CHARACTERS = 2**23
 _SHOWN = 200
 
 
@@ -34,7 +38,7 @@ class Session:
         self._address = address
         prompt = re.escape(connection.base_prompt)
         # what values may hold has none of these endings, so that an echo is never taken for a prompt
-        self._prompt = rf"\n[^\n]*{prompt}[^\n]*[>#\]$][ ]?\Z"
+        self._prompt = re.compile(rf"\n[^\n]*{prompt}[^\n]*[>#\]$][ ]?\Z")
 
     def send(self, line: str, by: Deadline) -> str:
         """Type a line and return what the switch prints until its next prompt, without its echo.
@@ -42,11 +46,27 @@ class Session:
         Raises:
             SwitchUnreachable: no prompt by the deadline, or the connection broke.
         """
-        with _broken_off(self._address, by):
+        with broken_off(self._address, by):
             self._connection.read_channel()  # what a console log has printed meanwhile
             self._connection.write_channel(line + self._connection.RETURN)
-            text = self._connection.read_until_pattern(self._prompt, max(_LEAST_S, by.remaining_s))
-        return str(text).replace("\r", "").partition("\n")[2].rpartition("\n")[0]
+            text = self._read(by).replace("\r", "")
+        return text.partition("\n")[2].rpartition("\n")[0]
+
+    def _read(self, by: Deadline) -> str:
+        """All that comes until a prompt. Netmiko's own reading would go on after the switch has hung up."""
+        text, channel = "", self._connection.remote_conn
+        assert isinstance(channel, paramiko.Channel)  # noqa: S101 - for mypy: no dialect is by telnet
+        while not self._prompt.search(text[-_PROMPT_CHARACTERS:]):
+            hung_up = channel.closed or channel.eof_received
+            if piece := self._connection.read_channel():
+                text += piece
+            elif hung_up:
+                raise EOFError("it hung up")
+            elif by.passed or len(text) > _MOST_CHARACTERS:
+                raise TimeoutError("no prompt came")
+            else:
+                time.sleep(_LOOK_EVERY_S)  # paramiko tells nobody that something has come
+        return text
 
 
 @contextmanager
@@ -58,7 +78,7 @@ def session(login: SwitchLogin, dialect: Dialect, by: Deadline) -> Iterator[Sess
         SwitchAuthFailed: the switch refused the user, the password or the enable password.
         SwitchRefused: its host key is not the one that is trusted.
     """
-    with _cable(login.address, by) as wire:
+    with cable(login.address, by) as wire:
         connection = _connected(login, dialect, wire, by)
         try:
             yield Session(connection, login.address)
@@ -67,7 +87,7 @@ def session(login: SwitchLogin, dialect: Dialect, by: Deadline) -> Iterator[Sess
 
 
 @contextmanager
-def _cable(address: str, by: Deadline) -> Iterator[socket.socket]:
+def cable(address: str, by: Deadline) -> Iterator[socket.socket]:
     """A connection to the switch, which the deadline cuts: netmiko and paramiko have waits that heed no other."""
     host, port = endpoint(address)
     try:
@@ -112,7 +132,7 @@ def _cut(wire: socket.socket) -> None:
 def _connected(login: SwitchLogin, dialect: Dialect, wire: socket.socket, by: Deadline) -> netmiko.BaseConnection:
     host, port = endpoint(login.address)
     left_s = max(_LEAST_S, by.remaining_s)
-    with _broken_off(login.address, by), _login_refused(login):
+    with broken_off(login.address, by), _login_refused(login):
         connection: netmiko.BaseConnection = netmiko.ConnectHandler(
             device_type=dialect.device_type,
             host=host,
@@ -128,7 +148,7 @@ def _connected(login: SwitchLogin, dialect: Dialect, wire: socket.socket, by: De
             read_timeout_override=left_s,
             auto_connect=False,
         )
-        connection.key_policy = _HostKey(login)
+        connection.key_policy = HostKey(login)
         try:
             connection._open()  # noqa: SLF001 - netmiko's own way to connect later, once the policy is ours
             if dialect.needs_enable and not connection.check_enable_mode():
@@ -153,7 +173,7 @@ def _enable(connection: netmiko.BaseConnection, login: SwitchLogin) -> None:
         raise SwitchAuthFailed(login.address, login.user, "the enable password") from error
 
 
-class _HostKey(paramiko.MissingHostKeyPolicy):
+class HostKey(paramiko.MissingHostKeyPolicy):
     """Believes the host key whose fingerprint is known, and any when none is."""
 
     def __init__(self, login: SwitchLogin) -> None:
@@ -177,7 +197,7 @@ def _login_refused(login: SwitchLogin) -> Iterator[None]:
 
 
 @contextmanager
-def _broken_off(address: str, by: Deadline) -> Iterator[None]:
+def broken_off(address: str, by: Deadline) -> Iterator[None]:
     """What netmiko, paramiko and the socket raise when the other side is gone, silent or talks nonsense, as ours."""
     try:
         yield
