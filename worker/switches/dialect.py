@@ -13,6 +13,8 @@ from bmprov.errors import Invalid, SwitchRefused
 from bmprov.switch import Change, PortMode, PortSetting, PortState
 from bmprov.vlans import spans, written
 
+_LEADING_ZERO = re.compile(r"(?<!\d)0\d")
+
 
 class Which(Enum):
     """Some VLANs of a port that is changed. A VLAN whose tag comes or goes is stale and fresh."""
@@ -105,8 +107,8 @@ class Dialect:
     needs_enable: bool = False
 
     def check_name(self, port: str) -> None:
-        """Raise `Invalid` when this is no name that a port can have."""
-        if not self.port.fullmatch(port):
+        """Raise `Invalid` when this is no name that a port can have; `1/01` would be another name of `1/1`."""
+        if not (port.isascii() and self.port.fullmatch(port)) or _LEADING_ZERO.search(port):
             raise Invalid(f"'{port[:80]!s}' is no port of {self.name}", f"write it in full, as {self.port.pattern}")
 
     def lines(self, change: Change, state: PortState) -> list[str]:

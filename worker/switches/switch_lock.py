@@ -6,7 +6,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 from bmprov.deadline import Deadline
@@ -37,15 +37,12 @@ class QueueSwitchLock:
     @contextmanager
     def hold(self, address: str, by: Deadline) -> Iterator[None]:
         """Hold the switch with this address."""
-        held = self._queue.hold(f"switch:{address}", by, for_s=by.remaining_s + _GRACE_S)
-        try:
-            held.__enter__()
-        except BmcBusy as error:
-            raise _busy(address) from error
-        try:
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._queue.hold(f"switch:{address}", by, for_s=by.remaining_s + _GRACE_S))
+            except BmcBusy as error:
+                raise _busy(address) from error
             yield
-        finally:
-            held.__exit__(None, None, None)
 
 
 class LocalSwitchLock:
