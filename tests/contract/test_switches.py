@@ -28,7 +28,10 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwitchLogin]:
         yield login
 
 
-@pytest.fixture(params=[*SWITCHES, pytest.param(BRIDGE, marks=pytest.mark.xdist_group("the machine with a bridge"))])
+IN_QEMU = (pytest.mark.xdist_group("the machine with a bridge"), pytest.mark.timeout(400))
+
+
+@pytest.fixture(params=[*SWITCHES, pytest.param(BRIDGE, marks=IN_QEMU)])
 def stand(request: pytest.FixtureRequest, servers: SwitchServers) -> Iterator[Stand]:
     """Each switch in turn, its ports enabled."""
     if request.param == BRIDGE:

@@ -21,7 +21,7 @@ from worker.switches.commands import SshCommands
 PORTS = ("port1", "port2", "port3")
 USER, PASSWORD = "root", "secret"
 _HASH = "$6$bmprov$uGUABY4UHBvp1WjRDDK5KoIkZ38b//j8jAjIGQPoOre3wJqszB.a3jY5LxzXJha5dGGZL5gAgJ1RqHDpO.Ic/1"
-_BOOT_S = 60
+_BOOT_S = 240  # seconds on an idle host; a busy one has no KVM either
 _MODULES = ("net/bridge", "drivers/net/dummy", "drivers/net/virtio_net", "drivers/virtio/virtio_pci")
 _INIT = """#!/bin/dash
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin

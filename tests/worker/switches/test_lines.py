@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bmprov.errors import Invalid, SwitchRefused
@@ -31,6 +31,7 @@ STATES = st.builds(
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@settings(max_examples=40, deadline=None)
 @given(
     setting=SETTING,
     state=STATES,
@@ -59,6 +60,7 @@ def test_lines_are_whole(
 
 
 @pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@settings(max_examples=40, deadline=None)
 @given(name=st.text(max_size=40))
 def test_names(dialect: Dialect, name: str) -> None:
     """A name that is taken has letters, digits and what ports have, and no end of line."""

@@ -1,4 +1,4 @@
-"""A Linux bridge on this host: what iproute2 may say, what a host may do wrong. The contract suite has the real thing."""
+"""A Linux bridge on this host: what iproute2 may say, what a host may do wrong. The real one is in the contract."""
 
 import json
 import os
