@@ -7,8 +7,9 @@ from functools import partial
 
 from bmprov.deadline import Deadline
 from bmprov.switch import PortState, Switch, SwitchLogin
+from tests.sim_switch.arista_dell import EosSwitch, Os10Switch
 from tests.sim_switch.bridge_machine import PORTS
-from tests.sim_switch.cisco import EosSwitch, IosSwitch, NxosSwitch, Os10Switch
+from tests.sim_switch.cisco import IosSwitch, NxosSwitch
 from tests.sim_switch.comware import ComwareSwitch
 from tests.sim_switch.device import Device, Port
 from tests.sim_switch.junos import JunosSwitch
