@@ -119,3 +119,33 @@ class BmcUntrusted(Fatal):
             "compare the fingerprint with the BMC's own page, then enrol it with that fingerprint, or with its CA",
         )
         self.found = found
+
+
+class SwitchUnreachable(Retryable):
+    """The switch gave no answer before the deadline, or the connection to it broke. What was sent may have happened."""
+
+
+class SwitchBusy(Retryable):
+    """Another session, ours or somebody's, holds the switch or its configuration; nothing was changed."""
+
+
+class SwitchMismatch(Retryable):
+    """The switch accepted a change and reads back something else."""
+
+
+class SwitchAuthFailed(Fatal):
+    """The switch refused the user or the password."""
+
+    def __init__(self, address: str, user: str, what: str = "its password") -> None:
+        super().__init__(
+            f"switch {address} refused user '{user}' or {what}",
+            "check both, and that the user may log in over SSH and change the configuration",
+        )
+
+
+class SwitchRefused(Fatal):
+    """The switch answered and will not do it."""
+
+
+class SwitchForbidden(Fatal):
+    """The port or the VLAN is not ours to touch; nothing was sent."""

@@ -110,15 +110,17 @@ class JobQueue:
             return (int(done), int(total)) if total else None
 
     @contextmanager
-    def hold(self, address: str, by: Deadline) -> Iterator[None]:
+    def hold(self, address: str, by: Deadline, for_s: float = _HOLD_MS / 1000) -> Iterator[None]:
         """Hold a BMC, so that one session at a time is opened to it, whichever process asks, and a pause lies between.
+
+        `for_s` is when the lock runs out by itself, should this process be killed.
 
         Raises:
             BmcBusy: another held it until the deadline.
         """
         key, token = f"{_BMC}{address}", secrets.token_bytes(16)
         with _translated():
-            while not (held := self.redis.set(key, token, nx=True, px=_HOLD_MS)) and not by.passed:
+            while not (held := self.redis.set(key, token, nx=True, px=int(for_s * 1000))) and not by.passed:
                 time.sleep(min(_ASK_EVERY_S, by.remaining_s))  # a lock that runs out tells nobody
             if held and self._owner:
                 self.redis.sadd(f"{_HELD}{self._owner}", address)

@@ -1,0 +1,121 @@
+"""A machine in QEMU whose kernel filters VLANs on a bridge, with SSH: the real thing where this host's kernel cannot.
+
+Debian's cloud kernel, iproute2 and dropbear, unpacked and not installed, in an initramfs. Its network is QEMU's own.
+"""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bmprov.deadline import Deadline
+from bmprov.errors import BmprovError, Fatal
+from bmprov.switch import SwitchLogin
+from images.ramdisk import archive, kernel, packages
+from tests import debian
+from tests.contract.bmcs import free_tcp_port, running
+from worker.switches.commands import SshCommands
+
+PORTS = ("port1", "port2", "port3")
+USER, PASSWORD = "root", "secret"
+_HASH = "$6$bmprov$uGUABY4UHBvp1WjRDDK5KoIkZ38b//j8jAjIGQPoOre3wJqszB.a3jY5LxzXJha5dGGZL5gAgJ1RqHDpO.Ic/1"
+_BOOT_S = 240  # seconds on an idle host; a busy one has no KVM either
+_MODULES = ("net/bridge", "drivers/net/dummy", "drivers/net/virtio_net", "drivers/virtio/virtio_pci")
+_INIT = """#!/bin/dash
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+/bin/busybox --install -s /bin
+mkdir -p /proc /sys /dev/pts /root /run
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+mkdir -p /dev/pts; mount -t devpts devpts /dev/pts
+for module in virtio_pci virtio_net bridge dummy; do modprobe $module; done
+ip link set lo up
+ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 1
+for port in {ports}; do ip link add $port type dummy; ip link set $port master br0 up; done
+ip link add uplink type dummy; ip link set br0 up
+ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up
+dropbear -R -E -p 22
+while :; do sleep 1000; done
+"""
+
+_RESET = """#!/bin/dash
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+for port in {ports}; do
+    bridge vlan del dev $port vid 1-4094
+    bridge vlan add dev $port vid 1 pvid untagged
+    ip link set dev $port alias "" up
+done
+"""
+
+
+def build(folder: Path) -> tuple[Path, Path]:
+    """Its kernel and its initramfs."""
+    root, tree = folder / "root", folder / "tree"
+    try:
+        names = packages.with_dependencies(["iproute2", "dropbear-bin", "busybox-static", "dash"])
+        names = [*names, *packages.newest_kernel(["linux-image-cloud-amd64"])]
+        packages.unpack(names, folder / "downloads", root)
+    except Fatal as error:
+        debian.missing("a machine with a VLAN bridge", str(error))
+    for name in (
+        "bin",
+        "sbin",
+        "usr/bin",
+        "usr/sbin",
+        "lib",
+        "lib64",
+        "usr/lib/x86_64-linux-gnu",
+        "lib/x86_64-linux-gnu",
+    ):
+        if (root / name).is_dir() and name != "lib":
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["cp", "-a", str(root / name), str((tree / name).parent)], check=True)
+    for folder_of_none in tree.glob("**/gconv"):
+        shutil.rmtree(folder_of_none)
+    kernel.copy_modules(root, _MODULES, tree)
+    (tree / "bin/sh").unlink(missing_ok=True)
+    (tree / "bin/sh").symlink_to("dash")  # busybox's own shell would run busybox's own `ip`
+    (tree / "etc").mkdir()
+    (tree / "etc/passwd").write_text(f"{USER}:{_HASH}:0:0:root:/root:/bin/sh\n")
+    (tree / "etc/group").write_text("root:x:0:\n")
+    (tree / "etc/shells").write_text("/bin/sh\n")
+    (tree / "etc/dropbear").mkdir()
+    for name, script in (("init", _INIT), ("bin/reset-ports", _RESET)):
+        (tree / name).write_text(script.replace("{ports}", " ".join(PORTS)))
+        (tree / name).chmod(0o755)
+    initrd = folder / "initrd"
+    with initrd.open("wb") as file:
+        archive.write(tree, file)
+    return root / "boot" / f"vmlinuz-{kernel.release(root)}", initrd
+
+
+@contextmanager
+def bridge_machine(folder: Path) -> Iterator[SwitchLogin]:
+    """The machine while the block lasts, once it lets one in."""
+    qemu, port = debian.program("qemu-system-x86_64", "qemu-system-x86"), free_tcp_port()
+    linux, initrd = build(folder)
+    command = [
+        *(qemu, "-accel", "tcg", "-m", "512", "-nographic", "-no-reboot", "-nodefaults", "-serial", "file:console"),
+        *("-kernel", str(linux), "-initrd", str(initrd), "-append", "console=ttyS0 panic=-1"),
+        *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"),
+        *("-device", "virtio-net-pci,netdev=net,romfile=", "-object", "rng-random,id=rng,filename=/dev/urandom"),
+        *("-device", "virtio-rng-pci,rng=rng", "-cpu", "max"),
+    ]
+    login = SwitchLogin(f"linux-bridge://127.0.0.1:{port}", USER, PASSWORD)
+    with running(command, folder):
+        _wait(login, folder)
+        yield login
+
+
+def _wait(login: SwitchLogin, folder: Path) -> None:
+    by = Deadline.after(_BOOT_S)
+    while True:
+        try:
+            with SshCommands(login).open(by.within(5)) as run:
+                assert run(["bridge", "-json", "vlan", "show"], by.within(5)).status == 0
+        except BmprovError:
+            assert not by.passed, (folder / "console").read_text()[-2000:]
+            time.sleep(0.2)  # it boots
+        else:
+            return

@@ -1,0 +1,1 @@
+"""Drivers of switches: command lines over SSH in many dialects, Linux bridges, and a fake that ships."""
