@@ -44,12 +44,13 @@ class Networks:
             Fatal: MAAS has no such network, and bmprov may not make it; or its gateway is another one.
         """
         vlan_id = self._vlan_for(nic, wanted)
-        links = [self._link(address, gateway, vlan_id, wanted, by_dhcp=by_dhcp) for address, gateway in _told(wanted)]
+        told = _told(wanted)[:1] if by_dhcp else _told(wanted)  # MAAS takes one link by DHCP
+        links = [self._link(address, gateway, vlan_id, wanted, by_dhcp=by_dhcp) for address, gateway in told]
         on = self._at_boot(machine, nic, vlan_id) if boots(nic, machine) else self._moved(nic, vlan_id)
         if not links:
             return f"{on.name} as MAAS has it"
         self._put_on(on, links)
-        return f"{on.name} {' and '.join(address for address, _ in _told(wanted))}{' by DHCP' if by_dhcp else ''}"
+        return f"{on.name} {' and '.join(address for address, _ in told)}{' by DHCP' if by_dhcp else ''}"
 
     def _moved(self, nic: MaasNic, vlan_id: int) -> MaasNic:
         if nic.vlan_id == vlan_id:

@@ -13,7 +13,8 @@ from worker.maas.carriers import boots, tagged_on
 
 def difference(wanted: NicRequest, nic: MaasNic, machine: MaasMachine, *, by_dhcp: bool) -> str:
     """What is wrong with the interface that carries a NIC of the instance; empty if nothing is."""
-    addresses = {_wanted(one, by_dhcp=by_dhcp) for one in (wanted.address, wanted.address6) if one}
+    told = [one for one in (wanted.address, wanted.address6) if one]
+    addresses = {_wanted(one, by_dhcp=by_dhcp) for one in (told[:1] if by_dhcp else told)}
     if wanted.vlan is None or wanted.vlan == nic.vid or not boots(nic, machine):
         return _compared(nic, nic.vid if wanted.vlan is None else wanted.vlan, addresses)
     tagged = next((one for one in tagged_on(nic, machine) if one.vid == wanted.vlan), None)

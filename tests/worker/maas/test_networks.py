@@ -296,3 +296,10 @@ def test_interfaces_go_home_wherever_their_change_ended(lab: MaasHouse, *, in_re
         if done.state is OperationState.SUCCEEDED:
             return
         number += 1
+
+
+def test_one_link_by_dhcp_serves_both_families(lab: MaasHouse) -> None:
+    add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    wanted = TENANT | {"ip6address": "fd00:9::45", "ip6cidr": "fd00:9::/64", "ip6gateway": "fd00:9::1"}
+    create(lab, nic(**wanted), maas_ip="dhcp")
+    assert lab.of().state is State.ACTIVE
