@@ -90,7 +90,7 @@ def bench_deployments(count: int, latency_s: float, deploy_s: float) -> Iterator
         deploy(service, 1, _IMAGE)
         enter(service, maas, count)
         with _Switching(service) as idle:
-            time.sleep(_IDLE_S)
+            time.sleep(_IDLE_S)  # power changes are measured meanwhile, and nothing else goes on
         prepared = _stage(service, maas, count, "prepare")
         with _Switching(service) as switching:
             created = _stage(service, maas, count, "create")

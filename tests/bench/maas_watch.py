@@ -28,7 +28,7 @@ def bench_watch(machines: int, latency_s: float, watched_s: float) -> Iterator[s
         watch = _pid_of_watch(service)
         maas.counted()
         cpu_s, began = cpu_seconds([watch]), time.perf_counter()
-        time.sleep(watched_s)
+        time.sleep(watched_s)  # what is measured is what goes on by itself
         minutes = (time.perf_counter() - began) / 60
         counted, cpu_s, memory = maas.counted(), cpu_seconds([watch]) - cpu_s, memory_bytes([watch])
         rounds = _rounds_s(service, maas, machines)

@@ -46,12 +46,12 @@ class Stand:
 class SimulatedStand(Stand):
     """One that is simulated, and may do wrong."""
 
-    device: Device = None  # type: ignore[assignment]
-    login: SwitchLogin = None  # type: ignore[assignment]
+    device: Device = None  # type: ignore[assignment] # always given; fields behind a base's defaults need one
+    login: SwitchLogin = None  # type: ignore[assignment] # as above
 
     def told(self, **changes: object) -> Switch:
         """The same switch with another login."""
-        login = replace(self.login, **changes)  # type: ignore[arg-type]
+        login = replace(self.login, **changes)  # type: ignore[arg-type] # fields of a login
         return CommandLineSwitch(login, DIALECTS[login.address.partition("://")[0]], LocalSwitchLock())
 
 
