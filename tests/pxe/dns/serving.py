@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import IPv4Address, IPv4Network
 
 from bmprov.settings import PxeSettings
@@ -31,10 +31,13 @@ class Site:
 
 
 def free_port() -> int:
-    """A port that is free for UDP and TCP; what the kernel gives to the one is seldom taken for the other."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that is free for UDP and for TCP."""
+    for _ in range(20):
+        with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            with suppress(OSError):
+                udp.bind(tcp.getsockname())
+                return int(udp.getsockname()[1])
+    raise AssertionError("of twenty ports none is free for both UDP and TCP")
 
 
 @contextmanager
