@@ -249,6 +249,54 @@ tokens = Table(
     Column("revoked_at", Double),
 )
 
+switches = Table(
+    "switches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("address", Text, nullable=False, unique=True),
+    _text("user"),
+    Column("sealed_password", LargeBinary, nullable=False),
+    Column("sealed_enable", LargeBinary, nullable=False),
+    _text("host_key"),
+    Column("create_vlans", Boolean, nullable=False),
+    Column("save", Boolean, nullable=False),
+    Column("vlans", Text, nullable=False),
+    Column("provisioning_vlan", Integer, nullable=False),
+    Column("quarantine_vlan", Integer),
+    Column("uplinks", JSON, nullable=False),
+    Column("known_as", JSON, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("heard_at", Double),
+    _text("error"),
+    Column("created_at", Double, nullable=False),
+)
+
+cables = Table(
+    "cables",
+    metadata,
+    Column("mac", Text, ForeignKey("nics.mac", ondelete="CASCADE"), primary_key=True),
+    Column("switch_id", Text, ForeignKey("switches.id"), nullable=False),
+    Column("port", Text, nullable=False),
+    _text("aggregate"),
+    Column("source", Text, nullable=False),
+    _text("by"),
+    Column("at", Double, nullable=False),
+    UniqueConstraint("switch_id", "port"),
+)
+
+neighbours = Table(
+    "neighbours",
+    metadata,
+    Column("mac", Text, primary_key=True),
+    _text("system"),
+    _text("chassis"),
+    _text("port"),
+    _text("description"),
+    Column("seen_at", Double, nullable=False),
+    Index("ix_neighbours_port", "port"),
+)
+
 relay_sightings = Table(
     "relay_sightings",
     metadata,

@@ -1,26 +1,13 @@
 """Where relays and switches say that a NIC is: DHCP's option 82 (RFC 3046), as it was seen last."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from sqlalchemy import Connection, insert, select, update
 
+from bmprov.cabling import RelaySighting
 from bmprov.store import schema
 
 _S = schema.relay_sightings.c
-
-
-@dataclass(frozen=True)
-class RelaySighting:
-    """`relay` is the relay's address, empty for a switch that adds the option and relays nothing.
-
-    `circuit_id` is mostly the port, `remote_id` the switch, in the maker's own words: text, or `0x` and digits.
-    """
-
-    mac: str
-    relay: str
-    circuit_id: str
-    remote_id: str
-    seen_at: float = 0.0
 
 
 class Sightings:

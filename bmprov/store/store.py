@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bmprov.errors import Fatal, Retryable
+from bmprov.store.cabling import Cabling
 from bmprov.store.consoles import Consoles
 from bmprov.store.events import Events
 from bmprov.store.images import Images
@@ -25,6 +26,7 @@ from bmprov.store.names import Names
 from bmprov.store.operations import Operations
 from bmprov.store.regions import Regions
 from bmprov.store.sightings import Sightings
+from bmprov.store.switches import Switches
 from bmprov.store.tokens import Tokens
 
 _BUSY_TIMEOUT_S = 30
@@ -45,6 +47,8 @@ class Transaction:
         self.images = Images(connection, now)
         self.tokens = Tokens(connection, now)
         self.leases = Leases(connection, now)
+        self.switches = Switches(connection, now)
+        self.cabling = Cabling(connection, now)
         self.sightings = Sightings(connection, now)
         self.names = Names(connection)
 

@@ -12,7 +12,7 @@ import structlog
 
 from bmprov.errors import BmprovError
 from bmprov.store import Store
-from bmprov.store.sightings import RelaySighting
+from bmprov.cabling import RelaySighting
 from pxe.dhcp.packet import ANY, Packet
 from pxe.dhcp.policy import Answer, Ignored
 

@@ -31,7 +31,7 @@ from bmprov.power import Power, PowerAction
 from bmprov.store import Store, migrations
 from bmprov.store.operations import LeaseLost
 from bmprov.store.reservations import Claimant, expire, reserve
-from bmprov.store.sightings import RelaySighting
+from bmprov.cabling import RelaySighting
 from tests.contract.conftest import Clock
 
 LEASE_S = 20.0

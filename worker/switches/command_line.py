@@ -5,6 +5,7 @@ from contextlib import contextmanager, suppress
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError, SwitchBusy, SwitchMismatch, SwitchRefused
+from bmprov.port_names import checked_port
 from bmprov.switch import Change, Outcome, Plan, PortState, SwitchLogin, differences
 from worker.switches.dialect import Dialect
 from worker.switches.reading import listed
@@ -61,7 +62,7 @@ class CommandLineSwitch:
 
     def _check_names(self, ports: Iterable[str]) -> None:
         for port in ports:
-            self._dialect.check_name(port)
+            checked_port(self._dialect.name, port)
 
     @contextmanager
     def _conversation(self, by: Deadline) -> Iterator["_Conversation"]:

@@ -1,7 +1,7 @@
 """What a switch's command line looks like, as data: which lines read a port, which set it, and what an answer means.
 
 A line is a template with `{port}`, `{untagged}`, `{vlan}`, `{vlans}` and `{description}`. All of these are checked
-before they get here (`bmprov.switch`, and `Dialect.port` for names), so that no value can end a line or begin another.
+before they get here (`bmprov.switch`, `bmprov.port_names`), so that no value can end a line or begin another.
 """
 
 import re
@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from bmprov.errors import Invalid, SwitchRefused
+from bmprov.errors import SwitchRefused
 from bmprov.switch import Change, PortMode, PortSetting, PortState
 from bmprov.vlans import spans, written
-
-_LEADING_ZERO = re.compile(r"(?<!\d)0\d")
 
 
 class Which(Enum):
@@ -72,7 +70,6 @@ class Dialect:
 
     name: str
     device_type: str
-    port: re.Pattern[str]
     read: tuple[str, ...]
     parse: Callable[[str, Sequence[str]], PortState | None]
     missing: re.Pattern[str]
@@ -105,11 +102,6 @@ class Dialect:
     needs_native: bool = False
     default_native: int | None = None
     needs_enable: bool = False
-
-    def check_name(self, port: str) -> None:
-        """Raise `Invalid` when this is no name that a port can have; `1/01` would be another name of `1/1`."""
-        if not (port.isascii() and self.port.fullmatch(port)) or _LEADING_ZERO.search(port):
-            raise Invalid(f"'{port[:80]!s}' is no port of {self.name}", f"write it in full, as {self.port.pattern}")
 
     def lines(self, change: Change, state: PortState) -> list[str]:
         """What makes `state` what `change` orders; empty when it is.

@@ -5,20 +5,20 @@ come. VLANs need not exist. The kernel keeps nothing over a restart, so saving i
 """
 
 import json
-import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from bmprov.deadline import Deadline
-from bmprov.errors import Invalid, SwitchMismatch, SwitchRefused
+from bmprov.errors import SwitchMismatch, SwitchRefused
+from bmprov.port_names import checked_port
 from bmprov.switch import Change, Outcome, Plan, PortMode, PortSetting, PortState, differences
 from bmprov.vlans import written
 from worker.switches.commands import Commands, Runner
 from worker.switches.switch_lock import SwitchLock
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]{0,14}", re.ASCII)
+_DIALECT = "linux-bridge"
 
 Command = tuple[str, ...]
 
@@ -27,7 +27,7 @@ class LinuxBridgeSwitch:
     """Fulfils `bmprov.switch.Switch` for the ports of one bridge."""
 
     def __init__(self, address: str, bridge: str, commands: Commands, lock: SwitchLock) -> None:
-        _check_name(bridge)
+        checked_port(_DIALECT, bridge)
         self._address = address
         self._bridge = bridge
         self._commands = commands
@@ -67,7 +67,7 @@ class LinuxBridgeSwitch:
     @contextmanager
     def _session(self, ports: Sequence[str], by: Deadline) -> Iterator[Runner]:
         for port in ports:
-            _check_name(port)
+            checked_port(_DIALECT, port)
         with self._lock.hold(self._address, by), self._commands.open(by) as run:
             yield run
 
@@ -148,8 +148,3 @@ def _vlan_commands(port: str, setting: PortSetting, state: PortState) -> Iterato
     fresh = setting.tagged - kept
     for span in written(fresh).split(",") if fresh else ():
         yield ("bridge", "vlan", "add", "dev", port, "vid", span)
-
-
-def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise Invalid(f"'{name[:80]!s}' is no network interface", "Linux has up to 15 letters, digits, dots and dashes")

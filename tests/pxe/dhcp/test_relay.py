@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from bmprov.store.sightings import RelaySighting
+from bmprov.cabling import RelaySighting
 from bmprov.subnet import Subnet
 from pxe.dhcp.packet import MessageType, Option, Packet
 from pxe.dhcp.policy import Answer, Idle, Ignored, Policy, Wanted

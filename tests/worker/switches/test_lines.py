@@ -59,35 +59,6 @@ def test_lines_are_whole(
     assert not dialect.lines(change, change.fulfilled(state))
 
 
-@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
-@settings(max_examples=40, deadline=None)
-@given(name=st.text(max_size=40))
-def test_names(dialect: Dialect, name: str) -> None:
-    """A name that is taken has letters, digits and what ports have, and no end of line."""
-    try:
-        dialect.check_name(name)
-    except Invalid:
-        return
-    assert re.fullmatch(r"[A-Za-z0-9/:.-]+", name)
-
-
-@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
-@pytest.mark.parametrize("end", ["\n", " ", "\r", "\x00", ";reboot", "0" * 9, "\u0661"])
-def test_a_good_name_with_something_after_it(dialect: Dialect, end: str) -> None:
-    """A port's name is matched whole, to the last character."""
-    port = MODELS[dialect.name][1].format(1)
-    dialect.check_name(port)
-    with pytest.raises(Invalid):
-        dialect.check_name(port + end)
-
-
-def test_short_names_are_refused() -> None:
-    """`Gi1/0/1` is GigabitEthernet1/0/1 to the switch: with two names a port could get past the list of uplinks."""
-    for name in ("Gi1/0/1", "gigabitethernet1/0/1", "GigabitEthernet 1/0/1", "GigabitEthernet1/0/01", "Vlan1"):
-        with pytest.raises(Invalid):
-            DIALECTS["cisco-ios"].check_name(name)
-
-
 def test_a_trunk_without_a_native_vlan_that_a_switch_cannot_have() -> None:
     """It is refused in words before a line is sent, where the vendor knows no such thing."""
     state = PortState("Ethernet1", enabled=True, mode=PortMode.ACCESS, untagged=5)

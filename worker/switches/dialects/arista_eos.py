@@ -15,7 +15,6 @@ from worker.switches.reading import ConfigReading
 ARISTA_EOS = Dialect(
     name="arista-eos",
     device_type="arista_eos",
-    port=re.compile(r"Ethernet\d{1,3}(?:/\d{1,3}){0,2}|Port-Channel\d{1,4}"),
     read=("show running-config interfaces {port}",),
     parse=ConfigReading(
         header=r"^interface {port}\s*$",

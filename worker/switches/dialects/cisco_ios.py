@@ -23,10 +23,6 @@ TRUNK = (
 CISCO_IOS = Dialect(
     name="cisco-ios",
     device_type="cisco_ios",
-    port=re.compile(
-        r"(?:FastEthernet|GigabitEthernet|TwoGigabitEthernet|FiveGigabitEthernet|TenGigabitEthernet|TwentyFiveGigE"
-        r"|FortyGigabitEthernet|HundredGigE)\d{1,2}(?:/\d{1,3}){0,2}|Port-channel\d{1,3}"
-    ),
     read=("show running-config interface {port}",),
     parse=ConfigReading(
         header=r"^interface {port}\s*$",

@@ -15,7 +15,6 @@ from worker.switches.reading import ConfigReading
 CISCO_NXOS = Dialect(
     name="cisco-nxos",
     device_type="cisco_nxos",
-    port=re.compile(r"Ethernet\d{1,3}(?:/\d{1,3}){1,2}|port-channel\d{1,4}"),
     read=("show running-config interface {port} all",),
     parse=ConfigReading(
         header=r"^interface {port}\s*$",

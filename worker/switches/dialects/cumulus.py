@@ -50,7 +50,6 @@ def _after(word: str, lines: Sequence[str]) -> str | None:
 CUMULUS = Dialect(
     name="cumulus",
     device_type="linux",
-    port=re.compile(r"swp\d{1,3}(?:s\d)?|bond\d{1,3}"),
     read=("nv show interface {port} link -o json", "nv config show -o commands"),
     parse=parse,
     missing=re.compile(r"(?i)the requested item does not exist|not a valid"),

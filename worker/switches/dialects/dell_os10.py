@@ -13,7 +13,6 @@ from worker.switches.reading import ConfigReading
 DELL_OS10 = Dialect(
     name="dell-os10",
     device_type="dell_os10",
-    port=re.compile(r"ethernet\d{1,2}/\d{1,2}/\d{1,3}(?::\d)?|port-channel\d{1,4}"),
     read=("show running-configuration interface {port}",),
     parse=ConfigReading(
         header=r"^interface {port}\s*$",

@@ -13,10 +13,6 @@ from worker.switches.reading import ConfigReading
 HPE_COMWARE = Dialect(
     name="hpe-comware",
     device_type="hp_comware",
-    port=re.compile(
-        r"(?:GigabitEthernet|Ten-GigabitEthernet|Twenty-FiveGigE|FortyGigE|HundredGigE)\d{1,2}/\d{1,2}/\d{1,3}(?::\d)?"
-        r"|Bridge-Aggregation\d{1,4}"
-    ),
     read=("display current-configuration interface {port}",),
     parse=ConfigReading(
         header=r"^interface {port}\s*$",

@@ -59,7 +59,6 @@ def _after(word: str, lines: Sequence[str]) -> str | None:
 JUNIPER_JUNOS = Dialect(
     name="juniper-junos",
     device_type="juniper_junos",
-    port=re.compile(r"(?:ge|xe|et|mge)-\d{1,2}/\d{1,2}/\d{1,3}(?::\d)?|ae\d{1,4}"),
     read=(
         "show interfaces terse {port}",
         "show configuration interfaces {port} | display set",

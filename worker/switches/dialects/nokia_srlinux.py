@@ -53,7 +53,6 @@ def parse(port: str, texts: Sequence[str]) -> PortState | None:
 NOKIA_SRLINUX = Dialect(
     name="nokia-srlinux",
     device_type="nokia_srl",
-    port=re.compile(r"ethernet-\d{1,2}/\d{1,3}(?:/\d)?|lag\d{1,3}"),
     read=(
         "info flat from state / interface {port} admin-state",
         "info flat from running / interface {port}",

@@ -48,7 +48,6 @@ def _table(text: str) -> Mapping[str, Mapping[str, Any]]:
 SONIC = Dialect(
     name="sonic",
     device_type="linux",
-    port=re.compile(r"Ethernet\d{1,4}"),
     read=("sudo -n sonic-cfggen -d --var-json PORT", "sudo -n sonic-cfggen -d --var-json VLAN_MEMBER"),
     parse=parse,
     missing=re.compile(r'"Ethernet\d+": \{'),  # the table came, without the port
