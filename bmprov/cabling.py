@@ -39,7 +39,7 @@ class ManagedSwitch:
     sealed_enable: bytes = field(repr=False)
     provisioning_vlan: int
     quarantine_vlan: int | None = None
-    vlans: VlanRanges = VlanRanges()
+    vlans: VlanRanges = field(default_factory=VlanRanges)
     uplinks: tuple[str, ...] = ()
     known_as: tuple[str, ...] = ()
     host_key: str = ""
@@ -83,7 +83,7 @@ class Cable:
 
 @dataclass(frozen=True)
 class Neighbour:
-    """What a NIC's neighbour said of itself by LLDP (IEEE 802.1AB): system, chassis, port and the port's description."""
+    """What a NIC's neighbour said of itself by LLDP (IEEE 802.1AB): system, chassis, port, the port's description."""
 
     mac: str
     system: str

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import structlog
 
+from bmprov.cabling import RelaySighting
 from bmprov.errors import BmprovError
 from bmprov.store import Store
-from bmprov.cabling import RelaySighting
 from pxe.dhcp.packet import ANY, Packet
 from pxe.dhcp.policy import Answer, Ignored
 

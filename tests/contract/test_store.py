@@ -9,6 +9,7 @@ import pytest
 from alembic import command
 
 from bmprov.allocation import Need
+from bmprov.cabling import RelaySighting
 from bmprov.errors import Conflict, NoCapacity
 from bmprov.lifecycle import Event, IllegalEvent, Kind, State
 from bmprov.model import (
@@ -31,7 +32,6 @@ from bmprov.power import Power, PowerAction
 from bmprov.store import Store, migrations
 from bmprov.store.operations import LeaseLost
 from bmprov.store.reservations import Claimant, expire, reserve
-from bmprov.cabling import RelaySighting
 from tests.contract.conftest import Clock
 
 LEASE_S = 20.0

@@ -33,10 +33,10 @@ class Site:
 def free_port() -> int:
     """A port that is free for UDP and for TCP."""
     for _ in range(20):
-        with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            with suppress(OSError):
-                udp.bind(tcp.getsockname())
-                return int(udp.getsockname()[1])
+        tcp, udp = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with tcp, udp, suppress(OSError):
+            udp.bind(tcp.getsockname())
+            return int(udp.getsockname()[1])
     raise AssertionError("of twenty ports none is free for both UDP and TCP")
 
 
