@@ -25,10 +25,10 @@ class Source(StrEnum):
 class ManagedSwitch:
     """A switch whose ports bmprov sets. `address` and the login are as `bmprov.switch.SwitchLogin` has them.
 
-    `vlans` are the tenants' VLANs that may be set. Machines network-boot in `provisioning_vlan`; a port that nobody has
-    is put into `quarantine_vlan`, or disabled where that is None. `uplinks` are never touched. `known_as` is what else
-    LLDP and relays call the switch: its chassis' MAC, its system name. `save` keeps each change over a restart.
-    `heard_at` is when it answered last, `error` why the newest attempt failed.
+    `vlans` are the tenants' VLANs that may be set. Machines network-boot in `provisioning_vlan`. A port that nobody has
+    is disabled, in `quarantine_vlan`, which leads nowhere. `uplinks` are never touched. `known_as` is what else LLDP
+    and relays call the switch: its chassis' MAC, its system name. `save` keeps each change over a restart. `heard_at`
+    is when it answered last, `error` why the newest attempt failed.
     """
 
     id: str
@@ -38,7 +38,7 @@ class ManagedSwitch:
     sealed_password: bytes = field(repr=False)
     sealed_enable: bytes = field(repr=False)
     provisioning_vlan: int
-    quarantine_vlan: int | None = None
+    quarantine_vlan: int
     vlans: VlanRanges = field(default_factory=VlanRanges)
     uplinks: tuple[str, ...] = ()
     known_as: tuple[str, ...] = ()
@@ -58,8 +58,7 @@ class ManagedSwitch:
     @property
     def own_vlans(self) -> frozenset[int]:
         """The VLANs that no tenant may be put into."""
-        quarantine = set() if self.quarantine_vlan is None else {self.quarantine_vlan}
-        return frozenset({self.provisioning_vlan} | quarantine)
+        return frozenset({self.provisioning_vlan, self.quarantine_vlan})
 
     def is_called(self, *names: str) -> bool:
         """Whether one of these is its name; a host name counts with its domain and without."""
@@ -109,6 +108,17 @@ class RelaySighting:
 
 
 @dataclass(frozen=True)
+class Interface:
+    """What a switch is told about: a port, or the link aggregation that it belongs to."""
+
+    switch: ManagedSwitch
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.switch.name} {self.name}"
+
+
+@dataclass(frozen=True)
 class PortPlace:
     """A port of one of our switches."""
 
@@ -117,9 +127,9 @@ class PortPlace:
     aggregate: str = ""
 
     @property
-    def ordered(self) -> str:
-        """The interface that is told what to carry."""
-        return self.aggregate or self.port
+    def interface(self) -> Interface:
+        """What is told what to carry."""
+        return Interface(self.switch, self.aggregate or self.port)
 
     def __str__(self) -> str:
         return f"{self.switch.name} {self.port}" + (f" in {self.aggregate}" if self.aggregate else "")

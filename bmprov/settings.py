@@ -6,20 +6,18 @@ an error, because a misspelt setting that is silently ignored costs a night.
 
 import re
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from bmprov.actions import ACTIONS
 from bmprov.errors import Fatal
 from bmprov.subnet import Subnet, refuse_overlaps
+from bmprov.toml_tables import build, written
+from bmprov.vlan_map import VlanMap
 
 DEFAULT_PATH = Path("/etc/bmprov/bmprov.toml")
-
-_T = TypeVar("_T")
 
 _KERNEL_ARGUMENTS = re.compile(r"[A-Za-z0-9=,.:_/ -]{0,80}")  # what iPXE and GRUB take as it is; DHCP has room for 80
 
@@ -54,6 +52,7 @@ class WorkerSettings:
     """`[worker]`: how steps run. A worker whose lease has run out is thought dead.
 
     `bmc_pause_s` lies between two sessions with the same BMC, of the watch too: weak BMCs forget to free the first.
+    A switch that does not answer, or that others hold, is asked again for `switch_s`.
     `maas_deploy_s` is how long MAAS may take to deploy a machine, `maas_release_s` to give one back, disks erased.
     """
 
@@ -63,6 +62,7 @@ class WorkerSettings:
     image_s: float = 3600.0
     power_look_s: float = 60.0
     shutdown_s: float = 60.0
+    switch_s: float = 600.0
     maas_deploy_s: float = 3600.0
     maas_release_s: float = 14_400.0
     maas_look_s: float = 60.0
@@ -194,6 +194,24 @@ class PxeSettings:
 
 
 @dataclass(frozen=True)
+class NetworkSettings:
+    """`[network]`: which VLANs carry networks of CloudStack's that are no VLANs, where bmprov sets switches.
+
+    `mappings` are texts such as `vxlan://5000-5099=1500-1599` and `vlan://untagged=12`.
+    """
+
+    mappings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        VlanMap.parse(self.mappings)
+
+    @property
+    def vlan_map(self) -> VlanMap:
+        """The same, to be asked."""
+        return VlanMap.parse(self.mappings)
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything. The top-level keys of the file come first, its tables after them."""
 
@@ -207,6 +225,7 @@ class Settings:
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     pxe: PxeSettings = field(default_factory=PxeSettings)
 
 
@@ -226,7 +245,7 @@ def load(path: Path) -> Settings:
         Fatal: the file cannot be read, is not TOML, or has a key or a value that makes no sense.
     """
     try:
-        return _build(Settings, tomllib.loads(path.read_text()), "")
+        return build(Settings, tomllib.loads(path.read_text()), "")
     except (OSError, ValueError) as error:
         raise Fatal(
             f"the settings file {path} is not usable ({error})", "see docs/settings.md for every key"
@@ -237,52 +256,14 @@ def dump(settings: Settings) -> str:
     """The settings as a TOML file."""
     own = [item for item in fields(settings) if not _is_table(getattr(settings, item.name))]
     tables = [item.name for item in fields(settings) if _is_table(getattr(settings, item.name))]
-    lines = [f"{item.name} = {_toml(getattr(settings, item.name))}" for item in own]
+    lines = [f"{item.name} = {written(getattr(settings, item.name))}" for item in own]
     for name in tables:
         table = getattr(settings, name)
-        lines += ["", f"[{name}]", *(f"{item.name} = {_toml(getattr(table, item.name))}" for item in fields(table))]
+        lines += ["", f"[{name}]", *(f"{item.name} = {written(getattr(table, item.name))}" for item in fields(table))]
     return "\n".join(lines) + "\n"
 
 
 def _is_table(value: object) -> bool:
-    return isinstance(value, (ApiSettings, WorkerSettings, WatchSettings, ConsoleSettings, PxeSettings))
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(_toml(item) for item in value)}]"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    if isinstance(value, Subnet):
-        return f"{{ {', '.join(f'{item.name} = {_toml(getattr(value, item.name))}' for item in fields(value))} }}"
-    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _build(kind: type[_T], table: Mapping[str, Any], where: str) -> _T:
-    hints = get_type_hints(kind)
-    unknown = sorted(set(table) - set(hints))
-    if unknown:
-        raise ValueError(f"there is no setting '{where}{unknown[0]}'")
-    return kind(**{name: _convert(hints[name], value, f"{where}{name}") for name, value in table.items()})
-
-
-def _subnet(item: object, where: str) -> Subnet:
-    needed = {"network", "range_first", "range_last"}
-    if not isinstance(item, dict) or not needed <= item.keys():
-        raise ValueError(f"each table of '{where}' must have {', '.join(sorted(needed))}")
-    return _build(Subnet, item, f"{where}.")
-
-
-def _convert(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401 - a type and a TOML value
-    if isinstance(value, dict):
-        return _build(kind, value, f"{where}.")
-    if kind is float and isinstance(value, int):
-        return float(value)
-    if kind in (str, int, float):
-        if type(value) is not kind:
-            raise ValueError(f"'{where}' must be {kind.__name__}, not {value!r}")
-        return value
-    if isinstance(value, list):
-        of = get_args(kind)[0]
-        return tuple(_subnet(item, where) if of is Subnet else item for item in value)
-    return kind(value)
+    return isinstance(
+        value, (ApiSettings, WorkerSettings, WatchSettings, ConsoleSettings, NetworkSettings, PxeSettings)
+    )

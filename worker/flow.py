@@ -7,6 +7,7 @@ deadline wakes the operation.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from bmprov.deadline import Deadline
@@ -18,6 +19,7 @@ from bmprov.payload import InstanceRequest
 from bmprov.power import Power, PowerDriver
 from bmprov.settings import WorkerSettings
 from worker.maas.place import Place
+from worker.ports import MachinePorts
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Context:
     """Where the machine's BMC fetches the ramdisk's CD from; the operation's token is in it."""
     request_of: Callable[[], InstanceRequest] = field(repr=False)
     """What the instance asked for, opened when it is needed: secrets are in it."""
+    ports_of: Callable[[], MachinePorts] = field(repr=False)
     observed: Power | None = field(default=None, init=False)
     console: Console | None = field(default=None, init=False)
     """What console the BMC has been found to offer; stored like `observed`."""
@@ -109,6 +112,11 @@ class Context:
     def driver(self) -> PowerDriver:
         """The machine's power and boot device."""
         return self.drivers.power
+
+    @cached_property
+    def ports(self) -> MachinePorts:
+        """The machine's switch ports, as the store has them when they are first asked for."""
+        return self.ports_of()
 
     @property
     def overdue(self) -> bool:
@@ -130,19 +138,26 @@ class Context:
 class Step:
     """A named step. The name is what the timeline shows and what the operation's row remembers.
 
-    `limit_s` is for a step that takes longer than others may (`worker.step_s`).
+    `limit_s` is for a step that takes longer than others may (`worker.step_s`). `ports`: it is left out where bmprov
+    sets no switches. `harmless`: when it fails, or the operation is cancelled in it, there is nothing to be cleared up.
     """
 
     name: str
     run: Callable[[Context], Outcome]
     limit_s: float = 0.0
+    ports: bool = False
+    harmless: bool = False
 
 
 @dataclass(frozen=True)
 class Flow:
-    """The steps of an operation, in order."""
+    """The steps of an operation, in order.
+
+    `clear_up` is called before the operation fails or is cancelled, once or more; it returns the failure as it is told.
+    """
 
     steps: tuple[Step, ...]
+    clear_up: Callable[[Context, Fail], Fail] | None = None
 
     def at(self, name: str | None) -> Step:
         """The step named `name`; the first one for None, and for a name that an upgrade of bmprov has removed."""

@@ -26,8 +26,10 @@ from worker.drivers.choice import Drivers
 from worker.job import RUNNER
 from worker.maas.follow import Follower
 from worker.maas.rounds import RegionRounds
+from worker.ports import PortMover
 from worker.runner import Runner
 from worker.sweep import Sweeper
+from worker.switches.choice import Switches
 from worker.watch import Watch
 
 log = structlog.get_logger()
@@ -54,7 +56,8 @@ def run_worker(settings: Settings, name: str) -> None:
     log.info("worker starts", worker=name, site=settings.site, leases_taken_back=freed)
     spread = partial(random.uniform, 0.8, 1.2)  # retries
     cd_url_of, request_of = partial(_cd_url, settings, vault), partial(_request, store, vault)
-    RUNNER.set(Runner(store, drivers.of, settings.worker, name, spread, cd_url_of, request_of))
+    ports = PortMover(store, Switches(vault, queue).of, settings.network.vlan_map)
+    RUNNER.set(Runner(store, drivers.of, settings.worker, name, spread, cd_url_of, request_of, ports.of))
     stopping = threading.Event()
     while not stopping.is_set():
         try:

@@ -21,8 +21,11 @@ from bmprov.store import Store, Transaction
 from bmprov.store.operations import LeaseLost
 from worker.flow import Context, Done, Fail, Flow, MachineDrivers, Outcome, Retry, Step, Wait
 from worker.flows import flow_of
+from worker.ports import MachinePorts
 
 log = structlog.get_logger()
+
+_CLEAR_UP_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Runner:
     """Runs operations in the name of one worker.
 
     `drivers_of` gives a machine's drivers; `jitter` gives a factor (about 1) that spreads retries; `cd_url_of` tells
-    where a BMC fetches the ramdisk's CD for an operation, `request_of` what the instance of an operation asked for.
+    where a BMC fetches the ramdisk's CD for an operation, `request_of` what the instance of an operation asked for,
+    `ports_of` which switch ports a machine has.
     """
 
     store: Store
@@ -40,6 +44,7 @@ class Runner:
     jitter: Callable[[], float]
     cd_url_of: Callable[[Operation], str]
     request_of: Callable[[Operation], InstanceRequest]
+    ports_of: Callable[[Machine], MachinePorts]
 
     def advance(self, operation_id: str) -> None:
         """Take the operation as far as it goes; nothing when it is not due or another worker has it."""
@@ -55,36 +60,77 @@ class Runner:
     def _step(self, operation: Operation, machine: Machine) -> tuple[Operation | None, Machine]:
         """Run one step; the operation to go on with, or None when it sleeps or has ended."""
         flow = flow_of(operation, machine)
-        step = flow.at(operation.step)
+        step = self._due(flow, operation, machine)
         began = self.store.clock()
         if step.limit_s:
-            with self.store.write() as transaction:
-                operation = transaction.operations.prolong(operation, step.limit_s + self.limits.lease_s)
+            operation = self._prolonged(operation, step.limit_s)
         context, outcome = self._run(step, operation, machine, began)
+        if isinstance(outcome, Fail) and context is not None and flow.clear_up is not None and not step.harmless:
+            operation = self._prolonged(operation, _CLEAR_UP_S)
+            outcome = self._cleared_up(flow.clear_up, context, outcome)
         with self.store.write() as transaction:
             settlement = _Settlement(self, transaction, operation, flow, step, began)
             goes_on, machine = settlement.settle(outcome, context)
         _log_outcome(operation, machine, step, outcome, self.store.clock() - began)
         return goes_on, machine
 
+    def _due(self, flow: Flow, operation: Operation, machine: Machine) -> Step:
+        """The step that the operation stands at; those about switch ports only where there are switches."""
+        step = flow.at(operation.step)
+        while step.ports and not self.ports_of(machine).managed:
+            step = flow.after(step) or flow.steps[-1]
+        return step
+
+    def _prolonged(self, operation: Operation, step_s: float) -> Operation:
+        with self.store.write() as transaction:
+            return transaction.operations.prolong(operation, step_s + self.limits.lease_s)
+
     def _run(self, step: Step, operation: Operation, machine: Machine, now: float) -> tuple[Context | None, Outcome]:
-        if operation.cancelled_by:
-            return None, Fail(f"cancelled by {operation.cancelled_by}")
         try:
-            drivers, by = self.drivers_of(machine), Deadline.after(max(step.limit_s, self.limits.step_s))
-            cd_url, request_of = self.cd_url_of(operation), partial(self.request_of, operation)
-            context = Context(operation, machine, drivers, self.limits, by, now, cd_url, request_of)
+            context = self._context(step, operation, machine, now)
         except Fatal as error:
             return None, Fail(error.why, error.check)
+        if operation.cancelled_by:
+            return context, Fail(f"cancelled by {operation.cancelled_by}")
+        outcome = self._outcome(step, context)
+        tried = operation.attempt + 1
+        if isinstance(outcome, Retry) and tried >= self.limits.tries:
+            return context, Fail(f"{outcome.why}; {tried} tries", outcome.check)
+        return context, outcome
+
+    def _context(self, step: Step, operation: Operation, machine: Machine, now: float) -> Context:
+        return Context(
+            operation=operation,
+            machine=machine,
+            drivers=self.drivers_of(machine),
+            limits=self.limits,
+            by=Deadline.after(max(step.limit_s, self.limits.step_s)),
+            now=now,
+            cd_url=self.cd_url_of(operation),
+            request_of=partial(self.request_of, operation),
+            ports_of=partial(self.ports_of, machine),
+        )
+
+    def _outcome(self, step: Step, context: Context) -> Outcome:
         try:
-            return context, step.run(context)
+            return step.run(context)
         except Retryable as error:
-            return context, Retry(error.why, error.check, self.asked_s(error))
+            return Retry(error.why, error.check, self.asked_s(error))
         except BmprovError as error:
-            return context, Fail(error.why, error.check)
+            return Fail(error.why, error.check)
         except Exception:  # the outermost loop of a step: a fault of ours must not strand the machine
-            log.exception("step raised", operation=operation.id, machine=machine.name, step=step.name)
-            return context, Retry(f"step '{step.name}' met a fault in bmprov", "its traceback is in the worker's log")
+            log.exception("step raised", operation=context.operation.id, machine=context.machine.name, step=step.name)
+            return Retry(f"step '{step.name}' met a fault in bmprov", "its traceback is in the worker's log")
+
+    @staticmethod
+    def _cleared_up(clear_up: Callable[[Context, Fail], Fail], context: Context, fail: Fail) -> Fail:
+        context.by = Deadline.after(_CLEAR_UP_S)
+        try:
+            return clear_up(context, fail)
+        except Exception:  # as above; the failure itself must be told
+            log.exception("clearing up raised", operation=context.operation.id, machine=context.machine.name)
+            check = f"{fail.check}; {context.machine.name} may still be on, and its switch ports open"
+            return replace(fail, check=check.removeprefix("; "))
 
     def asked_s(self, error: Retryable) -> float | None:
         """Seconds that the other side has asked us to wait for, as far as we let it."""
@@ -116,10 +162,16 @@ class _Settlement:
         machine = machines.get(current.machine_id)
         if machine is None:
             raise LeaseLost(f"the machine of operation {current.id} was removed")
+        if current.cancelled_by and not self.operation.cancelled_by and self._clears_up:
+            return current, machine  # once more, and only to clear up
         if current.cancelled_by:
             operations.finish(current, machine, OperationState.CANCELLED, error=f"cancelled by {current.cancelled_by}")
             return None, machine
         return self._store(outcome, current, machine), machine
+
+    @property
+    def _clears_up(self) -> bool:
+        return self.flow.clear_up is not None and not self.step.harmless
 
     def _store(self, outcome: Outcome, current: Operation, machine: Machine) -> Operation | None:
         match outcome:
@@ -128,7 +180,7 @@ class _Settlement:
             case Wait():
                 return self._wait(outcome, current)
             case Retry():
-                return self._retry(outcome, current, machine)
+                return self._retry(outcome, current)
             case Fail():
                 self._fail(outcome, current, machine)
                 return None
@@ -161,11 +213,8 @@ class _Settlement:
         asleep = self.transaction.operations.wait(seen, self._ran("wait", wait.for_what), until, due_at)
         return None if asleep else current
 
-    def _retry(self, retry: Retry, current: Operation, machine: Machine) -> Operation | None:
+    def _retry(self, retry: Retry, current: Operation) -> Operation | None:
         attempt = current.attempt + 1
-        if attempt >= self.runner.limits.tries:
-            self._fail(Fail(f"{retry.why}; {attempt} tries", retry.check), current, machine)
-            return None
         after_s = self.runner.backoff_s(attempt) if retry.after_s is None else retry.after_s
         self.transaction.operations.retry(
             current, self._ran("retry", retry.why, attempt), self.transaction.now + after_s

@@ -56,6 +56,7 @@ def build(settings: Settings) -> Services:
         freshness_s=settings.watch.freshness_s,
         user_actions=settings.api.user_actions,
         site=settings.site,
+        vlan_map=settings.network.vlan_map,
     )
     return Services(store, JobQueue(settings.redis), orders, ImageStore(settings.images), vault, settings.console)
 

@@ -18,7 +18,7 @@ from bmprov.lifecycle import Kind, State
 from bmprov.model import BackEnd, Image, Instance, Machine, Operation
 from bmprov.orders.consoles import ConsoleOrder, order_console
 from bmprov.orders.desk import Answer, Caller
-from bmprov.orders.fitness import unfit
+from bmprov.orders.fitness import unconnected, unfit
 from bmprov.orders.maas import MaasOrders, regions_for
 from bmprov.payload import (
     InstanceRef,
@@ -188,11 +188,18 @@ class CloudStackOrders(MaasOrders):
             image_id=image.id if image else None,
         )
         need = replace(need_of(request), regions=regions_for(transaction, request.choice, caller))
-        takes = partial(unfit, image, series=request.choice.series)
-        instance, machine = reserve(transaction, claimant, need, self._reservation_s, takes)
+        hindrances = partial(self._hindrances, transaction, request, image)
+        instance, machine = reserve(transaction, claimant, need, self._reservation_s, hindrances)
         if known is None:
             self._audit(transaction, caller, "reserve", machine)
         return transaction.instances.get(instance.id) or instance, machine
+
+    def _hindrances(
+        self, transaction: Transaction, request: InstanceRequest, image: Image | None, machine: Machine
+    ) -> tuple[str, ...]:
+        view = transaction.ports.view(machine)
+        no_network = unconnected(machine, view, request, self._vlan_map)
+        return (*unfit(image, machine, series=request.choice.series), *no_network)
 
     def _machine_of(self, ref: InstanceRef, caller: Caller) -> Machine | None:
         with self._store.read() as transaction:

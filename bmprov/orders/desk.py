@@ -11,8 +11,10 @@ from bmprov.model import Machine, Operation, Role
 from bmprov.power import PowerAction
 from bmprov.store import Store, Transaction
 from bmprov.vault import Vault
+from bmprov.vlan_map import VlanMap
 
 _RETRY_S = 0.5
+_NO_MAP = VlanMap()
 
 Answer = dict[str, Any]
 """The JSON object that the extension prints."""
@@ -37,7 +39,7 @@ class OrderDesk:
     """Takes orders. `reservation_s` is how long a reservation lasts, `freshness_s` how long a power reading counts.
 
     `user_actions` are the guarded custom actions that tenants may take too. `site` is that of MAAS regions which
-    CloudStack's details bring.
+    CloudStack's details bring. `vlan_map` says which VLANs carry networks that are none.
     """
 
     def __init__(
@@ -49,6 +51,7 @@ class OrderDesk:
         freshness_s: float,
         user_actions: tuple[str, ...] = (),
         site: str = "default",
+        vlan_map: VlanMap = _NO_MAP,
     ) -> None:
         self._store = store
         self._vault = vault
@@ -56,6 +59,7 @@ class OrderDesk:
         self._freshness_s = freshness_s
         self._user_actions = user_actions
         self._site = site
+        self._vlan_map = vlan_map
 
     def cancel(self, operation_id: str, caller: Caller) -> Operation:
         """End an operation between two steps.

@@ -1,9 +1,13 @@
-"""Whether an image can run on a machine, as far as both are known. Pure.
+"""Whether an instance can have a machine: its image can run there, and its networks reach it. Pure.
 
 Said before anything is switched on: a machine that has been written and does not boot costs a deployment and a visit.
 """
 
+from bmprov.errors import Refused
 from bmprov.model import BackEnd, Image, Machine
+from bmprov.payload import InstanceRequest
+from bmprov.port_orders import PortView, tenants
+from bmprov.vlan_map import VlanMap
 
 _GIB = 2**30
 
@@ -28,3 +32,14 @@ def unfit(image: Image | None, machine: Machine, series: str | None = None) -> t
         wanted = f"{image.min_disk_bytes / _GIB:.1f} GiB ({image.min_disk_bytes} bytes)"
         reasons.append(f"{named} needs a disk of {wanted} and the machine's has {machine.disk_gib} GiB")
     return tuple(reasons)
+
+
+def unconnected(machine: Machine, view: PortView, request: InstanceRequest, vlan_map: VlanMap) -> tuple[str, ...]:
+    """Why a machine's switch ports cannot carry the instance's networks; empty when they can, or are not known yet."""
+    if not view.managed:
+        return ()
+    try:
+        tenants(machine, view, request, vlan_map)
+    except Refused as refusal:
+        return (str(refusal),)
+    return ()

@@ -17,7 +17,8 @@ _VLAN_LIMIT = 4094
 class NicRequest:
     """One NIC of the instance.
 
-    Addresses with prefix length, such as `10.1.1.7/24`; `vlan` None is untagged or not a VLAN.
+    Addresses with prefix length, such as `10.1.1.7/24`; `broadcast_uri` is the network as CloudStack names it, `vlan`
+    the number in it, None when it is untagged or not a VLAN.
     """
 
     position: int
@@ -31,6 +32,7 @@ class NicRequest:
     gateway6: str | None = None
     dns: tuple[str, ...] = ()
     vlan: int | None = None
+    broadcast_uri: str = ""
     mtu: int | None = None
     tag: str = ""
 
@@ -83,6 +85,7 @@ def _each(instance: Reader) -> Iterator[NicRequest]:
             gateway6=_ip(nic, "ip6gateway"),
             dns=tuple(ip for key in ("dns1", "dns2") if (ip := _ip(nic, key))),
             vlan=_vlan(nic),
+            broadcast_uri=nic.text("broadcastUri") or "",
             mtu=nic.figure("mtu"),
         )
 

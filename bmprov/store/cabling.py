@@ -1,4 +1,4 @@
-"""Cables: what people have entered, and what was heard by LLDP and option 82. What holds is `bmprov.cabling.settle`'s."""
+"""Cables: what people have entered, what LLDP and option 82 say. What holds is found by `bmprov.cabling`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -201,11 +201,14 @@ class Machines:
         """Forget a machine with its NICs and its history of operations.
 
         Raises:
-            Conflict: an instance has it.
+            Conflict: an instance has it, or switch ports are open for it.
         """
         try:
             self._connection.execute(delete(schema.machines).where(_M.id == machine.id))
         except IntegrityError as error:
+            if machine.instance_id is None:
+                why = f"switch ports are open for machine '{machine.name}'"
+                raise Conflict(why, f"release it first: `bmprov machine release {machine.name}`") from error
             raise Conflict(
                 f"machine '{machine.name}' belongs to instance {machine.instance_id}", "delete it first"
             ) from error

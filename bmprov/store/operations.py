@@ -236,11 +236,17 @@ class Operations:
         self._connection.execute(update(schema.operations).where(_O.id == operation_id).values(boot_ip=ip))
 
     def cancel(self, operation: Operation, machine: Machine, who: str) -> Operation:
-        """End an operation between two steps: at once when no worker has it, else as soon as its worker looks up."""
+        """End an operation between two steps: at once when no worker has it, else as soon as its worker looks up.
+
+        A deployment that has begun is always ended by a worker, which has to clear up.
+        """
         if operation.finished:
             return operation
         if operation.lease_until is not None and operation.lease_until > self._now:
             asked = self._change((_O.id == operation.id, _O.finished_at.is_(None)), cancelled_by=who)
+            return asked or operation
+        if operation.kind is Kind.DEPLOY and operation.step is not None:
+            asked = self._change((_O.id == operation.id, _O.finished_at.is_(None)), cancelled_by=who, due_at=self._now)
             return asked or operation
         return self.finish(operation, machine, OperationState.CANCELLED, error=f"cancelled by {who}")
 

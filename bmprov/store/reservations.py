@@ -27,7 +27,7 @@ class Claimant:
 
 
 Unfit = Callable[[Machine], tuple[str, ...]]
-"""Why the claimant's image cannot run on a machine, in words; empty when it can."""
+"""Why the claimant cannot have a machine, for its image or its networks, in words; empty when it can."""
 
 
 def reserve(
@@ -37,7 +37,7 @@ def reserve(
 
     Raises:
         NoCapacity: none fits; the text says what was asked for and what the nearest lacks.
-        Invalid: the image cannot run on the machine that the claimant has, or must get.
+        Invalid: the instance cannot run on the machine that it has, or must get.
         Conflict: the instance belongs to another cloud, or its machine is being released or in maintenance.
     """
     transaction.one_at_a_time("reservation")
@@ -91,7 +91,7 @@ def _again(
                 f"machine '{machine.name}' of this instance is in maintenance ({machine.maintenance})",
                 "end its maintenance, or delete the instance and deploy another one",
             )
-        _takes_image(machine, unfit)
+        _takes(machine, unfit)
     transaction.instances.change(
         known.id,
         name=claimant.name,
@@ -110,7 +110,7 @@ def _choose(transaction: Transaction, claimant: Claimant, need: Need, unfit: Unf
         names = ", ".join(sorted(machine.name for machine in owners.values()))
         raise Invalid("the instance's MACs belong to several machines of ours", names)
     if owners:
-        return _takes_image(_meant(next(iter(owners.values()))), unfit)
+        return _takes(_meant(next(iter(owners.values()))), unfit)
     nearest = None
     for machine in transaction.machines.free(need):
         if lacks(machine, need):
@@ -121,12 +121,12 @@ def _choose(transaction: Transaction, claimant: Claimant, need: Need, unfit: Unf
     if nearest is None:
         raise no_capacity(need, transaction.machines.free(Need()))
     reasons = "; ".join(unfit(nearest))
-    raise NoCapacity(f"no free machine for {need} takes the image", f"the nearest, {nearest.name}: {reasons}")
+    raise NoCapacity(f"no free machine for {need} takes the instance", f"the nearest, {nearest.name}: {reasons}")
 
 
-def _takes_image(machine: Machine, unfit: Unfit) -> Machine:
+def _takes(machine: Machine, unfit: Unfit) -> Machine:
     if reasons := unfit(machine):
-        raise Invalid(f"the image cannot be deployed on machine '{machine.name}'", "; ".join(reasons))
+        raise Invalid(f"the instance cannot be deployed on machine '{machine.name}'", "; ".join(reasons))
     return machine
 
 

@@ -263,7 +263,7 @@ switches = Table(
     Column("save", Boolean, nullable=False),
     Column("vlans", Text, nullable=False),
     Column("provisioning_vlan", Integer, nullable=False),
-    Column("quarantine_vlan", Integer),
+    Column("quarantine_vlan", Integer, nullable=False),
     Column("uplinks", JSON, nullable=False),
     Column("known_as", JSON, nullable=False),
     Column("site", Text, nullable=False),
@@ -283,6 +283,15 @@ cables = Table(
     _text("by"),
     Column("at", Double, nullable=False),
     UniqueConstraint("switch_id", "port"),
+)
+
+open_ports = Table(
+    "open_ports",
+    metadata,
+    Column("switch_id", Text, ForeignKey("switches.id"), primary_key=True),
+    Column("interface", Text, primary_key=True),
+    Column("machine_id", Text, ForeignKey("machines.id"), nullable=False, index=True),
+    Column("opened_at", Double, nullable=False),
 )
 
 neighbours = Table(

@@ -24,6 +24,7 @@ from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
 from bmprov.store.names import Names
 from bmprov.store.operations import Operations
+from bmprov.store.ports import Ports
 from bmprov.store.regions import Regions
 from bmprov.store.sightings import Sightings
 from bmprov.store.switches import Switches
@@ -49,6 +50,7 @@ class Transaction:
         self.leases = Leases(connection, now)
         self.switches = Switches(connection, now)
         self.cabling = Cabling(connection, now)
+        self.ports = Ports(connection, now, self.switches, self.cabling)
         self.sightings = Sightings(connection, now)
         self.names = Names(connection)
 

@@ -21,7 +21,7 @@ from pxe.directory import StoreDirectory
 from pxe.http import create_boot_app
 from pxe.netboots import Netboots
 from tests.pxe.provisioning import Site
-from tests.requests import no_request
+from tests.requests import no_ports, no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
 from worker.runner import Runner
@@ -76,9 +76,16 @@ def test_what_becomes_of_a_machine_that_loops(site: Site, *, secure_boot: bool) 
             client.get(f"/boot/v1/{token}/script.ipxe", environ_base={"REMOTE_ADDR": ADDRESS})
     bmc = FakeDriver(Power.ON)
     drivers = MachineDrivers(bmc, FakeTools(), FakeMedia())
-    Runner(site.store, lambda _: drivers, WorkerSettings(), "w2", lambda: 1.0, lambda _: "", no_request).advance(
-        operation.id
-    )
+    Runner(
+        site.store,
+        lambda _: drivers,
+        WorkerSettings(),
+        "w2",
+        lambda: 1.0,
+        lambda _: "",
+        no_request,
+        no_ports(site.store),
+    ).advance(operation.id)
     ended = site.operation(operation)
     assert ended.state is OperationState.FAILED
     assert too_many(LIMIT + 1) in ended.error

@@ -102,7 +102,7 @@ def bridge_machine(folder: Path) -> Iterator[SwitchLogin]:
         *("-device", "virtio-net-pci,netdev=net,romfile=", "-object", "rng-random,id=rng,filename=/dev/urandom"),
         *("-device", "virtio-rng-pci,rng=rng", "-cpu", "max"),
     ]
-    login = SwitchLogin(f"linux-bridge://127.0.0.1:{port}", USER, PASSWORD)
+    login = SwitchLogin(f"linux-bridge://127.0.0.1:{port}/br0", USER, PASSWORD)
     with running(command, folder):
         _wait(login, folder)
         yield login

@@ -16,7 +16,7 @@ from bmprov.store import Store
 from bmprov.vault import Vault
 from tests.contract.bmcs import SimulatedMachine, free_udp_port, simulated_bmcs
 from tests.contract.redfish_bmcs import SimulatedRedfish, redfish_bmcs
-from tests.requests import no_request
+from tests.requests import no_ports, no_request
 from worker.drivers.choice import Drivers
 from worker.runner import Runner
 
@@ -50,6 +50,7 @@ def check(tmp_path: Path, valkey: str) -> Iterator[Check]:
         lambda: 1.0,
         lambda _: "",
         no_request,
+        no_ports(store),
     )
 
     def run(login: BmcLogin, nics: tuple[Nic, ...] = (Nic("52:54:00:00:00:01", 0),)) -> Checked:

@@ -15,7 +15,7 @@ from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
-from tests.requests import no_request
+from tests.requests import no_ports, no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
 from worker.runner import Runner
@@ -79,6 +79,7 @@ class House:
             lambda: 1.0,
             lambda _: "",
             no_request,
+            no_ports(self.store),
         )
         with self.store.write() as transaction:
             nic = Nic("52:54:00:00:00:01", 0)

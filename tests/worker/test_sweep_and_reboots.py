@@ -18,7 +18,7 @@ from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, simulated_bmcs
-from tests.requests import no_request
+from tests.requests import no_ports, no_request
 from worker.drivers.choice import Drivers
 from worker.runner import Runner
 from worker.sweep import Sweeper
@@ -56,7 +56,14 @@ class Site:
         self.sweeper = LateSweeper(self.store, watch, queue, self.pool, 16, 2.0)
         limits = WorkerSettings(shutdown_s=1, retry_first_s=0.05)
         self.runner = Runner(
-            self.store, Drivers(vault, queue, urgent=True).of, limits, "w1", lambda: 1.0, lambda _: "", no_request
+            self.store,
+            Drivers(vault, queue, urgent=True).of,
+            limits,
+            "w1",
+            lambda: 1.0,
+            lambda _: "",
+            no_request,
+            no_ports(self.store),
         )
         with self.store.write() as transaction:
             for number, bmc in enumerate(bmcs):

@@ -18,7 +18,7 @@ from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
 from bmprov.vault import Vault
 from tests.contract.redfish_bmcs import SimulatedRedfish, simulated_redfish
-from tests.requests import no_request
+from tests.requests import no_ports, no_request
 from worker.drivers.choice import Drivers
 from worker.runner import Runner
 
@@ -39,7 +39,9 @@ class House:
         self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: time.time() + self.ahead_s)
         self.store.migrate()
         drivers = Drivers(self.vault, queue, urgent=True)
-        self.runner = Runner(self.store, drivers.of, LIMITS, "w1", lambda: 1.0, self.cd_url, no_request)
+        self.runner = Runner(
+            self.store, drivers.of, LIMITS, "w1", lambda: 1.0, self.cd_url, no_request, no_ports(self.store)
+        )
         login = Bmc(bmc.login.address, bmc.login.user, self.vault.seal(bmc.login.password.encode()))
         nics = (Nic("52:54:00:00:00:01", 0),)
         made = Machine("m", "rack1-07", login, nics, boot_from=BootFrom.VIRTUAL_MEDIA, state=State.AVAILABLE)

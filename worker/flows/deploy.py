@@ -1,8 +1,8 @@
 """Deploying: boot the ramdisk, from the network or a virtual CD, let it write the image, boot the disk.
 
 The network services watch `Operation.netboot`: it is opened before the machine is switched on and closed when the image
-is on the disk, so that a machine never network-boots by accident. A machine whose deployment fails is switched off: it
-runs a ramdisk that nobody listens to, or half a system.
+is on the disk, so that a machine never network-boots by accident. A machine whose deployment fails or is cancelled is
+switched off and taken off its networks: it runs a ramdisk that nobody listens to, or half a system.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from bmprov.errors import BmprovError, Retryable
 from bmprov.model import BootFrom, Machine
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
-from worker.flows import media
+from worker.flows import media, ports
 
 _RAMDISKS = {BootFrom.NETWORK: BootDevice.NETWORK, BootFrom.VIRTUAL_MEDIA: BootDevice.CDROM}
 _DISK_ALWAYS = BootOverride(BootDevice.DISK, once=False)
@@ -64,7 +64,7 @@ def wait_for_ramdisk(context: Context) -> Outcome:
         return Done()
     if context.overdue:
         why = f"the ramdisk did not call within {context.limits.ramdisk_s:g} s"
-        return _switched_off(context, Fail(why, _where_to_look(context.machine), quarantine=True))
+        return Fail(why, _where_to_look(context.machine), quarantine=True)
     return _wait_while_on(context, Wait("the ramdisk", context.limits.ramdisk_s, context.limits.power_look_s))
 
 
@@ -84,12 +84,12 @@ def wait_for_image(context: Context) -> Outcome:
     """Until the ramdisk has written and verified the image."""
     report = context.operation.report
     if report.failure:
-        return _switched_off(context, _gave_up(context))
+        return _gave_up(context)
     if report.written:
         return Done(netboot=False)
     if context.overdue:
         why = f"the image was not written within {context.limits.image_s:g} s"
-        return _switched_off(context, Fail(why, "look at the machine's console and its disk", quarantine=True))
+        return Fail(why, "look at the machine's console and its disk", quarantine=True)
     return _wait_while_on(context, Wait("the image to be written", context.limits.image_s, context.limits.power_look_s))
 
 
@@ -121,8 +121,12 @@ def _wait_while_on(context: Context, wait: Wait) -> Outcome:
     )
 
 
+def clear_up(context: Context, fail: Fail) -> Fail:
+    """The same failure, of a machine that is off, on no network, and has nothing of ours in its virtual CD."""
+    return ports.closed(context, _switched_off(context, fail))
+
+
 def _switched_off(context: Context, fail: Fail) -> Fail:
-    """The same failure, of a machine that is off and has nothing of ours in its virtual CD."""
     try:
         context.observe(context.driver.switch(PowerAction.OFF, context.by))
     except BmprovError as error:
@@ -142,8 +146,9 @@ def boot_disk(context: Context) -> Outcome:
 
 
 def reboot(context: Context) -> Outcome:
-    """Leave the ramdisk for the installed system."""
-    context.observe(context.driver.switch(PowerAction.RESET, context.by))
+    """Leave the ramdisk for the installed system; a machine whose ports were moved is off already."""
+    action = PowerAction.ON if context.ports.managed else PowerAction.RESET
+    context.observe(context.driver.switch(action, context.by))
     return Done()
 
 
@@ -159,9 +164,10 @@ def no_ramdisk(_context: Context) -> Outcome:
     return Done("a fake machine writes nothing")
 
 
-_ALLOCATE = Step("allocate", allocate)
+_ALLOCATE = Step("allocate", allocate, harmless=True)
 _BEGIN = (
     _ALLOCATE,
+    ports.TO_PROVISIONING,
     Step("boot device: network, once", boot_ramdisk_once),
     Step("power cycle", power_cycle),
 )
@@ -171,22 +177,25 @@ _WAIT = (
 )
 _END = (
     Step("boot device: disk", boot_disk),
+    ports.TO_TENANT,
     Step("reboot", reboot),
     Step("verify", verify),
 )
 
-DEPLOY = Flow((*_BEGIN, *_WAIT, *_END))
+DEPLOY = Flow((*_BEGIN, *_WAIT, *_END), clear_up)
 
 DEPLOY_FROM_CD = Flow(
     (
         _ALLOCATE,
+        ports.TO_PROVISIONING,
         media.INSERT,
         Step("boot device: CD, once", boot_ramdisk_once),
         Step("power cycle", power_cycle),
         *_WAIT,
         media.EJECT,
         *_END,
-    )
+    ),
+    clear_up,
 )
 
 DEPLOY_FAKE = Flow(
@@ -195,5 +204,6 @@ DEPLOY_FAKE = Flow(
         Step("wait for the ramdisk", no_ramdisk),
         Step("wait for the image to be written", no_ramdisk),
         *_END,
-    )
+    ),
+    clear_up,
 )

@@ -1,4 +1,4 @@
-"""Giving a machine back: off, and nothing of the instance left in our records.
+"""Giving a machine back: off, on no network, and nothing of the instance left in our records.
 
 The disks are not wiped here: that is the ramdisk's work.
 """
@@ -6,7 +6,7 @@ The disks are not wiped here: that is the ramdisk's work.
 from bmprov.lifecycle import Event
 from bmprov.power import BootDevice, BootOverride, PowerAction
 from worker.flow import Context, Done, Flow, Outcome, Step
-from worker.flows import media
+from worker.flows import media, ports
 
 
 def power_off(context: Context) -> Outcome:
@@ -28,9 +28,9 @@ def clean(context: Context) -> Outcome:
     return Done(f"{context.machine.name} is available", forget=True)
 
 
-_BEGIN = (Step("power off", power_off), Step("boot device: default", boot_default))
+_BEGIN = (Step("power off", power_off), ports.CLOSE, Step("boot device: default", boot_default))
 CLEAN = Step("clean", clean)
 
-RELEASE = Flow((*_BEGIN, CLEAN))
+RELEASE = Flow((*_BEGIN, CLEAN), ports.closed)
 
-RELEASE_WITH_CD = Flow((*_BEGIN, media.EJECT, CLEAN))
+RELEASE_WITH_CD = Flow((*_BEGIN, media.EJECT, CLEAN), ports.closed)

@@ -17,7 +17,8 @@ import paramiko
 from bmprov.deadline import Deadline
 from bmprov.errors import SwitchAuthFailed, SwitchRefused, SwitchUnreachable
 from bmprov.switch import SwitchLogin
-from worker.switches.session import HostKey, broken_off, cable, endpoint
+from bmprov.switch_address import SwitchAddress
+from worker.switches.session import HostKey, broken_off, cable
 
 _LEAST_S = 0.1
 _MOST_BYTES = 2**20
@@ -92,10 +93,11 @@ class SshCommands:
                 client.close()
 
     def _log_in(self, client: paramiko.SSHClient, wire: socket.socket, by: Deadline) -> None:
-        left_s = max(_LEAST_S, by.remaining_s)
+        left_s, there = max(_LEAST_S, by.remaining_s), SwitchAddress.parse(self._login.address)
         try:
             client.connect(
-                *endpoint(self._login.address),
+                there.host,
+                there.port,
                 username=self._login.user,
                 password=self._login.password,
                 sock=wire,

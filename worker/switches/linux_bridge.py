@@ -1,4 +1,4 @@
-"""A Linux bridge with VLAN filtering (bridge(8), ip-link(8)), on this host or over SSH: `linux-bridge://HOST` or `:///`.
+"""A Linux bridge with VLAN filtering (bridge(8), ip-link(8)), on this host or over SSH.
 
 Every command is a list of arguments. Its ports' VLANs count at once; what is stale is taken away before the fresh ones
 come. VLANs need not exist. The kernel keeps nothing over a restart, so saving is refused.

@@ -10,18 +10,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from urllib.parse import urlsplit
 
 import netmiko
 import paramiko
 from netmiko.exceptions import NetmikoAuthenticationException, NetmikoTimeoutException, ReadException
 
 from bmprov.deadline import Deadline
-from bmprov.errors import Invalid, SwitchAuthFailed, SwitchRefused, SwitchUnreachable
+from bmprov.errors import SwitchAuthFailed, SwitchRefused, SwitchUnreachable
 from bmprov.switch import SwitchLogin
+from bmprov.switch_address import SwitchAddress
 from worker.switches.dialect import Dialect
 
-SSH_PORT = 22
 _CONNECT_S = 10.0
 _LEAST_S = 0.1
 _LOOK_EVERY_S = 0.003
@@ -89,9 +88,10 @@ def session(login: SwitchLogin, dialect: Dialect, by: Deadline) -> Iterator[Sess
 @contextmanager
 def cable(address: str, by: Deadline) -> Iterator[socket.socket]:
     """A connection to the switch, which the deadline cuts: netmiko and paramiko have waits that heed no other."""
-    host, port = endpoint(address)
+    there = SwitchAddress.parse(address)
     try:
-        wire = socket.create_connection((host, port), timeout=max(_LEAST_S, by.within(_CONNECT_S).remaining_s))
+        patience_s = max(_LEAST_S, by.within(_CONNECT_S).remaining_s)
+        wire = socket.create_connection((there.host, there.port), timeout=patience_s)
     except OSError as error:
         raise SwitchUnreachable(
             f"switch {address} does not answer ({error.strerror or error})", "check its management port and SSH"
@@ -108,35 +108,19 @@ def cable(address: str, by: Deadline) -> Iterator[socket.socket]:
         wire.close()
 
 
-def endpoint(address: str) -> tuple[str, int]:
-    """Host and port of `DIALECT://HOST[:PORT]`.
-
-    Raises:
-        Invalid: it is not such an address.
-    """
-    try:
-        parts = urlsplit(address)
-        host, port = parts.hostname, parts.port or SSH_PORT
-    except ValueError as error:
-        raise Invalid(f"'{address}' is no address of a switch ({error})", "write DIALECT://HOST[:PORT]") from error
-    if not host or parts.username or parts.password:
-        raise Invalid("a switch's address has a host, and neither user nor password", "write DIALECT://HOST[:PORT]")
-    return host, port
-
-
 def _cut(wire: socket.socket) -> None:
     with suppress(OSError):
         wire.shutdown(socket.SHUT_RDWR)
 
 
 def _connected(login: SwitchLogin, dialect: Dialect, wire: socket.socket, by: Deadline) -> netmiko.BaseConnection:
-    host, port = endpoint(login.address)
+    there = SwitchAddress.parse(login.address)
     left_s = max(_LEAST_S, by.remaining_s)
     with broken_off(login.address, by), _login_refused(login):
         connection: netmiko.BaseConnection = netmiko.ConnectHandler(
             device_type=dialect.device_type,
-            host=host,
-            port=port,
+            host=there.host,
+            port=there.port,
             username=login.user,
             password=login.password,
             secret=login.enable,

@@ -29,17 +29,22 @@ class SwitchLock(Protocol):
 
 
 class QueueSwitchLock:
-    """Holds switches across processes. A lock whose process was killed runs out with its deadline."""
+    """Holds switches across processes. A lock whose process was killed runs out with its deadline.
 
-    def __init__(self, queue: JobQueue) -> None:
+    `patience_s` is how long to wait for another session of ours: a worker that waits longer is missed elsewhere.
+    """
+
+    def __init__(self, queue: JobQueue, patience_s: float = 2.0) -> None:
         self._queue = queue
+        self._patience_s = patience_s
 
     @contextmanager
     def hold(self, address: str, by: Deadline) -> Iterator[None]:
         """Hold the switch with this address."""
         with ExitStack() as held:
             try:
-                held.enter_context(self._queue.hold(f"switch:{address}", by, for_s=by.remaining_s + _GRACE_S))
+                patience = by.within(self._patience_s)
+                held.enter_context(self._queue.hold(f"switch:{address}", patience, for_s=by.remaining_s + _GRACE_S))
             except BmcBusy as error:
                 raise _busy(address) from error
             yield
@@ -66,4 +71,4 @@ class LocalSwitchLock:
 
 
 def _busy(address: str) -> SwitchBusy:
-    return SwitchBusy(f"another session of ours held switch {address} all the time", "look for a stuck operation")
+    return SwitchBusy(f"another session of ours holds switch {address}", "look for a stuck operation")

@@ -19,7 +19,7 @@ from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
-from tests.requests import no_request
+from tests.requests import no_ports, no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
 from worker.runner import Runner
@@ -69,7 +69,9 @@ class House:
         self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: self.now)
         self.store.migrate()
         self.orders = Orders(self.store, Vault([Fernet.generate_key()]), reservation_s=1800, freshness_s=90)
-        self.runner = Runner(self.store, _drivers, WorkerSettings(), "w1", lambda: 1.0, lambda _: "", no_request)
+        self.runner = Runner(
+            self.store, _drivers, WorkerSettings(), "w1", lambda: 1.0, lambda _: "", no_request, no_ports(self.store)
+        )
         with self.store.write() as transaction:
             transaction.images.add(Image("img", "debian", "raw", "00", 1, "00", 1))
         for number in range(machines):
@@ -205,6 +207,9 @@ def test_given_up_create_then_stop_and_delete(house: House) -> None:
     operation = house.orders.create(payload(), CLOUD)
     assert isinstance(operation, Operation)
     house.runner.advance(operation.id)
+    with pytest.raises(Conflict, match="deploy is being cancelled"):
+        house.orders.stop(payload(), CLOUD)
+    house.runner.advance(operation.id)  # which has to clear up first
     stopped = house.run(house.orders.stop(payload(), CLOUD))
     assert stopped.action is PowerAction.OFF
     with house.store.read() as transaction:
@@ -370,7 +375,7 @@ def test_an_image_that_a_machine_cannot_take_is_refused(tmp_path: Path, known: d
     new = NewMachine("m00", bmc("ipmi://10.0.0.1:623"), nics=(Nic("52:54:00:00:00:00", 0),), disk_gib=9)
     house.run(house.orders.enrol(replace(new, cpus=4), ADMIN)[1])
     enter_image(house, "other", **known)
-    with pytest.raises(NoCapacity, match=f"takes the image: the nearest, m00: image 'other' {says}"):
+    with pytest.raises(NoCapacity, match=f"takes the instance: the nearest, m00: image 'other' {says}"):
         house.orders.prepare(payload(image="other"), CLOUD)
     assert house.machine_of() is None
     meant = payload(image="other")

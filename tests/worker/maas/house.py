@@ -18,6 +18,7 @@ from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from tests.maas.running import RunningRegion
+from tests.requests import no_ports
 from worker.drivers.choice import Drivers
 from worker.maas.follow import Follower
 from worker.runner import Runner
@@ -77,7 +78,9 @@ class MaasHouse:
 
     def worker(self, name: str, **limits: Any) -> Runner:  # noqa: ANN401 - of WorkerSettings
         settings = WorkerSettings(bmc_pause_s=0.0, retry_first_s=0.01, **limits)
-        return Runner(self.store, self.drivers.of, settings, name, lambda: 1.0, lambda _: "", self.request)
+        return Runner(
+            self.store, self.drivers.of, settings, name, lambda: 1.0, lambda _: "", self.request, no_ports(self.store)
+        )
 
     def region(self, name: str = REGION) -> Region | None:
         with self.store.read() as transaction:

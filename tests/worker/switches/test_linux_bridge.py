@@ -145,7 +145,7 @@ def servers() -> Iterator[SwitchServers]:
 def test_over_ssh_a_wrong_password_is_told(servers: SwitchServers) -> None:
     """As for every other switch, and the password is not in the error."""
     port = servers.start(SonicSwitch({}, set()))
-    commands = SshCommands(SwitchLogin(f"linux-bridge://127.0.0.1:{port}", "admin", "not the password"))
+    commands = SshCommands(SwitchLogin(f"linux-bridge://127.0.0.1:{port}/br0", "admin", "not the password"))
     with pytest.raises(SwitchAuthFailed) as caught, commands.open(Deadline.after(5)):
         pass
     assert "not the password" not in str(caught.value)
@@ -154,7 +154,7 @@ def test_over_ssh_a_wrong_password_is_told(servers: SwitchServers) -> None:
 def test_over_ssh_another_host_key(servers: SwitchServers) -> None:
     """A host that is not the one that is trusted is not logged in to."""
     port = servers.start(SonicSwitch({}, set()))
-    login = SwitchLogin(f"linux-bridge://127.0.0.1:{port}", "admin", "secret", host_key="SHA256:" + "A" * 43)
+    login = SwitchLogin(f"linux-bridge://127.0.0.1:{port}/br0", "admin", "secret", host_key="SHA256:" + "A" * 43)
     with pytest.raises(SwitchRefused, match="host key"), SshCommands(login).open(Deadline.after(5)):
         pass
 

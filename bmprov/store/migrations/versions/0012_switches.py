@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column('save', sa.Boolean(), nullable=False),
         sa.Column('vlans', sa.Text(), nullable=False),
         sa.Column('provisioning_vlan', sa.Integer(), nullable=False),
-        sa.Column('quarantine_vlan', sa.Integer(), nullable=True),
+        sa.Column('quarantine_vlan', sa.Integer(), nullable=False),
         sa.Column('uplinks', sa.JSON(), nullable=False),
         sa.Column('known_as', sa.JSON(), nullable=False),
         sa.Column('site', sa.Text(), nullable=False),
@@ -49,6 +49,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('mac', name=op.f('pk_cables')),
         sa.UniqueConstraint('switch_id', 'port', name=op.f('uq_cables_switch_id')),
     )
+    op.create_table(
+        'open_ports',
+        sa.Column('switch_id', sa.Text(), nullable=False),
+        sa.Column('interface', sa.Text(), nullable=False),
+        sa.Column('machine_id', sa.Text(), nullable=False),
+        sa.Column('opened_at', sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(['machine_id'], ['machines.id'], name=op.f('fk_open_ports_machine_id_machines')),
+        sa.ForeignKeyConstraint(['switch_id'], ['switches.id'], name=op.f('fk_open_ports_switch_id_switches')),
+        sa.PrimaryKeyConstraint('switch_id', 'interface', name=op.f('pk_open_ports')),
+    )
+    op.create_index(op.f('ix_open_ports_machine_id'), 'open_ports', ['machine_id'])
     op.create_table(
         'neighbours',
         sa.Column('mac', sa.Text(), nullable=False),

@@ -1,0 +1,77 @@
+"""The moves of a machine's switch ports, between the other steps of a flow.
+
+A port moves only while the machine is off: what runs on it never sees another network than the one meant for it.
+A switch that does not answer may be restarting, which takes minutes: it is asked again, for as long as that takes.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bmprov.errors import BmprovError, Retryable
+from bmprov.payload import InstanceRequest
+from bmprov.power import Power, PowerAction
+from worker.flow import Context, Done, Fail, Outcome, Step, Wait
+from worker.ports import MachinePorts
+
+LIMIT_S = 60.0
+_ASK_AGAIN_S = 5.0
+
+
+def to_provisioning(context: Context) -> Outcome:
+    """Put the NIC that boots onto the provisioning network. What the instance will want is looked at before."""
+    ports, request = context.ports, context.request_of()
+    ports.wished(request)
+    _off(context)
+    return moved(context, lambda: ports.to_provisioning(context.by))
+
+
+def to_tenant(context: Context) -> Outcome:
+    """Give the machine the networks of its instance; a machine whose cables are not where they were is not booted."""
+    ports, request = context.ports, context.request_of()
+    ports.wished(request)
+    if lost := _without_port(ports, request):
+        return Fail(
+            f"the switch port of NIC {', '.join(lost)} of {context.machine.name} is not known: LLDP did not tell it",
+            f"bmprov cable set {context.machine.name} {lost[0]} SWITCH PORT",
+        )
+    _off(context)
+    return moved(context, lambda: ports.to_tenant(request, context.by))
+
+
+def close(context: Context) -> Outcome:
+    """Take the machine off every network."""
+    return moved(context, lambda: context.ports.isolate(context.by))
+
+
+def moved(context: Context, move: Callable[[], list[str]]) -> Outcome:
+    """What comes of a move."""
+    try:
+        return Done("; ".join(move()))
+    except Retryable as error:
+        if context.overdue:
+            return Fail(error.why, error.check)
+        return Wait(error.why, context.limits.switch_s, _ASK_AGAIN_S)
+
+
+def closed(context: Context, fail: Fail) -> Fail:
+    """The same failure, of a machine that is on no network any more."""
+    try:
+        if context.ports.managed:
+            context.ports.isolate(context.by)
+    except BmprovError as error:
+        return replace(fail, check=f"{fail.check}; its switch ports are still open: {error.why}")
+    return fail
+
+
+def _without_port(ports: MachinePorts, request: InstanceRequest) -> list[str]:
+    return [mac for mac in ports.carriers(request) if mac in ports.unknown]
+
+
+def _off(context: Context) -> None:
+    if context.observe(context.driver.read(context.by)) is not Power.OFF:
+        context.observe(context.driver.switch(PowerAction.OFF, context.by))
+
+
+TO_PROVISIONING = Step("switch ports: provisioning", to_provisioning, LIMIT_S, ports=True)
+TO_TENANT = Step("switch ports: tenant", to_tenant, LIMIT_S, ports=True)
+CLOSE = Step("switch ports: closed", close, LIMIT_S, ports=True)

@@ -1,0 +1,117 @@
+"""The switch ports of one machine, as a step moves them.
+
+What is about to be opened is written down first, and struck off once its closing reads back: after any crash the store
+names every port that may be open, so that none is forgotten.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+
+from bmprov.adoption import adopt
+from bmprov.cabling import ManagedSwitch
+from bmprov.deadline import Deadline
+from bmprov.errors import BmprovError
+from bmprov.model import Machine
+from bmprov.payload import InstanceRequest
+from bmprov.port_orders import PortOrder, PortView, by_switch, isolated, provisioning, tenants, unknown
+from bmprov.store import Store
+from bmprov.switch import Outcome, Switch
+from bmprov.vlan_map import VlanMap
+
+
+@dataclass(frozen=True)
+class PortMover:
+    """Moves ports. `driver_of` makes the driver of a switch, given the ports of it that may be touched."""
+
+    store: Store
+    driver_of: Callable[[ManagedSwitch, Collection[str]], Switch]
+    vlan_map: VlanMap
+
+    def of(self, machine: Machine) -> "MachinePorts":
+        """The ports of a machine, as the store has them now."""
+        with self.store.read() as transaction:
+            view = transaction.ports.view(machine)
+        return MachinePorts(self, machine, view)
+
+
+@dataclass(frozen=True)
+class MachinePorts:
+    """The ports of a machine. All orders may be given twice; each raises what `bmprov.switch.Switch` raises.
+
+    They return what was found and what is now, a sentence for each port.
+    """
+
+    mover: PortMover
+    machine: Machine
+    view: PortView
+
+    @property
+    def managed(self) -> bool:
+        """Whether the machine's site has switches that bmprov sets."""
+        return self.view.managed
+
+    @property
+    def unknown(self) -> list[str]:
+        """The MACs of the NICs whose port nobody has told."""
+        return unknown(self.machine, self.view) if self.managed else []
+
+    def to_provisioning(self, by: Deadline) -> list[str]:
+        """Let the ramdisk boot.
+
+        Raises:
+            Invalid: the cabling contradicts itself.
+        """
+        return self.move(provisioning(self.machine, self.view), by)
+
+    def to_tenant(self, request: InstanceRequest, by: Deadline) -> list[str]:
+        """Give the machine the networks of its instance, and no other.
+
+        Raises:
+            Invalid: the cabling contradicts itself, or a network is none that a port may carry.
+        """
+        return self.move(self.wished(request), by)
+
+    def wished(self, request: InstanceRequest) -> list[PortOrder]:
+        """What the ports must carry while this instance has the machine."""
+        return tenants(self.machine, self.view, request, self.mover.vlan_map)
+
+    def carriers(self, request: InstanceRequest) -> list[str]:
+        """The MACs of the NICs that carry the instance's."""
+        return [nic.mac for nic in adopt(request.nics, self.machine.nics).values()]
+
+    def isolate(self, by: Deadline) -> list[str]:
+        """Let no port of the machine lead anywhere."""
+        return self.move(isolated(self.view), by)
+
+    def move(self, orders: Iterable[PortOrder], by: Deadline) -> list[str]:
+        """Carry out orders, switch by switch, in one session each."""
+        grouped = by_switch(orders)
+        told = list[str]()
+        for switch, mine in grouped.items():
+            with self.mover.store.write() as transaction:
+                transaction.ports.open(self.machine, [order.interface for order in mine if order.enabled])
+                cabled = transaction.cabling.ports_of(switch) | {order.interface.name for order in mine}
+            outcome = self._applied(switch, mine, cabled, by)
+            with self.mover.store.write() as transaction:
+                transaction.ports.close(self.machine, [order.interface for order in mine if not order.enabled])
+                transaction.switches.heard(switch.id)
+            told += [_told(order, outcome) for order in mine]
+        return told
+
+    def _applied(
+        self, switch: ManagedSwitch, orders: list[PortOrder], cabled: Collection[str], by: Deadline
+    ) -> Outcome:
+        try:
+            driver = self.mover.driver_of(switch, cabled)
+            return driver.apply([order.change for order in orders], by, save=switch.save)
+        except BmprovError as error:
+            with self.mover.store.write() as transaction:
+                transaction.switches.heard(switch.id, error.why)
+            raise
+
+
+def _told(order: PortOrder, outcome: Outcome) -> str:
+    before, after = outcome.before[order.interface.name], outcome.after[order.interface.name]
+    if before == after:
+        return f"{order.interface} ({order.purpose}) is {after} already"
+    return f"{order.interface} ({order.purpose}): {before} -> {after}"
