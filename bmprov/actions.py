@@ -135,6 +135,13 @@ MARK_FIXED = CustomAction("markfixed", "MAAS: put a broken machine into use agai
 CHECK = CustomAction("check", "find out whether the machine can do what will be asked of it", _SLOW_S)
 """What `bmprov machine check` does; it is not for CloudStack's dialog."""
 
+NETWORK_CHECK = CustomAction(
+    "networkcheck", "compare what a machine's switch ports must carry with what they do", _SLOW_S
+)
+NETWORK_PLAN = CustomAction("networkplan", "tell the commands that would set a machine's switch ports", _SLOW_S)
+NETWORK_APPLY = CustomAction("networkapply", "set a machine's switch ports to what they must carry", _SLOW_S)
+"""What `bmprov network` does; a tenant's VLAN is CloudStack's to order, so these are not for its dialog."""
+
 
 def action_named(name: str) -> CustomAction:
     """The action with this name.

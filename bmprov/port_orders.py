@@ -30,6 +30,9 @@ class PortOrder:
         """The same, for the switch."""
         return Change(self.interface.name, self.setting, self.enabled)
 
+    def __str__(self) -> str:
+        return f"{self.setting}{'' if self.enabled else ', disabled'}"
+
 
 @dataclass(frozen=True)
 class PortView:

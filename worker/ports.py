@@ -4,18 +4,19 @@ What is about to be opened is written down first, and struck off once its closin
 names every port that may be open, so that none is forgotten.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from bmprov.adoption import adopt
-from bmprov.cabling import ManagedSwitch
+from bmprov.cabling import Interface, ManagedSwitch
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError
 from bmprov.model import Machine
 from bmprov.payload import InstanceRequest
 from bmprov.port_orders import PortOrder, PortView, by_switch, isolated, provisioning, tenants, unknown
 from bmprov.store import Store
-from bmprov.switch import Outcome, Switch
+from bmprov.switch import Outcome, PortState, Switch
 from bmprov.vlan_map import VlanMap
 
 
@@ -78,6 +79,31 @@ class MachinePorts:
     def carriers(self, request: InstanceRequest) -> list[str]:
         """The MACs of the NICs that carry the instance's."""
         return [nic.mac for nic in adopt(request.nics, self.machine.nics).values()]
+
+    def networks(self, request: InstanceRequest) -> dict[str, str]:
+        """What CloudStack calls the network that each NIC of the machine must be on, by MAC."""
+        carriers = adopt(request.nics, self.machine.nics)
+        return {carriers[nic.nic_uuid].mac: nic.broadcast_uri or "a network without a name" for nic in request.nics}
+
+    def read(self, interfaces: Iterable[Interface], by: Deadline) -> dict[Interface, PortState | str]:
+        """What the switches have; a sentence in place of what one of them does not tell."""
+        found = dict[Interface, PortState | str]()
+        for switch, mine in groupby(interfaces, key=lambda interface: interface.switch):
+            names = {interface.name: interface for interface in mine}
+            try:
+                states = self.mover.driver_of(switch, names).read(list(names), by)
+                found |= {names[name]: state for name, state in states.items()}
+            except BmprovError as error:
+                found |= dict.fromkeys(names.values(), str(error))
+        return found
+
+    def plan(self, orders: Iterable[PortOrder], by: Deadline) -> dict[str, Sequence[str]]:
+        """The exact lines that `move` would send, by the name of the switch."""
+        planned = dict[str, Sequence[str]]()
+        for switch, mine in by_switch(orders).items():
+            driver = self.mover.driver_of(switch, {order.interface.name for order in mine})
+            planned[switch.name] = driver.plan([order.change for order in mine], by).commands
+        return planned
 
     def isolate(self, by: Deadline) -> list[str]:
         """Let no port of the machine lead anywhere."""

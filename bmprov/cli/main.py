@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
         "machine": Entry("machine:command", _ASK, "enrol, list, show, switch, inspect, release, remove machines"),
         "maas": Entry("maas:command", _ASK, "add, list, show, change, remove MAAS regions"),
+        "network": Entry("network:command", _ASK, "compare and set the switch ports of machines"),
         "image": Entry("image:command", _ASK, "add, list, show, remove images"),
         "instance": Entry("instance:command", _ASK, "list and show CloudStack's instances"),
         "operation": Entry("operation:command", _ASK, "list, show, watch, cancel what is done to machines"),

@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, fields
 
-from bmprov.actions import CHECK, MARK_FIXED
+from bmprov.actions import CHECK, MARK_FIXED, NETWORK_APPLY, NETWORK_CHECK, NETWORK_PLAN
 from bmprov.console import Admission
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.lifecycle import Kind
@@ -71,6 +71,25 @@ class MachineOrders(OrderDesk):
         """
         with self._store.write() as transaction:
             return self._command(transaction, caller, named(transaction, machine_name), CHECK, {})
+
+    def check_network(self, machine_name: str, caller: Caller) -> Operation:
+        """Begin to compare what a machine's switch ports must carry with what they do; nothing is changed.
+
+        Raises:
+            Conflict: something else is under way on it.
+        """
+        with self._store.write() as transaction:
+            return self._command(transaction, caller, named(transaction, machine_name), NETWORK_CHECK, {})
+
+    def apply_network(self, machine_name: str, caller: Caller, *, dry_run: bool) -> Operation:
+        """Begin to set a machine's switch ports to what they must carry, or only to tell the commands for it.
+
+        Raises:
+            Conflict: something else is under way on it.
+        """
+        action = NETWORK_PLAN if dry_run else NETWORK_APPLY
+        with self._store.write() as transaction:
+            return self._command(transaction, caller, named(transaction, machine_name), action, {})
 
     def mark_fixed(self, machine_name: str, caller: Caller) -> Operation:
         """Begin to put a machine that is Broken in MAAS into use again.

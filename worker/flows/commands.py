@@ -11,6 +11,7 @@ from bmprov.power import BootDevice, BootOverride, Power
 from worker.flow import Context, Done, Fail, Flow, Outcome, Step
 from worker.flows.care import CARE
 from worker.flows.check import check
+from worker.flows.network import NETWORK
 from worker.flows.power import OFF, ON, RESET, power_off, power_on, shut_down
 
 _SLOW_S = 60.0  # hundreds of sensors or firmware inventories, each asked for by itself
@@ -118,5 +119,6 @@ COMMANDS: Mapping[str, Flow] = {
     "firmware": _flow("read the firmware", firmware, _SLOW_S),
     "check": _flow("check", check, _SLOW_S),
     **CARE,
+    **NETWORK,
 }
-"""The flow of each custom action, and of `bmprov machine check`."""
+"""The flow of each custom action, of `bmprov machine check`, and of `bmprov network`."""

@@ -17,6 +17,7 @@ from bmprov.api.shapes.machine import (
     MachineList,
     MachineOut,
     MaintenanceOrder,
+    NetworkOrder,
     PowerOrder,
 )
 from bmprov.api.shapes.operation import OperationBegun, OperationOut
@@ -91,6 +92,16 @@ class Machines:
     def check(self, name: Key, caller: Caller) -> OperationBegun:
         """Begin to find out whether a machine can do what will be asked of it; the operation answers with findings."""
         return self._begun(self._services.orders.check(name, caller))
+
+    @route(HTTPMethod.POST, f"{_ONE}/network/check", roles=OPERATORS, answers={202: OperationBegun})
+    def check_network(self, name: Key, caller: Caller) -> OperationBegun:
+        """Begin to compare a machine's switch ports with what CloudStack wants; the operation answers port by port."""
+        return self._begun(self._services.orders.check_network(name, caller))
+
+    @route(HTTPMethod.POST, f"{_ONE}/network/apply", roles=OPERATORS, answers={202: OperationBegun})
+    def apply_network(self, name: Key, body: NetworkOrder, caller: Caller) -> OperationBegun:
+        """Begin to set a machine's switch ports to what they must carry; a dry run answers with the commands."""
+        return self._begun(self._services.orders.apply_network(name, caller, dry_run=body.dry_run))
 
     @route(HTTPMethod.POST, f"{_ONE}/mark-fixed", roles=OPERATORS, answers={202: OperationBegun})
     def mark_fixed(self, name: Key, caller: Caller) -> OperationBegun:

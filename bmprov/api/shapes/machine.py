@@ -157,6 +157,12 @@ class MaintenanceOrder(Request):
     reason: Line
 
 
+class NetworkOrder(Request):
+    """Whether to set a machine's switch ports, or only to tell the commands that would."""
+
+    dry_run: bool = False
+
+
 class MachineFilter(Request):
     """Which machines to list."""
 

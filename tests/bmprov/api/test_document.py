@@ -88,6 +88,8 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (cloud, "POST", f"{api}/cloudstack/delete", payload()),
         (admin, "POST", f"{spare}/check", None),
         (admin, "POST", f"{api}/machines/node0001/mark-fixed", None),
+        (admin, "POST", f"{api}/machines/node0001/network/check", None),
+        (admin, "POST", f"{api}/machines/node0001/network/apply", {"dry_run": True}),
         (admin, "DELETE", f"{api}/machines/node0001", None),
         (admin, "POST", f"{spare}/inspect", None),
         (admin, "POST", f"{spare}/console", None),

@@ -21,6 +21,8 @@ ALLOWED = {
     "machines.console": READING,
     "machines.check": {Role.OPERATOR, Role.ADMIN},
     "machines.mark_fixed": {Role.OPERATOR, Role.ADMIN},
+    "machines.check_network": {Role.OPERATOR, Role.ADMIN},
+    "machines.apply_network": {Role.OPERATOR, Role.ADMIN},
     "machines.maintain": {Role.OPERATOR, Role.ADMIN},
     "machines.power": {Role.OPERATOR, Role.ADMIN},
     "machines.inspect": {Role.OPERATOR, Role.ADMIN},

@@ -113,7 +113,7 @@ class WatchedSwitch:
         before = self._switch.read([change.port for change in changes], by)
         outcome = self._switch.apply(changes, by, save=save)
         for port, state in outcome.after.items():
-            if state != before[port] and state.enabled:
+            if state != before[port] and state.enabled and not self._house.repairs:
                 assert self._house.chassis[f"m{port}"].is_off, f"{port} was opened under a machine that runs"
         self._house.fail("after")
         return outcome
@@ -130,6 +130,8 @@ class House:
         vlan_map = VlanMap.parse(MAPPINGS)
         self.orders = Orders(self.store, self.vault, reservation_s=1800, freshness_s=90, vlan_map=vlan_map)
         self.failures: list[tuple[str, BaseException | None]] = []
+        self.deaf: dict[str, Exception] = {}
+        self.repairs = False  # a person sets ports under a machine that runs
         self._notes, self._lock = MemoryNotes(), LocalSwitchLock()
         self.chassis = {f"m{number}": Chassis() for number in (1, 2)}
         self.mover = PortMover(self.store, self._driver, vlan_map)
@@ -229,10 +231,15 @@ class House:
         if failure is not None:
             raise failure
 
+    def bare(self, switch: ManagedSwitch) -> Switch:
+        """A switch as people log in to it: without bounds, and nobody watches."""
+        return FakeSwitch(switch.address, {"1", "2", "3", "48"}, self._notes, self._lock)
+
     def _driver(self, switch: ManagedSwitch, cabled: Collection[str]) -> Switch:
-        fake = FakeSwitch(switch.address, {"1", "2", "3", "48"}, self._notes, self._lock)
+        if switch.name in self.deaf:
+            raise self.deaf[switch.name]
         bounds = Bounds(frozenset(cabled), frozenset(switch.uplinks), VlanRanges.of({*switch.vlans, *switch.own_vlans}))
-        return WatchedSwitch(self, GuardedSwitch(switch.name, fake, bounds))
+        return WatchedSwitch(self, GuardedSwitch(switch.name, self.bare(switch), bounds))
 
     def _drivers(self, machine: Machine) -> MachineDrivers:
         return MachineDrivers(self.chassis[machine.name], FakeTools(), FakeMedia())
