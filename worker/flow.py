@@ -159,6 +159,11 @@ class Flow:
     steps: tuple[Step, ...]
     clear_up: Callable[[Context, Fail], Fail] | None = None
 
+    @property
+    def without_ports(self) -> "Flow":
+        """The same where bmprov sets no switches."""
+        return Flow(tuple(step for step in self.steps if not step.ports), self.clear_up)
+
     def at(self, name: str | None) -> Step:
         """The step named `name`; the first one for None, and for a name that an upgrade of bmprov has removed."""
         return next((step for step in self.steps if step.name == name), self.steps[0])

@@ -59,8 +59,8 @@ class Runner:
 
     def _step(self, operation: Operation, machine: Machine) -> tuple[Operation | None, Machine]:
         """Run one step; the operation to go on with, or None when it sleeps or has ended."""
-        flow = flow_of(operation, machine)
-        step = self._due(flow, operation, machine)
+        flow = self._flow(operation, machine)
+        step = flow.at(operation.step)
         began = self.store.clock()
         if step.limit_s:
             operation = self._prolonged(operation, step.limit_s)
@@ -74,12 +74,10 @@ class Runner:
         _log_outcome(operation, machine, step, outcome, self.store.clock() - began)
         return goes_on, machine
 
-    def _due(self, flow: Flow, operation: Operation, machine: Machine) -> Step:
-        """The step that the operation stands at; those about switch ports only where there are switches."""
-        step = flow.at(operation.step)
-        while step.ports and not self.ports_of(machine).managed:
-            step = flow.after(step) or flow.steps[-1]
-        return step
+    def _flow(self, operation: Operation, machine: Machine) -> Flow:
+        flow = flow_of(operation, machine)
+        has_ports = any(step.ports for step in flow.steps) and self.ports_of(machine).managed
+        return flow if has_ports else flow.without_ports
 
     def _prolonged(self, operation: Operation, step_s: float) -> Operation:
         with self.store.write() as transaction:

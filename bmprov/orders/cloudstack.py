@@ -69,9 +69,14 @@ class CloudStackOrders(MaasOrders):
             return self._begin(transaction, caller, Kind.DEPLOY, machine)
 
     def start(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
-        """Switch the instance's machine on."""
+        """Switch the instance's machine on; its networks may have other VLANs than when it was stopped.
+
+        Raises:
+            Invalid: the machine's switch ports cannot carry its networks.
+        """
         with self._store.write() as transaction:
             machine = self._active_machine(transaction, parse_ref(payload), caller)
+            self._renew_networks(transaction, payload, machine)
             return self._begin(transaction, caller, Kind.POWER, machine, PowerAction.ON)
 
     def reboot(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
@@ -184,7 +189,7 @@ class CloudStackOrders(MaasOrders):
             cloud=caller.cloud,
             host=request.host,
             macs=tuple(nic.mac for nic in request.nics if nic.mac),
-            sealed_payload=self._vault.seal(json.dumps(payload, separators=(",", ":")).encode()),
+            sealed_payload=self._sealed_payload(payload),
             image_id=image.id if image else None,
         )
         need = replace(need_of(request), regions=regions_for(transaction, request.choice, caller))
@@ -193,6 +198,22 @@ class CloudStackOrders(MaasOrders):
         if known is None:
             self._audit(transaction, caller, "reserve", machine)
         return transaction.instances.get(instance.id) or instance, machine
+
+    def _renew_networks(self, transaction: Transaction, payload: Mapping[str, Any], machine: Machine) -> None:
+        """Keep the instance's NICs as CloudStack has them now, where bmprov sets the ports that they are on.
+
+        CloudStack frees the VLAN of an isolated network whose instances are all stopped, and issues another one later.
+        """
+        view, instance = transaction.ports.view(machine), transaction.instances.get(machine.instance_id or "")
+        if not view.managed or instance is None:
+            return
+        request = parse_request(payload)
+        if reasons := unconnected(machine, view, request, self._vlan_map):
+            raise Invalid(f"machine '{machine.name}' cannot be put onto its networks", "; ".join(reasons))
+        transaction.instances.change(instance.id, sealed_payload=self._sealed_payload(payload))
+
+    def _sealed_payload(self, payload: Mapping[str, Any]) -> bytes:
+        return self._vault.seal(json.dumps(payload, separators=(",", ":")).encode())
 
     def _hindrances(
         self, transaction: Transaction, request: InstanceRequest, image: Image | None, machine: Machine

@@ -1,6 +1,7 @@
 """`bmprov network`: what CloudStack wants of a machine's ports, what the store and LLDP say, and what the switch has.
 
-A machine that nobody has wants its ports closed. Nothing else may be under way on it, so that what is wanted is known.
+A machine that nobody has, or that is off, wants its ports closed. Nothing else may be under way on it, so that what is
+wanted is known.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from bmprov.lifecycle import State
 from bmprov.model import Nic
 from bmprov.payload import InstanceRequest
 from bmprov.port_orders import PortOrder, isolated
+from bmprov.power import Power
 from bmprov.switch import PortState
 from worker.flow import Context, Done, Fail, Flow, Outcome, Step
 from worker.flows.finding import Verdict
@@ -70,7 +72,8 @@ def _wanted(context: Context) -> list[PortOrder]:
 
 
 def _request(context: Context) -> InstanceRequest | None:
-    return context.request_of() if context.machine.state is State.ACTIVE else None
+    serves = context.machine.state is State.ACTIVE and context.machine.reading.power is not Power.OFF
+    return context.request_of() if serves else None
 
 
 def _findings(context: Context) -> Iterator[PortFinding]:

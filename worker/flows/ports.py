@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bmprov.errors import BmprovError, Retryable
+from bmprov.lifecycle import State
 from bmprov.payload import InstanceRequest
 from bmprov.power import Power, PowerAction
 from worker.flow import Context, Done, Fail, Outcome, Step, Wait
@@ -43,6 +44,22 @@ def close(context: Context) -> Outcome:
     return moved(context, lambda: context.ports.isolate(context.by))
 
 
+def open_for_instance(context: Context) -> Outcome:
+    """Give a machine that is being started the networks of its instance, which may be others than before."""
+    if context.machine.state is not State.ACTIVE:
+        return Done("no instance has the machine: its ports stay as they are")
+    request = context.request_of()
+    return moved(context, lambda: context.ports.to_tenant(request, context.by))
+
+
+def close_when_stopped(context: Context) -> Outcome:
+    """Take a machine that is off off its networks, whose VLANs CloudStack may give to others now."""
+    try:
+        return Done("; ".join(context.ports.isolate(context.by)))
+    except BmprovError as error:  # it is off all the same, which is what was asked for
+        return Done(f"its switch ports are still open: {error.why}")
+
+
 def moved(context: Context, move: Callable[[], list[str]]) -> Outcome:
     """What comes of a move."""
     try:
@@ -74,4 +91,6 @@ def _off(context: Context) -> None:
 
 TO_PROVISIONING = Step("switch ports: provisioning", to_provisioning, LIMIT_S, ports=True)
 TO_TENANT = Step("switch ports: tenant", to_tenant, LIMIT_S, ports=True)
+OPEN = Step("switch ports: tenant", open_for_instance, LIMIT_S, ports=True)
+CLOSE_STOPPED = Step("switch ports: closed", close_when_stopped, LIMIT_S, ports=True)
 CLOSE = Step("switch ports: closed", close, LIMIT_S, ports=True)

@@ -1,12 +1,14 @@
 """Power operations. Each ends only when the BMC has read back what was asked for.
 
 `soft-off` and `cycle` ask the operating system to shut down and give it `shutdown_s` before the power is cut: what is
-on the tenant's disks matters more than a minute. `off` and `reset` act at once.
+on the tenant's disks matters more than a minute. `off` and `reset` act at once. A machine that is switched off leaves
+its networks, and gets them back when it is switched on.
 """
 
 from bmprov.errors import BmcRefused
 from bmprov.power import Power, PowerAction
 from worker.flow import Context, Done, Flow, Outcome, Step, Wait
+from worker.flows import ports
 
 _POLL_S = 2.0
 _REMIND_S = 6.0
@@ -58,8 +60,8 @@ _POWER_OFF = Step("power off", power_off)
 _POWER_ON = Step("power on", power_on)
 _SHUT_DOWN = Step("shut down", shut_down)
 
-ON = Flow((_POWER_ON,))
-OFF = Flow((_POWER_OFF,))
-SHUT_DOWN = Flow((_SHUT_DOWN, _POWER_OFF))
+ON = Flow((ports.OPEN, _POWER_ON))
+OFF = Flow((_POWER_OFF, ports.CLOSE_STOPPED))
+SHUT_DOWN = Flow((_SHUT_DOWN, _POWER_OFF, ports.CLOSE_STOPPED))
 CYCLE = Flow((_SHUT_DOWN, _POWER_OFF, _POWER_ON))
 RESET = Flow((Step("reset", reset),))

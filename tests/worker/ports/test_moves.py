@@ -7,7 +7,7 @@ import pytest
 from bmprov.cabling import Cable, Neighbour
 from bmprov.errors import Invalid, NoCapacity, SwitchRefused, SwitchUnreachable
 from bmprov.lifecycle import State
-from bmprov.model import OperationState
+from bmprov.model import Operation, OperationState
 from bmprov.power import Power
 from bmprov.switch import PortSetting
 from tests.worker.ports.house import CLOSED, CLOUD, House, Killed, mac_of, payload
@@ -210,3 +210,38 @@ def test_a_bmc_that_is_silent_at_release(house: House) -> None:
     assert house.delete().state is OperationState.FAILED
     assert house.machine().state is State.ERROR
     assert (house.port(1), house.open_ports()) == (CLOSED, [])
+
+
+def test_a_stopped_instance_is_on_no_network(house: House) -> None:
+    """CloudStack frees the VLAN of a network whose instances are all stopped, and issues another when one starts."""
+    house.finish(house.create())
+    stopped = house.orders.stop(payload(), CLOUD)
+    assert isinstance(stopped, Operation)
+    assert house.finish(stopped).state is OperationState.SUCCEEDED
+    assert (house.port(1), house.open_ports()) == (CLOSED, [])
+    started = house.orders.start(payload(networks=("vlan://1512",)), CLOUD)
+    assert isinstance(started, Operation)
+    assert house.finish(started).state is OperationState.SUCCEEDED
+    assert house.port(1) == tenant(1512)
+    assert not house.chassis["m1"].is_off
+
+
+def test_a_start_on_a_network_that_no_port_may_carry(house: House) -> None:
+    """It is refused, and the machine stays off."""
+    house.finish(house.create())
+    house.finish(house.orders.stop(payload(), CLOUD))  # type: ignore[arg-type] # an operation, as above
+    with pytest.raises(Invalid, match="VLAN 99 of NIC 0 is not one that switch tor1 has for tenants"):
+        house.orders.start(payload(networks=("vlan://99",)), CLOUD)
+    assert house.chassis["m1"].is_off
+
+
+def test_a_switch_that_is_gone_when_an_instance_is_stopped(house: House) -> None:
+    """The machine is off, which is what was asked for; that its ports are still open is told."""
+    house.finish(house.create())
+    house.failures = [("before", SwitchUnreachable("switch fake://tor1 does not answer"))]
+    stopped = house.orders.stop(payload(), CLOUD)
+    assert isinstance(stopped, Operation)
+    ended = house.finish(stopped)
+    assert ended.state is OperationState.SUCCEEDED
+    assert ended.message == "its switch ports are still open: switch fake://tor1 does not answer"
+    assert house.open_ports() == ["tor1 1"]
