@@ -6,6 +6,7 @@ Best fit is the smallest machine that lacks nothing. Pure: the store walks the m
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bmprov.carrier import carriers
 from bmprov.errors import NoCapacity
 from bmprov.maas import place_of
 from bmprov.model import Arch, BackEnd, BootMode, Machine
@@ -63,13 +64,14 @@ def size(machine: Machine) -> tuple[int, int, int, str]:
 
 def lacks(machine: Machine, need: Need) -> tuple[str, ...]:
     """What `machine` lacks for `need`, in words; empty when it fits."""
+    carry = len(carriers(machine.nics))
     too_small = [
         f"{has} of {wanted} {unit}"
         for has, wanted, unit in (
             (machine.cpus, need.cpus, "cpus"),
             (machine.memory_mib, need.memory_mib, "MiB of memory"),
             (machine.disk_gib, need.disk_gib, "GiB of disk"),
-            (len(machine.nics), need.nics, "NICs"),
+            (carry, need.nics, "NICs" if carry == len(machine.nics) else "NICs, each bond counted as one"),
         )
         if has < wanted
     ]

@@ -50,6 +50,13 @@ class BootFrom(StrEnum):
     VIRTUAL_MEDIA = "virtual-media"
 
 
+class BondMode(StrEnum):
+    """How a bond's members share the traffic: by link aggregation with the switch (IEEE 802.1AX), or one at a time."""
+
+    LACP = "lacp"
+    ACTIVE_BACKUP = "active-backup"
+
+
 class Role(StrEnum):
     """What a token may do. `CLOUD` is an extension's: it sees the instances of its own cloud only."""
 
@@ -95,6 +102,7 @@ class Nic:
     """A network port of a machine. `tag` lets an instance's NIC choose it; `netboot` marks the one that boots.
 
     `home_vlan` is MAAS's number of the VLAN that it is on while nobody has the machine; None for machines not of MAAS.
+    `bond` is the name of the bond that it is cabled to be a member of, such as `bond0`; empty for none.
     """
 
     mac: str
@@ -102,6 +110,8 @@ class Nic:
     tag: str = ""
     netboot: bool = False
     home_vlan: int | None = None
+    bond: str = ""
+    bond_mode: BondMode | None = None
 
 
 @dataclass(frozen=True)

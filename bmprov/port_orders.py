@@ -11,7 +11,7 @@ from bmprov.adoption import adopt
 from bmprov.cabling import Interface, ManagedSwitch, NicCabling, PortPlace
 from bmprov.errors import Invalid
 from bmprov.model import Machine
-from bmprov.payload import InstanceRequest
+from bmprov.payload import InstanceRequest, NicRequest
 from bmprov.switch import Change, PortSetting
 from bmprov.vlan_map import VlanMap
 
@@ -93,7 +93,7 @@ def provisioning(machine: Machine, view: PortView) -> list[PortOrder]:
 def tenants(machine: Machine, view: PortView, request: InstanceRequest, vlan_map: VlanMap) -> list[PortOrder]:
     """While an instance has the machine: each of its NICs is on the VLAN that CloudStack issued, the others nowhere.
 
-    A NIC whose port is not known has no order.
+    So is every member of a bond. A NIC whose port is not known has no order.
 
     Raises:
         Invalid: the cabling contradicts itself, or a network of the instance is none that its port may carry.
@@ -103,18 +103,20 @@ def tenants(machine: Machine, view: PortView, request: InstanceRequest, vlan_map
     carriers, places = adopt(request.nics, machine.nics), _places(view)
     made = dict[Interface, PortOrder]()
     for nic in request.nics:
-        place = places.get(carriers[nic.nic_uuid].mac)
-        if place is None:
-            continue
-        vlan, interface = vlan_map.vlan_of(nic.broadcast_uri), place.interface
-        if vlan not in place.switch.vlans or vlan in place.switch.own_vlans:
-            raise Invalid(
-                f"VLAN {vlan} of NIC {nic.position} is not one that switch {place.switch.name} has for tenants"
-                f" ({place.switch.vlans})",
-                f"use another network, or give it that VLAN: `bmprov switch set {place.switch.name} --vlans …`",
-            )
-        made[interface] = PortOrder(interface, PortSetting.access(vlan), enabled=True, purpose=f"NIC {nic.position}")
+        for place in (places[member.mac] for member in carriers[nic.nic_uuid].nics if member.mac in places):
+            setting = PortSetting.access(_vlan(nic, place.switch, vlan_map))
+            made[place.interface] = PortOrder(place.interface, setting, enabled=True, purpose=f"NIC {nic.position}")
     return _closed_first(view, made)
+
+
+def _vlan(nic: NicRequest, switch: ManagedSwitch, vlan_map: VlanMap) -> int:
+    vlan = vlan_map.vlan_of(nic.broadcast_uri)
+    if vlan not in switch.vlans or vlan in switch.own_vlans:
+        raise Invalid(
+            f"VLAN {vlan} of NIC {nic.position} is not one that switch {switch.name} has for tenants ({switch.vlans})",
+            f"use another network, or give it that VLAN: `bmprov switch set {switch.name} --vlans …`",
+        )
+    return vlan
 
 
 def isolated(view: PortView) -> list[PortOrder]:

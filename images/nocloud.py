@@ -1,31 +1,34 @@
 """The NoCloud documents of cloud-init: what an installed system reads at its first boot.
 
-cloud-init's NoCloud datasource and its network configuration version 2 (netplan's form). A NIC is matched by its real
-MAC; when CloudStack issued another one, the system is told to use that (`macaddress`), because the virtual router
-answers for it alone.
+cloud-init's NoCloud datasource; the network's document is `network_config`'s.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from bmprov.adoption import adopt
+from bmprov.carrier import Carrier
 from bmprov.model import Nic
 from bmprov.payload import InstanceRequest, NicRequest, Seed
+from images.network_config import network_config
 
 DOCUMENTS = ("meta-data", "user-data", "vendor-data", "network-config")
 _CLOUD_CONFIG = "#cloud-config\n"
+_IMPOSE_MACS = Path(__file__).with_name("impose_macs")
 _NO_USER_DATA = b"#cloud-config\n{}\n"  # cloud-init 22.4 warns of one with nothing in it
 
 
 def documents(request: InstanceRequest, nics: tuple[Nic, ...]) -> dict[str, bytes]:
     """The four documents for an instance on a machine with these NICs, by their file names."""
+    carried_by = adopt(request.nics, nics)
     return {
         "meta-data": _yaml(_meta_data(request)),
         "user-data": request.seed.user_data or _NO_USER_DATA,
-        "vendor-data": _CLOUD_CONFIG.encode() + _yaml(_vendor_data(request)),
-        "network-config": _yaml(_network(request, adopt(request.nics, nics))),
+        "vendor-data": _vendor_data(request, carried_by),
+        "network-config": _yaml(network_config(request.nics, carried_by)),
     }
 
 
@@ -44,44 +47,27 @@ def _meta_data(request: InstanceRequest) -> dict[str, Any]:
     }
 
 
-def _vendor_data(request: InstanceRequest) -> dict[str, Any]:
-    """What the user's own cloud-config may override: the partition grows, and the password is CloudStack's."""
-    growing = {"growpart": {"mode": "auto", "devices": ["/"]}, "resize_rootfs": True}
-    return growing | password_config(request.seed)
+def _vendor_data(request: InstanceRequest, carried_by: Mapping[str, Carrier]) -> bytes:
+    """What the user's own cloud-config may override: the partition grows, and the password is CloudStack's.
 
-
-def _network(request: InstanceRequest, carried: Mapping[str, Nic]) -> dict[str, Any]:
-    ethernets = {f"nic{nic.position}": _ethernet(nic, carried[nic.nic_uuid]) for nic in request.nics}
-    return {"version": 2, "ethernets": ethernets}
-
-
-def _ethernet(nic: NicRequest, carrier: Nic) -> dict[str, Any]:
-    told: dict[str, Any] = {"match": {"macaddress": carrier.mac}}
-    if nic.mac and nic.mac != carrier.mac:
-        told["macaddress"] = nic.mac
-    addresses = [address for address in (nic.address, nic.address6) if address]
-    told |= {"addresses": addresses} if addresses else {"dhcp4": True}
-    if nic.is_default and addresses:
-        told |= _way_out(nic)
-    if nic.dns and addresses:
-        told["nameservers"] = {"addresses": list(nic.dns)}
-    if nic.mtu:
-        told["mtu"] = nic.mtu
-    return told
-
-
-def _way_out(nic: NicRequest) -> dict[str, Any]:
-    """The default routes, in the words that every renderer of cloud-init understands.
-
-    cloud-init 22.4 (Debian 12) fails on `to: default` unless it writes for netplan, and turns a route to `::/0` into
-    one to `::/64`; `gateway6`, deprecated in netplan, is right everywhere.
+    Where an interface has to have another MAC than its own, a script is beside it that sees to that.
     """
-    way: dict[str, Any] = {}
-    if nic.gateway:
-        way["routes"] = [{"to": "0.0.0.0/0", "via": nic.gateway}]
-    if nic.gateway6:
-        way["gateway6"] = nic.gateway6
-    return way
+    growing = {"growpart": {"mode": "auto", "devices": ["/"]}, "resize_rootfs": True}
+    config = _CLOUD_CONFIG.encode() + _yaml(growing | password_config(request.seed))
+    hook = _boothook(request.nics, carried_by)
+    if not hook:
+        return config
+    parts = [("text/cloud-boothook", hook), ("text/cloud-config", config.decode())]
+    archive = yaml.safe_dump([{"type": kind, "content": content} for kind, content in parts], allow_unicode=True)
+    return f"#cloud-config-archive\n{archive}".encode()
+
+
+def _boothook(wanted: Sequence[NicRequest], carried_by: Mapping[str, Carrier]) -> str:
+    """The script that gives interfaces their MACs; empty when they have them."""
+    carried = [(nic.mac or carried_by[nic.nic_uuid].mac, carried_by[nic.nic_uuid]) for nic in wanted]
+    calls = [f"bond {carrier.bond} {mac}" for mac, carrier in carried if carrier.bond]
+    calls += [f"nic {carrier.mac} {mac}" for mac, carrier in carried if not carrier.bond and mac != carrier.mac]
+    return "\n".join([_IMPOSE_MACS.read_text(), *calls, "start_again", ""]) if calls else ""
 
 
 def _yaml(document: Mapping[str, Any]) -> bytes:

@@ -78,12 +78,13 @@ class MachinePorts:
 
     def carriers(self, request: InstanceRequest) -> list[str]:
         """The MACs of the NICs that carry the instance's."""
-        return [nic.mac for nic in adopt(request.nics, self.machine.nics).values()]
+        return [nic.mac for carrier in adopt(request.nics, self.machine.nics).values() for nic in carrier.nics]
 
     def networks(self, request: InstanceRequest) -> dict[str, str]:
         """What CloudStack calls the network that each NIC of the machine must be on, by MAC."""
         carriers = adopt(request.nics, self.machine.nics)
-        return {carriers[nic.nic_uuid].mac: nic.broadcast_uri or "a network without a name" for nic in request.nics}
+        names = {nic.nic_uuid: nic.broadcast_uri or "a network without a name" for nic in request.nics}
+        return {member.mac: name for nic_uuid, name in names.items() for member in carriers[nic_uuid].nics}
 
     def read(self, interfaces: Iterable[Interface], by: Deadline) -> dict[Interface, PortState | str]:
         """What the switches have; a sentence in place of what one of them does not tell."""

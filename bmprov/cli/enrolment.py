@@ -14,11 +14,15 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from pydantic import SecretStr, ValidationError
 
+from bmprov.api.shapes.base import Request
 from bmprov.api.shapes.machine import BmcsIn, MachineIn
+from bmprov.api.shapes.nic import NicsOrder
 from bmprov.errors import Invalid
 
 Bmcs = TypeVar("Bmcs", bound=BmcsIn)
+Shape = TypeVar("Shape", bound=Request)
 
+NIC_FORM = "MAC[,TAG][,netboot][,BOND=MODE]"
 PASSWORD_ENV = "BMPROV_BMC_PASSWORD"  # noqa: S105 - the name of a variable
 
 _PASSWORD_CHARS = 255
@@ -49,16 +53,20 @@ def bmc_of(url: str) -> dict[str, object]:
 
 
 def nic_of(text: str) -> dict[str, object]:
-    """The NIC in `mac[,tag][,netboot]`.
+    """The NIC in `mac[,tag][,netboot][,bond=mode]`.
 
     Raises:
-        Invalid: it has more than one tag.
+        Invalid: it has more than one tag, or is in more than one bond.
     """
     mac, *words = text.split(",")
-    tags = [word for word in words if word != "netboot"]
-    if len(tags) > 1:
-        raise Invalid(f"NIC '{text}' has {len(tags)} tags", "it is MAC[,TAG][,netboot]")
-    return {"mac": mac, "netboot": "netboot" in words} | ({"tag": tags[0]} if tags else {})
+    bonds = [word for word in words if "=" in word]
+    tags = [word for word in words if word != "netboot" and "=" not in word]
+    if len(tags) > 1 or len(bonds) > 1:
+        much = f"{len(tags)} tags" if len(tags) > 1 else f"{len(bonds)} bonds"
+        raise Invalid(f"NIC '{text}' has {much}", f"it is {NIC_FORM}")
+    told: dict[str, object] = {"mac": mac, "netboot": "netboot" in words}
+    told |= {"tag": tags[0]} if tags else {}
+    return told | (dict(zip(("bond", "bond_mode"), bonds[0].split("=", 1), strict=True)) if bonds else {})
 
 
 def password_from(file: Path) -> str:
@@ -110,21 +118,35 @@ def check_bmcs(fields: Mapping[str, object], where: str) -> BmcsIn:
     return _checked(BmcsIn, fields, where)
 
 
-def _checked(shape: type[Bmcs], fields: Mapping[str, object], where: str) -> Bmcs:
+def check_nics(nics: Iterable[str], where: str) -> NicsOrder:
+    """The NICs in `mac[,tag][,netboot][,bond=mode]`.
+
+    Raises:
+        Invalid: as `check` has it.
+    """
+    return _checked(NicsOrder, {"nics": [nic_of(nic) for nic in nics]}, where)
+
+
+def _checked(shape: type[Shape], fields: Mapping[str, object], where: str) -> Shape:
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(map(str, first["loc"]))
         why = str(first["msg"]).removeprefix("Value error, ")
-        raise Invalid(f"{where}: '{field}': {why}", "docs/cli.md names every field") from None
+        raise Invalid(
+            f"{where}: '{field}': {why}" if field else f"{where}: {why}", "docs/cli.md names every field"
+        ) from None
 
 
 def differences(wanted: MachineIn, known: Mapping[str, Any]) -> list[str]:
     """The fields in which an enrolled machine, as the API shows it, is not the wanted one. Passwords are not shown."""
     secret = {"user", "password"}
     told = wanted.model_dump(mode="json", exclude={"bmc": secret, "second_bmc": secret})
-    told["nics"] = [nic | {"position": place, "tag": nic["tag"] or ""} for place, nic in enumerate(told["nics"])]
+    told["nics"] = [
+        nic | {"position": place, "tag": nic["tag"] or "", "bond": nic["bond"] or ""}
+        for place, nic in enumerate(told["nics"])
+    ]
     return sorted(name for name, value in told.items() if known.get(name) != value)
 
 

@@ -1,6 +1,5 @@
 """`bmprov machine`: the physical servers."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,13 @@ from bmprov.cli import enrolment
 from bmprov.cli.api import Api, path
 from bmprov.cli.bmcs import bmc_options, bmcs_of, password_of
 from bmprov.cli.enrolling import Enrolling
+from bmprov.cli.machine_view import addresses, firmware, nic_words, record, row
 from bmprov.cli.options import as_json, connected
-from bmprov.cli.output import age, clock, power, print_json, print_record, print_table
+from bmprov.cli.output import print_json, print_record, print_table
 from bmprov.cli.timeline import ending, follow
 from bmprov.errors import Fatal
 from bmprov.lifecycle import State
-from bmprov.model import Arch, BackEnd, BootFrom, BootMode
+from bmprov.model import Arch, BootFrom, BootMode
 from bmprov.power import PowerAction
 
 _SOURCES = click.Choice([source.value for source in BootFrom])
@@ -39,7 +39,7 @@ def list_all(api: Api, *, state: str | None, site: str | None, as_json: bool) ->
     if as_json:
         return print_json(found)
     columns = ["NAME", "STATE", "POWER", "READ", "CPUS", "MEMORY MIB", "TAGS", "INSTANCE", "UNDER WAY"]
-    return print_table(columns, map(_row, found), empty="no machine is enrolled: `bmprov machine enroll --help`")
+    return print_table(columns, map(row, found), empty="no machine is enrolled: `bmprov machine enroll --help`")
 
 
 @command.command()
@@ -49,14 +49,14 @@ def list_all(api: Api, *, state: str | None, site: str | None, as_json: bool) ->
 def show(api: Api, *, name: str, as_json: bool) -> None:
     """Show a machine, its NICs, its power, and what is being done to it."""
     found = api.get(path("machines", name))
-    return print_json(found) if as_json else print_record(_record(found))
+    return print_json(found) if as_json else print_record(record(found))
 
 
 @command.command()
 @click.argument("name", required=False)
 @click.option("--file", type=click.Path(path_type=Path), help="A YAML list of machines, instead of one by options.")
 @bmc_options
-@click.option("--nic", "nics", metavar="MAC[,TAG][,netboot]", multiple=True, help="A NIC; may be repeated.")
+@click.option("--nic", "nics", metavar=enrolment.NIC_FORM, multiple=True, help="A NIC; may be repeated.")
 @click.option("--arch", type=click.Choice([arch.value for arch in Arch]))
 @click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
 @click.option("--secure-boot", is_flag=True, help="Its firmware only runs signed loaders.")
@@ -96,15 +96,25 @@ def enroll(
 @click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
 @click.option("--secure-boot/--no-secure-boot", default=None, help="Whether its firmware only runs signed loaders.")
 @click.option("--boot-from", type=_SOURCES, help="Where it gets the deploy ramdisk from; virtual media want Redfish.")
+@click.option("--nic", "nics", metavar=enrolment.NIC_FORM, multiple=True, help="One of all its NICs; may be repeated.")
 @connected
-def set_firmware(api: Api, *, name: str, **chosen: str | bool | None) -> None:
-    """Tell how a machine boots: how its firmware is set up, and where it gets the deploy ramdisk from."""
+def set_up(api: Api, *, name: str, nics: tuple[str, ...], **chosen: str | bool | None) -> None:
+    """Tell how a machine boots, and which NICs it has.
+
+    How its firmware is set up, and where it gets the deploy ramdisk from. NICs are told all anew, as in `bmprov machine
+    enroll`, and only while no instance has the machine.
+    """
     given = {key: value for key, value in chosen.items() if value is not None}
-    if not given:
-        raise click.UsageError("give --boot-mode, --secure-boot, --no-secure-boot or --boot-from")
-    known = api.get(path("machines", name))
-    api.put(path("machines", name, "firmware"), {key: known[key] for key in chosen} | given)
-    click.echo(f"{name} boots by {_firmware(api.get(path('machines', name)))}")
+    if not given and not nics:
+        raise click.UsageError("give --boot-mode, --secure-boot, --no-secure-boot, --boot-from or --nic")
+    told = enrolment.check_nics(nics, f"machine {name}") if nics else None
+    if given:
+        known = api.get(path("machines", name))
+        api.put(path("machines", name, "firmware"), {key: known[key] for key in chosen} | given)
+        click.echo(f"{name} boots by {firmware(api.get(path('machines', name)))}")
+    if told is not None:
+        found = api.put(path("machines", name, "nics"), told.model_dump(mode="json"))
+        click.echo(f"{name} has {', '.join(map(nic_words, found['nics']))}")
 
 
 @command.command("set-bmc")
@@ -119,7 +129,7 @@ def set_bmc(api: Api, *, name: str, password_file: Path | None, **fields: Any) -
     told = enrolment.check_bmcs(bmcs_of(fields), f"machine {name}")
     told = enrolment.with_password(told, password_of(told.bmc.user, password_file))
     found = api.put(path("machines", name, "bmcs"), enrolment.bmcs(told))
-    click.echo(f"{name} is reached through {' then '.join(_addresses(found))}")
+    click.echo(f"{name} is reached through {' then '.join(addresses(found))}")
 
 
 @command.command("power")
@@ -238,59 +248,3 @@ def _machine(name: str, fields: dict[str, Any], password_file: Path | None) -> M
     given = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
     machine = enrolment.check(given | bmcs | {"name": name, "nics": nics}, f"machine {name}")
     return enrolment.with_password(machine, password_of(machine.bmc.user, password_file))
-
-
-def _addresses(machine: dict[str, Any]) -> list[str]:
-    return [bmc["address"] for bmc in (machine["bmc"], machine["second_bmc"]) if bmc]
-
-
-def _row(machine: dict[str, Any]) -> Sequence[object]:
-    operation = machine["operation"]
-    state = f"{machine['state']} (maintenance)" if machine["maintenance"] else machine["state"]
-    doing = f"{operation['kind']}: {operation['step'] or operation['state']}" if operation else ""
-    read = age(machine["power"]["read_at"])
-    sizes = (machine["cpus"], machine["memory_mib"])
-    return [machine["name"], state, power(machine), read, *sizes, machine["tags"], machine["instance"], doing]
-
-
-def _firmware(machine: dict[str, Any]) -> str:
-    told = f"{machine['boot_mode']}{' with Secure Boot' * machine['secure_boot']}"
-    return told if machine["boot_from"] == BootFrom.NETWORK else f"{told}, the ramdisk from {machine['boot_from']}"
-
-
-def _reached(machine: dict[str, Any]) -> tuple[str, str]:
-    """Its BMCs; for a machine of MAAS, which it is there."""
-    if machine["back_end"] != BackEnd.MAAS:
-        return "BMC", ", then ".join(_addresses(machine))
-    _, _, region, system_id = machine["bmc"]["address"].split("/")
-    return "MAAS", f"region {region}, system {system_id}"
-
-
-def _boots(machine: dict[str, Any]) -> str:
-    """How it boots; MAAS keeps that to itself."""
-    return "as MAAS wants it" if machine["back_end"] == BackEnd.MAAS else _firmware(machine)
-
-
-def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
-    reading, operation = machine["power"], machine["operation"]
-    nics = (
-        f"{nic['mac']}{' ' + nic['tag'] if nic['tag'] else ''}{' netboot' * nic['netboot']}" for nic in machine["nics"]
-    )
-    maintenance = f"{machine['maintenance']} (set by {machine['maintenance_by']})" if machine["maintenance"] else None
-    place = " / ".join(machine[key] for key in ("site", "zone", "pod", "rack") if machine[key])
-    return [
-        *((key, machine[key]) for key in ("name", "id", "state", "fault")),
-        ("maintenance", maintenance),
-        ("power", f"{reading['power']}, read {age(reading['read_at']) or 'never'}"),
-        ("not read because", reading["error"]),
-        _reached(machine),
-        ("NICs", "\n".join(nics)),
-        ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
-        ("boots", f"{_boots(machine)}, {machine['arch']}, back end {machine['back_end']}"),
-        ("tags", machine["tags"]),
-        ("place", place),
-        ("instance", machine["instance"]),
-        ("reserved until", clock(machine["reserved_until"])),
-        ("under way", f"{operation['kind']} {operation['id']}: {operation['step']}" if operation else None),
-        ("enrolled", clock(machine["created_at"])),
-    ]

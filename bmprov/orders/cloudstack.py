@@ -43,7 +43,9 @@ class CloudStackOrders(MaasOrders):
     """The actions of the extension. A payload is what CloudStack wrote, without the extension's own settings."""
 
     def prepare(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
-        """Reserve a machine and tell CloudStack the MACs of its NICs. One of MAAS's has to be asked for there first.
+        """Reserve a machine and tell CloudStack its NICs' MACs, except where CloudStack's own are imposed on them.
+
+        A machine of MAAS's has to be asked for there first.
 
         Raises:
             Invalid: the payload, or the image that it names, is wrong or cannot run on the machine that is meant.
@@ -54,7 +56,7 @@ class CloudStackOrders(MaasOrders):
             _, machine = self._reserve(transaction, request, payload, caller)
             if machine.back_end is BackEnd.MAAS and machine.state is State.RESERVED:
                 return self._begin(transaction, caller, Kind.RESERVE, machine)
-            macs = {nic_uuid: nic.mac for nic_uuid, nic in adopt(request.nics, machine.nics).items()}
+            macs = {nic_uuid: carrier.mac for nic_uuid, carrier in adopt(request.nics, machine.nics).items()}
         return prepare_answer(request, macs, {"External:bmprov.machine": machine.name})
 
     def create(self, payload: Mapping[str, Any], caller: Caller) -> Operation | Answer:
@@ -220,7 +222,8 @@ class CloudStackOrders(MaasOrders):
     ) -> tuple[str, ...]:
         view = transaction.ports.view(machine)
         no_network = unconnected(machine, view, request, self._vlan_map)
-        return (*unfit(image, machine, series=request.choice.series), *no_network)
+        imposes = any(nic.impose for nic in request.nics)
+        return (*unfit(image, machine, series=request.choice.series, imposes=imposes), *no_network)
 
     def _machine_of(self, ref: InstanceRef, caller: Caller) -> Machine | None:
         with self._store.read() as transaction:
@@ -253,7 +256,7 @@ def need_of(request: InstanceRequest) -> Need:
         arch=request.arch,
         boot_mode=request.boot_mode,
         tags=choice.tags,
-        nic_tags=tuple(filter(None, choice.nic_tags)),
+        nic_tags=tuple(filter(None, choice.nics.tags)),
         zone=choice.zone or "",
         pod=choice.pod or "",
         rack=choice.rack or "",

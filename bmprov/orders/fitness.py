@@ -12,13 +12,17 @@ from bmprov.vlan_map import VlanMap
 _GIB = 2**30
 
 
-def unfit(image: Image | None, machine: Machine, series: str | None = None) -> tuple[str, ...]:
+def unfit(
+    image: Image | None, machine: Machine, series: str | None = None, *, imposes: bool = False
+) -> tuple[str, ...]:
     """Why `image` cannot run on `machine`, in words; empty when it can, or when nobody knows.
 
-    A MAAS machine gets MAAS's image, the release `series`, and never one of the catalogue.
+    A MAAS machine gets MAAS's image, the release `series`, and never one of the catalogue; and it has its own MACs, so
+    that no instance gets it that imposes CloudStack's.
     """
     if machine.back_end is BackEnd.MAAS:
-        return ("the machine is MAAS's, and the details name no `distro_series`",) if image and not series else ()
+        reasons = ["the machine is MAAS's, and the details name no `distro_series`"] if image and not series else []
+        return (*reasons, *["the machine is MAAS's, which imposes no MAC: leave `mac=impose` out"] * imposes)
     if image is None:
         return ("the machine is not MAAS's, and the details name no `image`",) if series else ()
     named = f"image '{image.name}'"

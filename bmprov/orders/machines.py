@@ -164,6 +164,27 @@ class MachineOrders(OrderDesk):
             self._audit(transaction, caller, "firmware", machine, detail=detail)
             return named(transaction, machine.id)
 
+    def set_nics(self, machine_name: str, nics: tuple[Nic, ...], caller: Caller) -> Machine:
+        """Note which NICs a machine has, and which of them form bonds.
+
+        Raises:
+            Conflict: an instance has it, something is under way on it, or another machine has one of the MACs.
+            Invalid: MAAS has its NICs.
+        """
+        with self._store.write() as transaction:
+            transaction.one_at_a_time("reservation")
+            machine = named(transaction, machine_name)
+            _refuse_of_maas(machine)
+            if machine.instance_id is not None:
+                raise Conflict(
+                    f"machine '{machine.name}' belongs to instance {machine.instance_id}, which uses its NICs",
+                    "release it first",
+                )
+            _refuse_busy(transaction, machine)
+            transaction.machines.set_nics(machine, nics)
+            self._audit(transaction, caller, "NICs", machine, detail=", ".join(nic.mac for nic in nics))
+            return named(transaction, machine.id)
+
     def set_bmcs(self, machine_name: str, first: BmcLogin, second: BmcLogin | None, caller: Caller) -> Machine:
         """Note where a machine's BMCs are and how to log in to them; what was read before is worth nothing any more.
 
@@ -193,8 +214,7 @@ class MachineOrders(OrderDesk):
         """
         with self._store.write() as transaction:
             machine = named(transaction, machine_name)
-            if transaction.operations.unfinished_of(machine.id) is not None:
-                raise Conflict(f"an operation is under way on machine '{machine.name}'", "wait for it, or cancel it")
+            _refuse_busy(transaction, machine)
             transaction.machines.remove(machine)
             self._audit(transaction, caller, "remove", machine)
 
@@ -212,8 +232,14 @@ def _refuse_no_media(machine: Machine, boot_from: BootFrom) -> None:
 def _refuse_of_maas(machine: Machine) -> None:
     if machine.back_end is BackEnd.MAAS:
         raise Invalid(
-            f"machine '{machine.name}' is a MAAS's, which has its BMC and boots it", "change it there, in MAAS"
+            f"machine '{machine.name}' is a MAAS's, which has its BMC and NICs and boots it",
+            "change it there, in MAAS",
         )
+
+
+def _refuse_busy(transaction: Transaction, machine: Machine) -> None:
+    if transaction.operations.unfinished_of(machine.id) is not None:
+        raise Conflict(f"an operation is under way on machine '{machine.name}'", "wait for it, or cancel it")
 
 
 def _refuse_deploying(machine: Machine, operation: Operation | None) -> None:

@@ -1,7 +1,8 @@
 """Which machine and which image the instance's details ask for.
 
-Details come from the template, the offering and the instance (`externaldetails.virtualmachine`); image, zone, pod, rack
-and what concerns MAAS may also stand on the CloudStack host, the cluster mapping or the extension, as defaults.
+Details come from the template, the offering and the instance (`externaldetails.virtualmachine`); image, zone, pod,
+rack, the modes of NICs and what concerns MAAS may also stand on the CloudStack host, the cluster mapping or the
+extension, as defaults.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,8 @@ from typing import Any
 
 from bmprov.errors import Invalid
 from bmprov.payload.maas import MaasChoice, parse_maas
+from bmprov.payload.nic import NO_WISHES, NicWishes
+from bmprov.payload.nic_modes import AddressMode, MacMode, read_modes
 from bmprov.payload.reading import Reader, nearest
 from bmprov.payload.root_disk import ANY_DISK, RootDisk, parse_root_disk
 
@@ -28,6 +31,10 @@ DETAILS: Mapping[str, str] = MappingProxyType(
         "disk_gib_min": "at least so much disk, in GiB",
         "root_disk": "the disk to write: `ssd`, `hdd`, `serial=…`, `wwn=…`, `min_gib=…`, `max_gib=…`, with commas",
         "nic_tags": "tags of the machine's NICs for the instance's NICs, in order, separated by commas",
+        "mac": "`adopt` (the default): CloudStack is told the NIC's real MAC; `impose`: the system takes the one that "
+        "CloudStack issued; for all NICs, or for each in order, separated by commas",
+        "addresses": "`static` (the default): the system is configured with CloudStack's addresses; `dhcp`: it asks "
+        "the virtual router; for all NICs, or for each in order, separated by commas",
         "boot_mode": "`bios` or `uefi`; a template that says UEFI asks for it too",
         "hostname": "the host name, instead of one made from the instance's name",
         "backend": "`maas` for a machine of a MAAS region, `direct` for one that bmprov boots itself",
@@ -37,7 +44,8 @@ DETAILS: Mapping[str, str] = MappingProxyType(
         "architecture": "`amd64/generic` or `arm64/generic`, when CloudStack's template says none",
         "pool": "MAAS's resource pool; the same as `pod`",
         "maas_system_id": "one machine, by the id that MAAS gave it",
-        "maas_ip": "`static` (the default): MAAS configures CloudStack's address; `dhcp`: the virtual router gives it",
+        "maas_ip": "`static` (the default): MAAS configures CloudStack's address; `dhcp`: the virtual router gives it. "
+        "`addresses` says the same for each NIC",
         "maas_url": "a MAAS region, with `maas_key` beside it; only on the CloudStack host, its cluster's mapping or "
         "the extension. `endpoint` with `apikey`, as the built-in MaaS extension has them, is the same",
         "maas_key": "the API key of a user of that region, from the same place",
@@ -62,7 +70,7 @@ class Choice(MaasChoice):
     min_memory_mib: int | None = None
     min_disk_gib: int | None = None
     root_disk: RootDisk = ANY_DISK
-    nic_tags: tuple[str, ...] = ()
+    nics: NicWishes = NO_WISHES
     hostname: str | None = None
     not_tags: tuple[str, ...] = ()
 
@@ -87,7 +95,11 @@ def parse_choice(details: Reader, instance: Reader) -> Choice:
         min_memory_mib=asked.figure("memory_mib_min"),
         min_disk_gib=asked.figure("disk_gib_min"),
         root_disk=parse_root_disk(asked.text("root_disk")),
-        nic_tags=_words(asked.text("nic_tags")),
+        nics=NicWishes(
+            tags=_words(asked.text("nic_tags")),
+            macs=read_modes([asked, *defaults], "mac", MacMode.ADOPT),
+            addresses=read_modes([asked, *defaults], "addresses", AddressMode.STATIC),
+        ),
         hostname=asked.text("hostname"),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bmprov.errors import Invalid
+from bmprov.payload.nic_modes import AddressMode, MacMode, mode_of_each
 from bmprov.payload.reading import Reader
 
 _MAC = re.compile(r"[0-9a-f]{12}")
@@ -18,7 +19,8 @@ class NicRequest:
     """One NIC of the instance.
 
     Addresses with prefix length, such as `10.1.1.7/24`; `broadcast_uri` is the network as CloudStack names it, `vlan`
-    the number in it, None when it is untagged or not a VLAN.
+    the number in it, None when it is untagged or not a VLAN. `routed6` says that the network has IPv6: without an
+    `address6`, CloudStack leaves that to the router (SLAAC or DHCPv6).
     """
 
     position: int
@@ -35,13 +37,32 @@ class NicRequest:
     broadcast_uri: str = ""
     mtu: int | None = None
     tag: str = ""
+    routed6: bool = False
+    impose: bool = False
+    by_dhcp: bool = False
+
+    def mac_on(self, real: str) -> str:
+        """The MAC that it has in CloudStack when a NIC with the MAC `real` carries it."""
+        return self.mac if self.impose and self.mac else real
 
 
-def parse_nics(instance: Reader, tags: tuple[str, ...]) -> tuple[NicRequest, ...]:
-    """The NICs under `nics`, in the order of their device ids; `tags` are what the details ask for, in the same order.
+@dataclass(frozen=True)
+class NicWishes:
+    """What the details say of the NICs, in the order of their device ids."""
+
+    tags: tuple[str, ...] = ()
+    macs: tuple[MacMode, ...] = ()
+    addresses: tuple[AddressMode, ...] = ()
+
+
+NO_WISHES = NicWishes()
+
+
+def parse_nics(instance: Reader, wishes: NicWishes) -> tuple[NicRequest, ...]:
+    """The NICs under `nics`, in the order of their device ids.
 
     Raises:
-        Invalid: a value makes no sense, or two NICs have the same MAC.
+        Invalid: a value makes no sense, or two NICs have the same MAC, or there are fewer than the wishes are for.
     """
     found = sorted(_each(instance), key=lambda nic: nic.position)
     if len(found) > _NIC_LIMIT:
@@ -54,8 +75,13 @@ def parse_nics(instance: Reader, tags: tuple[str, ...]) -> tuple[NicRequest, ...
             )
     if found and not any(nic.is_default for nic in found):
         found[0] = replace(found[0], is_default=True)
-    tagged = (*tags, *[""] * len(found))
-    return tuple(replace(nic, tag=tag) for nic, tag in zip(found, tagged, strict=False))
+    tags = (*wishes.tags, *[""] * len(found))
+    macs = mode_of_each(wishes.macs, "mac", MacMode.ADOPT, len(found))
+    addresses = mode_of_each(wishes.addresses, "addresses", AddressMode.STATIC, len(found))
+    return tuple(
+        replace(nic, tag=tag, impose=mac is MacMode.IMPOSE, by_dhcp=address is AddressMode.DHCP)
+        for nic, tag, mac, address in zip(found, tags, macs, addresses, strict=False)
+    )
 
 
 def normal_mac(text: str) -> str:
@@ -87,6 +113,7 @@ def _each(instance: Reader) -> Iterator[NicRequest]:
             vlan=_vlan(nic),
             broadcast_uri=nic.text("broadcastUri") or "",
             mtu=nic.figure("mtu"),
+            routed6=bool(nic.text("ip6gateway") or nic.text("ip6cidr")),
         )
 
 

@@ -104,20 +104,22 @@ def parse_request(payload: Mapping[str, Any]) -> InstanceRequest:
         memory_mib=_mib(instance),
         arch=instance.one_of("arch", ARCHES) or choice.arch,
         boot_mode=_boot_mode(instance, reader.object("externaldetails").object("virtualmachine")),
-        nics=parse_nics(instance, choice.nic_tags),
+        nics=parse_nics(instance, choice.nics),
         choice=choice,
         seed=parse_seed(instance, hostname),
     )
 
 
 def prepare_answer(request: InstanceRequest, macs: Mapping[str, str], details: Mapping[str, str]) -> dict[str, Any]:
-    """What `prepare` prints: the real MACs, by `nicUuid`, and details that come back with every later call.
+    """What `prepare` prints: the MACs that the network will see, and details that come back with every later call.
+
+    `macs` are the real ones, by `nicUuid`. A NIC that imposes CloudStack's MAC on them keeps it.
 
     Each NIC carries both `uuid` (its network's) and `nicUuid`, because CloudStack merges by the first and updates by
     the second (`JsonMergeUtil`).
     """
     nics = [
-        {"uuid": nic.network_uuid, "nicUuid": nic.nic_uuid, "mac": macs[nic.nic_uuid]}
+        {"uuid": nic.network_uuid, "nicUuid": nic.nic_uuid, "mac": nic.mac_on(macs[nic.nic_uuid])}
         for nic in request.nics
         if nic.nic_uuid in macs
     ]

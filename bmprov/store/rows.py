@@ -10,6 +10,7 @@ from bmprov.model import (
     AuditEvent,
     BackEnd,
     Bmc,
+    BondMode,
     BootFrom,
     BootMode,
     Erase,
@@ -34,7 +35,15 @@ _BMC = tuple(item.name for item in fields(Bmc))  # once: a sweep reads ten thous
 
 def to_nic(row: Row) -> Nic:
     """A row of `nics`."""
-    return Nic(row["mac"], row["position"], row["tag"], netboot=row["netboot"], home_vlan=row["home_vlan"])
+    return Nic(
+        row["mac"],
+        row["position"],
+        row["tag"],
+        netboot=row["netboot"],
+        home_vlan=row["home_vlan"],
+        bond=row["bond"],
+        bond_mode=BondMode(row["bond_mode"]) if row["bond_mode"] else None,
+    )
 
 
 def to_bmc(row: Row) -> Bmc:

@@ -106,6 +106,8 @@ nics = Table(
     _text("tag"),
     Column("netboot", Boolean, nullable=False),
     Column("home_vlan", Integer),
+    _text("bond"),
+    Column("bond_mode", Text),
     UniqueConstraint("machine_id", "position"),
 )
 

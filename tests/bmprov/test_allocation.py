@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bmprov.allocation import Need, lacks, no_capacity
-from bmprov.model import Arch, Bmc, BootMode, Machine, Nic
+from bmprov.model import Arch, Bmc, BondMode, BootMode, Machine, Nic
 
 MACHINE = Machine(
     id="1",
@@ -56,6 +56,16 @@ def test_a_machine_that_has_everything_lacks_nothing(need: Need) -> None:
 def test_what_a_machine_lacks_is_said(need: Need, words: str) -> None:
     """Each shortage is told in figures that an operator can compare."""
     assert lacks(MACHINE, need) == (words,)
+
+
+def test_a_bond_is_one_nic() -> None:
+    """It has the tags of all its members."""
+    bond = {"bond": "bond0", "bond_mode": BondMode.LACP}
+    members = (Nic("52:54:00:00:00:01", 0, "front", **bond), Nic("52:54:00:00:00:02", 1, "back", **bond))
+    bonded = replace(MACHINE, nics=members)
+    assert lacks(bonded, Need(nics=1, nic_tags=("front", "back"))) == ()
+    assert lacks(bonded, Need(nics=2)) == ("1 of 2 NICs, each bond counted as one",)
+    assert lacks(replace(MACHINE, nics=(*members, Nic("52:54:00:00:00:03", 2))), Need(nics=2)) == ()
 
 
 def test_a_machine_of_maas_has_a_name_there() -> None:

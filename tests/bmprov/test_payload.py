@@ -132,6 +132,38 @@ def test_ipv6() -> None:
     assert (found.address6, found.gateway6) == ("fd00:1::7/64", "fd00:1::1")
 
 
+def test_an_ipv6_network_without_an_address() -> None:
+    """The router says how; a network without IPv6 says nothing of it."""
+    told = parse_request(payload(nics=[nic(0, ip6cidr="fd00:1::/64", ip6gateway="fd00:1::1"), nic(1)])).nics
+    assert [(one.address6, one.routed6) for one in told] == [(None, True), (None, False)]
+
+
+@pytest.mark.parametrize(
+    ("detail", "imposed"),
+    [
+        (None, [False, False, False]),
+        ("adopt", [False, False, False]),
+        ("Impose", [True, True, True]),
+        ("adopt, impose", [False, True, False]),
+        (",,impose", [False, False, True]),
+    ],
+)
+def test_whose_mac_a_nic_has(detail: str | None, imposed: list[bool]) -> None:
+    """One word is for all NICs, several are for each in the order of their device ids; what is left out is adopted."""
+    told = parse_request(payload({"mac": detail}, nics=[nic(2), nic(0), nic(1)])).nics
+    assert [one.impose for one in told] == imposed
+
+
+def test_who_gives_the_addresses() -> None:
+    """The same words; the nearest of instance, host and extension decides for all NICs."""
+    asked = payload({"addresses": "static,dhcp"}, nics=[nic(0), nic(1)])
+    asked["externaldetails"]["host"]["addresses"] = "dhcp"
+    asked["externaldetails"]["extension"]["mac"] = "impose"
+    assert [(one.by_dhcp, one.impose) for one in parse_request(asked).nics] == [(False, True), (True, True)]
+    del asked["externaldetails"]["virtualmachine"]["addresses"]
+    assert [one.by_dhcp for one in parse_request(asked).nics] == [True, True]
+
+
 def test_the_seed_of_an_instance() -> None:
     """Keys, user data and password come out of the two places that CloudStack has for them."""
     user_data = b"#cloud-config\npackages: [vim]\n"
@@ -198,6 +230,9 @@ def test_host_names(names: tuple[str | None, ...], label: str) -> None:
         (payload(arch="s390x"), "'cloudstack.vm.details.arch' is 's390x': it can be x86_64"),
         (payload(bootType="netboot"), "'cloudstack.vm.details.bootType' is 'netboot'"),
         (payload(nics={}), "'cloudstack.vm.details.nics' is not a list"),
+        (payload({"mac": "adopt;impose"}), "the detail 'mac' says 'adopt;impose': it is adopt or impose"),
+        (payload({"addresses": "static,slaac"}), "the detail 'addresses' says 'slaac': it is static or dhcp"),
+        (payload({"mac": "adopt,impose"}), "the detail 'mac' is for 2 NICs, and the instance has 1"),
         (payload(nics=[nic(0, mac="nonsense")]), r"nics\[0\].mac' makes no sense"),
         (payload(nics=[nic(0, ip="10.1.1")]), r"nics\[0\].ip' is not an IP address"),
         (payload(nics=[nic(0, netmask="1.2.3.4")]), r"nics\[0\].netmask' is not a netmask"),
@@ -240,6 +275,13 @@ def test_the_answer_to_prepare() -> None:
     }
 
 
+def test_an_imposed_mac_stays_cloudstacks() -> None:
+    """`prepare` answers with what CloudStack issued, if it did."""
+    request = parse_request(payload({"mac": "impose"}, nics=[nic(0), nic(1, mac=None)]))
+    answer = prepare_answer(request, {"nic-0": "52:54:00:00:00:01", "nic-1": "52:54:00:00:00:02"}, {})
+    assert [one["mac"] for one in answer["nics"]] == ["02:01:00:00:00:00", "52:54:00:00:00:02"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -253,7 +295,10 @@ NIC_KEYS = list(nic(0))
     vm=st.dictionaries(st.sampled_from(KEYS), JSON),
     nics=st.lists(st.dictionaries(st.sampled_from(NIC_KEYS), JSON), max_size=3),
     details=st.dictionaries(
-        st.sampled_from(["image", "tags", "machine", "cpus_min", "nic_tags", "hostname", "root_disk"]), JSON
+        st.sampled_from(
+            ["image", "tags", "machine", "cpus_min", "nic_tags", "hostname", "root_disk", "mac", "addresses"]
+        ),
+        JSON,
     ),
     other=JSON,
 )

@@ -15,6 +15,7 @@ from bmprov.lifecycle import Event, IllegalEvent, Kind, State
 from bmprov.model import (
     Arch,
     Bmc,
+    BondMode,
     BootFrom,
     BootMode,
     Image,
@@ -84,6 +85,21 @@ def test_a_machine_comes_back_as_it_was_entered(store: Store, clock: Clock) -> N
         assert transaction.machines.named("rack1-01") == found
         assert transaction.machines.with_mac("52:54:00:00:01:01") == found
         assert transaction.machines.with_mac("52:54:00:00:01:02") is None
+
+
+def test_nics_are_told_anew(store: Store) -> None:
+    """Two change places, one goes, one comes, and two form a bond; another machine's MAC changes nothing."""
+    enrol(store, machine(1), machine(2))
+    first, second = machine(1).nics
+    bond = {"bond": "bond0", "bond_mode": BondMode.ACTIVE_BACKUP}
+    swapped = (replace(first, position=0, netboot=True, **bond), replace(second, position=1, **bond))
+    for nics in (swapped, (Nic("52:54:00:00:02:01", 0), replace(first, position=1)), (first,)):
+        with store.write() as transaction:
+            transaction.machines.set_nics(machine(1), nics)
+        assert load(store).nics == nics
+    with pytest.raises(Conflict, match="another machine has one of the MACs"), store.write() as transaction:
+        transaction.machines.set_nics(machine(1), (second, *machine(2).nics))
+    assert load(store).nics == (first,)
 
 
 @pytest.mark.parametrize("same", ["name", "bmc", "mac"])

@@ -5,13 +5,11 @@ import email
 import gzip
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from email.message import Message
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -19,7 +17,7 @@ from hypothesis import strategies as st
 
 from bmprov.payload import InstanceRequest, parse_request
 from images.user_data import cloud_user_data
-from tests import debian
+from tests.images.judge import Judge
 
 SCRIPT = b"#!/bin/sh\necho '\xc3\xbc' > /tmp/it\n"
 CONFIG = b"#cloud-config\npackages: [nginx]\nssh_authorized_keys: [ssh-rsa BBBB adam]\n"
@@ -52,41 +50,6 @@ def message(*parts: tuple[str, bytes]) -> bytes:
     for kind, content in parts:
         whole.attach(MIMEText(content.decode(), kind))
     return whole.as_bytes()
-
-
-class Judge:
-    """The process of `cloud_init.py`."""
-
-    def __init__(self) -> None:
-        debian.program("cloud-init", "cloud-init")
-        script = Path(__file__).with_name("cloud_init.py")
-        self._process = subprocess.Popen(
-            ["/usr/bin/python3", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def boot(self, data: bytes) -> dict[str, Any]:
-        """What a system has of it."""
-        found = self._ask("boot ", data)
-        assert "error" not in found, found
-        return found
-
-    def parts(self, data: bytes) -> list[tuple[str, bytes]] | None:
-        """What cloud-init finds in it; a kind that it does not know is a plain text. None when it gives up."""
-        found = self._ask("", data).get("parts")
-        if found is None:
-            return None
-        return [(kind.replace("x-not-multipart", "plain"), base64.b64decode(part)) for kind, part in found]
-
-    def close(self) -> None:
-        self._process.communicate()
-
-    def _ask(self, word: str, data: bytes) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{word} {base64.b64encode(data).decode()}\n")
-        self._process.stdin.flush()
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return found
 
 
 @pytest.fixture(scope="module")

@@ -99,8 +99,8 @@ def connect(context: Context) -> Outcome:
         return Done("MAAS is deploying it already")
     request, networks = context.request_of(), Networks(place_in(context), context.by)
     found = carriers(request.nics, ours.nics, networks.vids_of)
-    by_dhcp = request.choice.address_by_dhcp
-    done = [networks.settle(ours, found[nic.nic_uuid], nic, by_dhcp=by_dhcp) for nic in request.nics]
+    all_by_dhcp = request.choice.address_by_dhcp
+    done = [networks.settle(ours, found[nic.nic_uuid], nic, by_dhcp=all_by_dhcp or nic.by_dhcp) for nic in request.nics]
     return Done(", ".join(done))
 
 
@@ -154,7 +154,8 @@ def read_back(context: Context) -> Outcome:
     request = context.request_of()
     found = carriers(request.nics, ours.nics, Networks(place_in(context), context.by).vids_of)
     for nic in request.nics:
-        if differs := difference(nic, found[nic.nic_uuid], ours, by_dhcp=request.choice.address_by_dhcp):
+        by_dhcp = request.choice.address_by_dhcp or nic.by_dhcp
+        if differs := difference(nic, found[nic.nic_uuid], ours, by_dhcp=by_dhcp):
             return Fail(
                 differs, f"look at the interfaces of {place_in(context)}, and on which VLAN MAAS serves its boot"
             )

@@ -20,6 +20,7 @@ from bmprov.api.shapes.machine import (
     NetworkOrder,
     PowerOrder,
 )
+from bmprov.api.shapes.nic import NicsOrder
 from bmprov.api.shapes.operation import OperationBegun, OperationOut
 from bmprov.errors import NotFound
 from bmprov.model import Operation
@@ -82,6 +83,11 @@ class Machines:
         """Note where a machine's BMCs are and how to log in to them, passwords included."""
         second = body.second_bmc.to_login() if body.second_bmc else None
         return self.one(self._services.orders.set_bmcs(name, body.bmc.to_login(), second, caller).id)
+
+    @route(HTTPMethod.PUT, f"{_ONE}/nics", roles=ADMINS, answers={200: MachineOut})
+    def set_nics(self, name: Key, body: NicsOrder, caller: Caller) -> MachineOut:
+        """Note which NICs a machine that no instance has is fitted with, and which of them form bonds."""
+        return self.one(self._services.orders.set_nics(name, body.to_nics(), caller).id)
 
     @route(HTTPMethod.POST, f"{_ONE}/power", roles=OPERATORS, answers={202: OperationBegun})
     def power(self, name: Key, body: PowerOrder, caller: Caller) -> OperationBegun:

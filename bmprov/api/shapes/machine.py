@@ -1,6 +1,5 @@
 """Machines: how they are enrolled and how they are shown. A BMC's user and password come in and never go out."""
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -8,22 +7,16 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from bmprov.api.shapes.base import Label, Line, Reply, Request, Trust, moment, moment_or_none
+from bmprov.api.shapes.nic import NicOut, NicsIn
 from bmprov.api.shapes.operation import OperationOut
 from bmprov.lifecycle import State
-from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Nic, Operation
+from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Operation
 from bmprov.orders import NewMachine
 from bmprov.power import BmcLogin, Power, PowerAction
 
 BMC_SCHEMES = ("ipmi", "redfish", "redfish+http", "fake")
 """`ipmi://host:port` is IPMI 2.0 over LAN, `redfish://host:port` Redfish over TLS, `redfish+http://` without (for a
 simulator or a tunnel); `fake://anything` is a machine that takes no time, for measurements."""
-
-
-def _mac(text: str) -> str:
-    digits = re.sub(r"[:.-]", "", text).lower()
-    if not re.fullmatch(r"[0-9a-f]{12}", digits):
-        raise ValueError("a MAC has twelve hexadecimal digits, such as 52:54:00:12:34:56")
-    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
 
 
 def _bmc_address(text: str) -> str:
@@ -84,14 +77,6 @@ class BmcsIn(Request):
 _CONVERTED = ("bmc", "second_bmc", "nics", "tags")
 
 
-class NicIn(Request):
-    """A network port; its position is its place in the list."""
-
-    mac: Annotated[Line, AfterValidator(_mac)] = Field(examples=["52:54:00:12:34:56"])
-    tag: Label | None = Field(None, description="what an instance's NIC may ask for")
-    netboot: bool = Field(False, description="whether the machine boots from this one; else it boots from the first")
-
-
 class ConsoleOut(Reply):
     """Where a machine's console is."""
 
@@ -117,11 +102,10 @@ class FirmwareOrder(Request):
         return self
 
 
-class MachineIn(FirmwareOrder, BmcsIn):
+class MachineIn(FirmwareOrder, NicsIn, BmcsIn):
     """A machine to enrol."""
 
     name: Label
-    nics: list[NicIn] = Field([], max_length=64)
     arch: Arch = Arch.X86_64
     cpus: int = Field(0, ge=0, le=65_536)
     memory_mib: int = Field(0, ge=0, le=2**40)
@@ -134,12 +118,11 @@ class MachineIn(FirmwareOrder, BmcsIn):
 
     def to_order(self) -> NewMachine:
         """The machine as it is ordered."""
-        nics = (Nic(one.mac, place, one.tag or "", netboot=one.netboot) for place, one in enumerate(self.nics))
         same = {name: getattr(self, name) for name in MachineIn.model_fields if name not in _CONVERTED}
         return NewMachine(
             bmc=self.bmc.to_login(),
             second_bmc=self.second_bmc.to_login() if self.second_bmc else None,
-            nics=tuple(nics),
+            nics=self.to_nics(),
             tags=tuple(self.tags),
             **same,
         )
@@ -168,15 +151,6 @@ class MachineFilter(Request):
 
     site: Label | None = None
     state: State | None = None
-
-
-class NicOut(Reply):
-    """A network port."""
-
-    mac: str
-    position: int
-    tag: str
-    netboot: bool
 
 
 class BmcOut(Reply):
@@ -247,7 +221,7 @@ class MachineOut(Reply):
             power=ReadingOut(power=reading.power, read_at=moment_or_none(reading.read_at), error=reading.error or None),
             bmc=BmcOut.of(machine.bmc),
             second_bmc=BmcOut.of(machine.second_bmc) if machine.second_bmc else None,
-            nics=[NicOut(mac=nic.mac, position=nic.position, tag=nic.tag, netboot=nic.netboot) for nic in machine.nics],
+            nics=[NicOut.of(nic) for nic in machine.nics],
             arch=machine.arch,
             boot_mode=machine.boot_mode,
             secure_boot=machine.secure_boot,

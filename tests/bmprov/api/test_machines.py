@@ -34,9 +34,10 @@ def test_a_machine_is_enrolled_and_its_inspection_begins(admin: Api, services: S
     told = answer.get_json()
     assert (told["machine"]["state"], told["operation"]["kind"]) == ("inspecting", "inspect")
     assert services.queue.waiting(["default"]) == {told["operation"]["id"]}
+    alone = {"bond": "", "bond_mode": None}
     assert told["machine"]["nics"] == [
-        {"mac": "52:54:00:aa:bb:01", "position": 0, "tag": "front", "netboot": False},
-        {"mac": "52:54:00:aa:bb:02", "position": 1, "tag": "", "netboot": True},
+        {"mac": "52:54:00:aa:bb:01", "position": 0, "tag": "front", "netboot": False} | alone,
+        {"mac": "52:54:00:aa:bb:02", "position": 1, "tag": "", "netboot": True} | alone,
     ]
     assert told["machine"]["bmc"] == {
         "address": "ipmi://10.1.0.7:623",
@@ -203,6 +204,61 @@ def test_a_machine_boots_from_virtual_media_where_its_bmc_may_have_them(
         transaction.operations.begin(Kind.DEPLOY, reserved, "test", instance=instance)
     assert admin.put(url, json={"boot_from": "network"}).status_code == HTTPStatus.CONFLICT
     assert admin.put(url, json=media | {"boot_mode": "bios"}).get_json()["boot_mode"] == "bios"
+
+
+def test_the_nics_of_a_machine_are_told_anew(admin: Api, machine: Machine, add_machine: Callable[..., Machine]) -> None:
+    """With the bonds that they form and who said so; another machine's MAC is refused, and nothing changes then."""
+    url, other = f"{URL}/{machine.name}/nics", add_machine(2)
+    old, bond = machine.nics[1].mac, {"bond": "bond0", "bond_mode": "lacp"}
+    told = admin.put(url, json={"nics": [{"mac": old, "tag": "front"} | bond, {"mac": "5254.00aa.bb09"} | bond]})
+    nics = told.get_json()["nics"]
+    assert [(nic["mac"], nic["bond"], nic["bond_mode"]) for nic in nics] == [
+        (old, "bond0", "lacp"),
+        ("52:54:00:aa:bb:09", "bond0", "lacp"),
+    ]
+    event = admin.get("/api/v1/events").get_json()["events"][0]
+    assert (event["what"], event["detail"]) == ("NICs", f"{old}, 52:54:00:aa:bb:09")
+    refused = admin.put(url, json={"nics": [{"mac": other.nics[0].mac}]})
+    assert (refused.status_code, "another machine has" in refused.text) == (HTTPStatus.CONFLICT, True)
+    assert admin.get(f"{URL}/{machine.name}").get_json()["nics"] == nics
+
+
+def test_the_nics_of_a_machine_in_use_stay(admin: Api, store: Store, machine: Machine) -> None:
+    """An instance's network hangs on them, and so does what is under way."""
+    url, told = f"{URL}/{machine.name}/nics", {"nics": [{"mac": "52:54:00:aa:bb:09"}]}
+    with store.write() as transaction:
+        operation = transaction.operations.begin(Kind.POWER, machine, "test")
+    refused = admin.put(url, json=told)
+    assert (refused.status_code, "an operation is under way" in refused.text) == (HTTPStatus.CONFLICT, True)
+    with store.write() as transaction:
+        transaction.operations.cancel(operation, machine, "test")
+        reserve(transaction, Claimant("u", "i-1", "c", "h", (), b"", None), Need(), 60)
+    refused = admin.put(url, json=told)
+    assert (refused.status_code, "belongs to instance u" in refused.text) == (HTTPStatus.CONFLICT, True)
+
+
+@pytest.mark.parametrize(
+    ("nics", "why"),
+    [
+        ([("bond0", "lacp"), (None, None)], "bond0 has one NIC: a bond has at least two"),
+        ([("bond0", "lacp"), ("bond0", "active-backup")], "bond0 has two modes"),
+        ([("bond0", None), ("bond0", None)], "has no mode"),
+        ([(None, "lacp"), (None, "lacp")], "has a mode and no name"),
+        ([("team0", "lacp"), ("team0", "lacp")], "a bond's name is like `bond0`"),
+        ([("bond0", "balance-rr"), ("bond0", "balance-rr")], "'lacp' or 'active-backup'"),
+    ],
+)
+def test_what_is_no_bond_is_refused(admin: Api, nics: list[tuple[str | None, str | None]], why: str) -> None:
+    """Enrolled or told anew, in the words of the same rule."""
+    told = [{"mac": f"52:54:00:aa:bb:0{n}", "bond": bond, "bond_mode": mode} for n, (bond, mode) in enumerate(nics)]
+    for answer in (admin.post(URL, json=NEW | {"nics": told}), admin.put(f"{URL}/any/nics", json={"nics": told})):
+        assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+        assert why in answer.text
+
+
+def test_a_machine_keeps_a_nic(admin: Api, machine: Machine) -> None:
+    """To tell of none would be a mistake."""
+    assert admin.put(f"{URL}/{machine.name}/nics", json={"nics": []}).status_code == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
 def test_a_bmc_gets_another_address_and_password(admin: Api, store: Store, services: Services) -> None:

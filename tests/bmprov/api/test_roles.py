@@ -18,6 +18,7 @@ ALLOWED = {
     "machines.remove": {Role.ADMIN},
     "machines.set_firmware": {Role.ADMIN},
     "machines.set_bmcs": {Role.ADMIN},
+    "machines.set_nics": {Role.ADMIN},
     "machines.console": READING,
     "machines.check": {Role.OPERATOR, Role.ADMIN},
     "machines.mark_fixed": {Role.OPERATOR, Role.ADMIN},

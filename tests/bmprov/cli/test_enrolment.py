@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bmprov.cli.enrolment import bmc_of, body, check, differences, nic_of, read
+from bmprov.cli.enrolment import bmc_of, body, check, check_nics, differences, nic_of, read
 from bmprov.errors import Invalid
 
 GOOD = """
@@ -107,9 +107,24 @@ def test_a_nic_may_be_bare() -> None:
     assert nic_of("52:54:00:12:34:56") == {"mac": "52:54:00:12:34:56", "netboot": False}
 
 
+def test_a_nic_may_be_in_a_bond() -> None:
+    """Whose name and mode are one word."""
+    assert nic_of("52:54:00:12:34:56,front,bond0=lacp,netboot") == {
+        "mac": "52:54:00:12:34:56",
+        "netboot": True,
+        "tag": "front",
+        "bond": "bond0",
+        "bond_mode": "lacp",
+    }
+    with pytest.raises(Invalid, match="has 2 bonds: it is MAC"):
+        nic_of("52:54:00:12:34:56,bond0=lacp,bond1=lacp")
+    with pytest.raises(Invalid, match="machine a: bond0 has one NIC: a bond has at least two"):
+        check_nics(["52:54:00:12:34:56,bond0=lacp"], "machine a")
+
+
 def test_what_differs_from_an_enrolled_machine() -> None:
     """A machine is compared by what the API shows of it."""
-    nic = {"mac": "52:54:00:12:34:56", "position": 0, "tag": "", "netboot": False}
+    nic = {"mac": "52:54:00:12:34:56", "position": 0, "tag": "", "netboot": False, "bond": "", "bond_mode": None}
     wanted = check({"name": "a", "bmc": bmc_of("ipmi://u@h"), "nics": [{"mac": nic["mac"]}], "cpus": 4}, "machine a")
     known = body(wanted) | {
         "bmc": {"address": "ipmi://h", "cipher_suites": [], "trust": "", "privilege": ""},

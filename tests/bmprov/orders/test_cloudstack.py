@@ -13,7 +13,7 @@ from bmprov.console import Admission
 from bmprov.errors import Conflict, Invalid, NoCapacity, NotFound, Refused
 from bmprov.hardware import Console, ConsoleKind
 from bmprov.lifecycle import Kind, State
-from bmprov.model import Arch, BootMode, Image, Machine, Nic, Operation, OperationState, Role
+from bmprov.model import Arch, BondMode, BootMode, Image, Machine, Nic, Operation, OperationState, Role
 from bmprov.orders import Caller, NewMachine, Orders
 from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import WorkerSettings
@@ -128,6 +128,29 @@ def test_prepare_maps_nics_by_tag(house: House) -> None:
     """The detail `nic_tags` chooses which NIC of the machine carries which of the instance."""
     answer = house.orders.prepare(payload(nics=2, nic_tags="back,front"), CLOUD)
     assert [nic["mac"] for nic in answer["nics"]] == ["52:54:00:00:00:01", "52:54:00:00:00:00"]
+
+
+def test_prepare_leaves_an_imposed_mac(house: House) -> None:
+    """The detail `mac` says for which NIC; asked again, with what CloudStack has then, the answer is the same."""
+    asked = payload(nics=2, mac="adopt,impose")
+    answer = house.orders.prepare(asked, CLOUD)
+    assert [nic["mac"] for nic in answer["nics"]] == ["52:54:00:00:00:00", "02:00:00:00:01:01"]
+    asked["cloudstack.vm.details"]["nics"][0]["mac"] = "52:54:00:00:00:00"
+    assert house.orders.prepare(asked, CLOUD) == answer
+
+
+def test_a_bond_has_one_mac_in_cloudstack(house: House) -> None:
+    """That of the member that boots."""
+    bond = {"bond": "bond0", "bond_mode": BondMode.LACP}
+    nics = (Nic("52:54:00:00:09:00", 0, **bond), Nic("52:54:00:00:09:01", 1, netboot=True, **bond))
+    for name in ("m00", "m01"):
+        house.orders.maintenance(name, "not today", ADMIN)
+    house.run(house.orders.enrol(NewMachine("bonded", bmc("ipmi://10.0.0.9:623"), nics=nics, cpus=4), ADMIN)[1])
+    answer = house.orders.prepare(payload(), CLOUD)
+    assert [nic["mac"] for nic in answer["nics"]] == ["52:54:00:00:09:01"]
+    house.run(house.orders.delete(payload(), CLOUD))
+    with pytest.raises(NoCapacity, match="bonded, has 1 of 2 NICs, each bond counted as one"):
+        house.orders.prepare(payload(2, nics=2), CLOUD)
 
 
 def test_a_machine_without_the_tag_keeps_no_reservation(house: House) -> None:

@@ -298,6 +298,16 @@ def test_interfaces_go_home_wherever_their_change_ended(lab: MaasHouse, *, in_re
         number += 1
 
 
+def test_each_nic_says_who_gives_its_address(lab: MaasHouse) -> None:
+    """The detail `addresses` does for one NIC what `maas_ip` does for all."""
+    add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
+    add_vlan(lab.maas, 1600, "10.9.2.0/24", "10.9.2.1")
+    create(lab, nic(**TENANT), nic(1, **BACK), addresses=",dhcp")
+    modes = {one.name: [link.mode for link in one.links] for one in lab.in_maas().nics}
+    assert modes["eth0.1577"] == ["static"]
+    assert modes["eth1"] == ["dhcp"]
+
+
 def test_one_link_by_dhcp_serves_both_families(lab: MaasHouse) -> None:
     add_vlan(lab.maas, 1577, "10.9.1.0/24", "10.9.1.1")
     wanted = TENANT | {"ip6address": "fd00:9::45", "ip6cidr": "fd00:9::/64", "ip6gateway": "fd00:9::1"}

@@ -118,6 +118,7 @@ def test_nobody_gets_a_maas_machine_who_has_not_asked_for_one(lab: MaasHouse) ->
         ({"memory_mib_min": "999999"}, "16384 of 999999 MiB"),
         ({"nic_tags": "fast"}, "NIC with tag fast missing"),
         ({"backend": "direct"}, "no machine is available at all"),
+        ({"mac": "impose"}, "the machine is MAAS's, which imposes no MAC"),
     ],
 )
 def test_it_is_said_which_constraint_no_machine_meets(lab: MaasHouse, details: dict[str, str], words: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from bmprov.cabling import Cable, Neighbour
 from bmprov.errors import Invalid, NoCapacity, SwitchRefused, SwitchUnreachable
 from bmprov.lifecycle import State
-from bmprov.model import Operation, OperationState
+from bmprov.model import BondMode, Nic, Operation, OperationState
 from bmprov.power import Power
 from bmprov.switch import PortSetting
 from tests.worker.ports.house import CLOSED, CLOUD, House, Killed, mac_of, payload
@@ -47,6 +47,21 @@ def test_a_nic_that_the_instance_does_not_use_is_on_no_network(house: House) -> 
     operation = house.create(networks=("vxlan://5033",))
     assert house.finish(operation).state is OperationState.SUCCEEDED
     assert (house.port(1), house.port(1, 1)) == (tenant(1533), CLOSED)
+
+
+def test_both_members_of_a_bond_move(house: House) -> None:
+    """To the instance's one VLAN; that of a member whose port nobody knows is waited for, and not booted without."""
+    bond = {"bond": "bond0", "bond_mode": BondMode.ACTIVE_BACKUP}
+    nics = (Nic(mac_of(1), 0, netboot=True, **bond), Nic(mac_of(1, 1), 1, **bond))  # type: ignore[arg-type] # of a Nic
+    house.orders.set_nics("m1", nics, CLOUD)
+    assert house.finish(house.create()).state is OperationState.SUCCEEDED
+    assert (house.port(1), house.port(1, 1)) == (tenant(1577), tenant(1577))
+    house.delete()
+    assert (house.port(1), house.port(1, 1)) == (CLOSED, CLOSED)
+    with house.store.write() as transaction:
+        transaction.cabling.forget(mac_of(1, 1))
+    ended = house.finish(house.create())
+    assert f"the switch port of NIC {mac_of(1, 1)} of m1 is not known" in ended.error
 
 
 def test_the_timeline_tells_port_and_vlan_before_and_after(house: House) -> None:
