@@ -13,20 +13,11 @@ import pytest
 import yaml
 
 from bmprov.model import BondMode, Nic
-from bmprov.payload import parse_request
 from images.nocloud import documents
 from tests import debian
+from tests.images.instance import boothook, issued, nic, real, request_of
 from tests.images.judge import Judge
 from tests.images.rendering import lines, render
-
-
-def real(number: int) -> str:
-    return f"52:54:00:00:00:{number:02x}"
-
-
-def issued(number: int) -> str:
-    return f"02:01:00:00:00:{number:02x}"
-
 
 NICS = (
     *(Nic(real(number), number) for number in range(3)),
@@ -36,13 +27,6 @@ NICS = (
     Nic(real(6), 6, bond="bond1", bond_mode=BondMode.ACTIVE_BACKUP),
 )
 MACS = [nic.mac for nic in NICS]
-
-
-def nic(number: int, **more: object) -> dict[str, object]:
-    subnet = f"10.{number}.1"
-    known = {"deviceId": number, "defaultNic": number == 0, "nicUuid": f"n{number}", "mac": issued(number)}
-    told = {"ip": f"{subnet}.7", "netmask": "255.255.255.0", "gateway": f"{subnet}.1", "dns1": f"{subnet}.2"}
-    return known | told | more
 
 
 def ipv6(number: int) -> dict[str, str]:
@@ -59,12 +43,7 @@ WANTED = [
 
 
 def made(*nics: dict[str, object], has: Iterable[Nic] = NICS, **details: str) -> dict[str, bytes]:
-    payload = {
-        "virtualmachineid": "7d2b8e34-4f0c-4a57-9a5e-2f4f0a1b2c3d",
-        "externaldetails": {"virtualmachine": details},
-        "cloudstack.vm.details": {"nics": list(nics)},
-    }
-    return documents(parse_request(payload), tuple(has))
+    return documents(request_of(*nics, **details), tuple(has))
 
 
 def config(*nics: dict[str, object], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -261,10 +240,6 @@ def test_cloud_init_takes_the_script_and_the_rest(everything: dict[str, bytes]) 
     assert judge.parts(everything["vendor-data"]) == [("text/cloud-boothook", script), ("text/cloud-config", alone)]
     assert judge.parts(alone) == [("text/cloud-config", alone)]
     judge.close()
-
-
-def boothook(made: dict[str, bytes]) -> str:
-    return str(yaml.safe_load(made["vendor-data"])[0]["content"])
 
 
 def run_inside(root: Path, script: str) -> list[str]:
