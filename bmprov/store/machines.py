@@ -150,40 +150,40 @@ class Machines:
             Conflict: another machine has its name, or one of its MACs.
         """
         row = from_machine(machine)
-        rows = [vars(nic) | {"machine_id": machine.id} for nic in machine.nics]
         try:
             with self._connection.begin_nested():
                 facts = {name: row[name] for name in _FACTS}
                 self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**facts))
-                self._connection.execute(delete(schema.nics).where(schema.nics.c.machine_id == machine.id))
-                if rows:
-                    self._connection.execute(insert(schema.nics), rows)
+                self._put_nics(machine, machine.nics)
         except IntegrityError as error:
             raise _known(machine) from error
 
     def set_nics(self, machine: Machine, nics: Sequence[Nic]) -> None:
-        """Note which NICs a machine has now. What hangs on the row of one that it keeps stays.
+        """Note which NICs a machine has now.
 
         Raises:
             Conflict: another machine has one of their MACs.
         """
-        table, mac = schema.nics, schema.nics.c.mac
-        mine = table.c.machine_id == machine.id
         try:
             with self._connection.begin_nested():
-                self._connection.execute(delete(table).where(mine, mac.not_in([nic.mac for nic in nics])))
-                away = update(table).where(mine).values(position=-1 - table.c.position)
-                self._connection.execute(away)  # so that two may change places
-                for nic in nics:
-                    if not self._connection.execute(
-                        update(table).where(mine, mac == nic.mac).values(vars(nic))
-                    ).rowcount:
-                        self._connection.execute(insert(table), vars(nic) | {"machine_id": machine.id})
+                self._put_nics(machine, nics)
         except IntegrityError as error:
             raise Conflict(
                 f"another machine has one of the MACs {', '.join(nic.mac for nic in nics)}",
                 "look for it with `bmprov machine list`",
             ) from error
+
+    def _put_nics(self, machine: Machine, nics: Sequence[Nic]) -> None:
+        """Make these a machine's NICs. The row of one that it keeps stays, for its cable hangs on it."""
+        table, mac = schema.nics, schema.nics.c.mac
+        mine = table.c.machine_id == machine.id
+        self._connection.execute(delete(table).where(mine, mac.not_in([nic.mac for nic in nics])))
+        away = update(table).where(mine).values(position=-1 - table.c.position)
+        self._connection.execute(away)  # so that two may change places
+        for nic in nics:
+            known = update(table).where(mine, mac == nic.mac).values(vars(nic))
+            if not self._connection.execute(known).rowcount:
+                self._connection.execute(insert(table), vars(nic) | {"machine_id": machine.id})
 
     def set_fault(self, machine: Machine, fault: str) -> None:
         """Keep why a machine cannot be used."""

@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 
 from bmprov.allocation import Need
-from bmprov.cabling import RelaySighting
+from bmprov.cabling import Cable, ManagedSwitch, RelaySighting
 from bmprov.errors import Conflict, NoCapacity
 from bmprov.lifecycle import Event, IllegalEvent, Kind, State
 from bmprov.model import (
@@ -100,6 +100,20 @@ def test_nics_are_told_anew(store: Store) -> None:
     with pytest.raises(Conflict, match="another machine has one of the MACs"), store.write() as transaction:
         transaction.machines.set_nics(machine(1), (second, *machine(2).nics))
     assert load(store).nics == (first,)
+
+
+def test_a_nic_that_stays_keeps_its_cable(store: Store) -> None:
+    """Whoever tells the NICs anew, a person or MAAS; one that goes takes its cable along."""
+    enrol(store, machine(1))
+    first, second = machine(1).nics
+    switch = ManagedSwitch("s", "tor1", "fake://tor1", "", b"", b"", 99, 666)
+    with store.write() as transaction:
+        transaction.switches.add(switch)
+        for number, nic in enumerate((first, second)):
+            transaction.cabling.enter(Cable(nic.mac, "s", f"{number}"))
+        transaction.machines.set_nics(machine(1), (second, first))
+        transaction.machines.set_facts(replace(machine(1), nics=(replace(first, position=0),)))
+        assert transaction.cabling.ports_of(switch) == {"0"}
 
 
 @pytest.mark.parametrize("same", ["name", "bmc", "mac"])

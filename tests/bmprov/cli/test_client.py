@@ -96,6 +96,19 @@ def test_one_machine_is_enrolled_by_options(bmprov: Call, fake: str) -> None:
     assert bmprov("machine", "enroll", "nameless").code == 2
 
 
+def test_the_nics_of_a_machine_are_told_anew(bmprov: Call, fake: str) -> None:
+    """As when it is enrolled; what is no bond is said before anything is sent, and nothing at all is wrong usage."""
+    mac = bmprov("machine", "show", fake, "--json").json["nics"][0]["mac"]
+    told = f"{mac},netboot,bond0=lacp", "02:00:00:00:00:02,front,bond0=lacp"
+    said = bmprov("machine", "set", fake, "--nic", told[0], "--nic", told[1])
+    assert said.out.strip() == f"{fake} has {mac} netboot bond0 (lacp), 02:00:00:00:00:02 front bond0 (lacp)"
+    assert f"{mac} netboot bond0 (lacp)" in " ".join(bmprov("machine", "show", fake).out.split())
+    alone = bmprov("machine", "set", fake, "--boot-mode", "bios", "--nic", told[0])
+    assert (alone.code, f"machine {fake}: bond0 has one NIC" in alone.err) == (1, True)
+    assert bmprov("machine", "show", fake, "--json").json["boot_mode"] == "uefi"
+    assert bmprov("machine", "set", fake).code == 2
+
+
 def test_a_file_is_enrolled_whole_or_not_at_all(bmprov: Call, tmp_path: Path) -> None:
     """A file with a fault in its last machine enrols none; mended, it enrols all, and again it enrols nothing."""
     file = tmp_path / "machines.yaml"
