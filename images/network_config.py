@@ -50,7 +50,7 @@ def _parameters(carrier: Carrier) -> Section:
 
 
 def _member(nic: Nic) -> Section:
-    """Renamed, because cloud-init before 24.1 finds a bond's members by their names alone, except for netplan."""
+    """Renamed: cloud-init finds a bond's members by their names alone where it writes `ifcfg` (up to 26.2)."""
     return {"match": {"macaddress": nic.mac}, "set-name": _name(nic)}
 
 
