@@ -71,7 +71,8 @@ class Switches:
                 self._connection.execute(delete(schema.switches).where(_S.id == switch.id))
         except IntegrityError as error:
             raise Conflict(
-                f"NICs are cabled to switch '{switch.name}'", f"see `bmprov cable list --switch {switch.name}`"
+                f"NICs are cabled to switch '{switch.name}'",
+                f"see `bmprov cable list --switch {switch.name}`, and take them back with `bmprov cable remove`",
             ) from error
 
     def _where(self, *wanted: ColumnElement[bool]) -> list[ManagedSwitch]:
