@@ -45,3 +45,9 @@ class SwitchAddress:
         if not host or parts.path not in ("", "/"):
             raise Invalid(f"'{text}' is no address of a switch", "write DIALECT://HOST[:PORT]")
         return cls(parts.scheme, host, port)
+
+    def __str__(self) -> str:
+        """The one spelling of it, by which it is known whether a switch is entered twice."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _SSH_PORT else f":{self.port}"
+        return f"{self.dialect}://{host}{port}" + (f"/{self.bridge}" if self.bridge else "")

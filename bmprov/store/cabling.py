@@ -63,6 +63,19 @@ class Cabling:
                 "a port has one cable: `bmprov cable remove` takes the old one back",
             ) from error
 
+    def entered(self) -> list[Cable]:
+        """The cables that people have entered."""
+        return self._cables()
+
+    def sharing(self, place: PortPlace) -> list[Cable]:
+        """Those of them that share a port or an aggregate with this place."""
+        names = [name for name in (place.port, place.aggregate) if name]
+        return self._cables(_C.switch_id == place.switch.id, _C.port.in_(names) | _C.aggregate.in_(names))
+
+    def take_back(self, mac: str) -> None:
+        """Take back what people have entered for a NIC."""
+        self._connection.execute(delete(schema.cables).where(_C.mac == mac))
+
     def forget(self, mac: str) -> bool:
         """Take back all that was said of a NIC's cable; whether there was something. What is true is heard again."""
         tables = (schema.cables, schema.neighbours, schema.relay_sightings)
@@ -80,7 +93,7 @@ class Cabling:
     def of(self, nics: Sequence[Nic], switches: Sequence[ManagedSwitch]) -> Mapping[str, NicCabling]:
         """What holds of the cables of these NICs, by MAC, in their order."""
         macs, known = [nic.mac for nic in nics], KnownSwitches(switches)
-        cables = {one.mac: one for one in self._cables(macs)}
+        cables = {one.mac: one for one in self._cables(_C.mac.in_(macs))}
         neighbours = {one.mac: one for one in self._neighbours(macs)}
         relays = {one.mac: one for one in self._relays(macs)}
         heard = {mac: Heard(cables.get(mac), neighbours.get(mac), relays.get(mac)) for mac in macs}
@@ -117,8 +130,8 @@ class Cabling:
         macs = {one.mac for one in said if one.mac != mac and one.at > since}
         return [self._named(rival) for rival in sorted(macs)]
 
-    def _cables(self, macs: Sequence[str]) -> list[Cable]:
-        rows = self._connection.execute(select(schema.cables).where(_C.mac.in_(macs))).mappings()
+    def _cables(self, *wanted: ColumnElement[bool]) -> list[Cable]:
+        rows = self._connection.execute(select(schema.cables).where(*wanted).order_by(_C.mac)).mappings()
         return [Cable(**{**row, "source": Source(row["source"])}) for row in rows]
 
     def _neighbours(self, macs: Sequence[str]) -> list[Neighbour]:
