@@ -10,6 +10,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from bmprov.api.shapes.machine import MachineIn
+from bmprov.cabling import Source
 from bmprov.cli.api import Api
 from bmprov.cli.enrolment import body, differences
 from bmprov.errors import Conflict, Fatal
@@ -71,15 +72,24 @@ class Enrolling:
         return [machine["name"] for machine in mine if machine["state"] in ("enrolled", "inspecting")]
 
     def _unknown(self, machines: Sequence[MachineIn]) -> list[MachineIn]:
-        known = {machine["name"]: machine for machine in self._known()}
+        known, cables = {machine["name"]: machine for machine in self._known()}, self._entered(machines)
         for machine in machines:
-            other = differences(machine, known[machine.name]) if machine.name in known else []
+            other = differences(machine, known[machine.name], cables) if machine.name in known else []
             if other:
                 raise Conflict(
                     f"machine '{machine.name}' is enrolled already with other values of {', '.join(other)}",
                     "remove it first, or correct the file; nothing was enrolled",
                 )
         return [machine for machine in machines if machine.name not in known]
+
+    def _entered(self, machines: Sequence[MachineIn]) -> dict[str, Any]:
+        """The places that people have entered, by MAC, if one of these machines tells any."""
+        if not any(nic.cable for machine in machines for nic in machine.nics):
+            return {}
+        cables, by_people = self.api.get("/cables")["cables"], (Source.HAND, Source.FILE)
+        return {
+            cable["mac"]: fact["place"] for cable in cables for fact in cable["facts"] if fact["source"] in by_people
+        }
 
     def _known(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.api.get("/machines")["machines"]

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 from pydantic import SecretStr, ValidationError
 
-from bmprov.api.shapes.machine import BmcsIn, MachineIn
+from bmprov.api.shapes.machine import BmcsIn, MachineIn, NicIn
 from bmprov.errors import Invalid
 
 Bmcs = TypeVar("Bmcs", bound=BmcsIn)
@@ -25,6 +25,10 @@ _PASSWORD_CHARS = 255
 _SOURCES = ("password_file", "password_env")
 _SECTION = "machines"
 _BMCS = ("bmc", "second_bmc")
+_CABLE = ("switch", "port", "aggregate")
+
+NIC = "MAC[,TAG][,netboot][,SWITCH=PORT[=AGGREGATE]]"
+"""How a NIC is written in an option, or in a file."""
 
 
 def bmc_of(url: str) -> dict[str, object]:
@@ -49,16 +53,21 @@ def bmc_of(url: str) -> dict[str, object]:
 
 
 def nic_of(text: str) -> dict[str, object]:
-    """The NIC in `mac[,tag][,netboot]`.
+    """The NIC in `mac[,tag][,netboot][,switch=port[=aggregate]]`.
 
     Raises:
-        Invalid: it has more than one tag.
+        Invalid: it has more than one tag, or more than one cable.
     """
     mac, *words = text.split(",")
-    tags = [word for word in words if word != "netboot"]
-    if len(tags) > 1:
-        raise Invalid(f"NIC '{text}' has {len(tags)} tags", "it is MAC[,TAG][,netboot]")
-    return {"mac": mac, "netboot": "netboot" in words} | ({"tag": tags[0]} if tags else {})
+    cables = [word.split("=") for word in words if "=" in word]
+    tags = [word for word in words if word != "netboot" and "=" not in word]
+    for what, found in (("tags", tags), ("cables", cables)):
+        if len(found) > 1:
+            raise Invalid(f"NIC '{text}' has {len(found)} {what}", f"it is {NIC}")
+    if any(len(cable) > len(_CABLE) for cable in cables):
+        raise Invalid(f"the cable of NIC '{text}' has too many parts", f"it is {NIC}")
+    cable = dict(zip(_CABLE, cables[0], strict=False)) if cables else {}
+    return {"mac": mac, "netboot": "netboot" in words} | ({"tag": tags[0]} if tags else {}) | cable
 
 
 def password_from(file: Path) -> str:
@@ -120,12 +129,23 @@ def _checked(shape: type[Bmcs], fields: Mapping[str, object], where: str) -> Bmc
         raise Invalid(f"{where}: '{field}': {why}", "docs/cli.md names every field") from None
 
 
-def differences(wanted: MachineIn, known: Mapping[str, Any]) -> list[str]:
-    """The fields in which an enrolled machine, as the API shows it, is not the wanted one. Passwords are not shown."""
+def differences(wanted: MachineIn, known: Mapping[str, Any], cables: Mapping[str, Any]) -> list[str]:
+    """The fields in which an enrolled machine, as the API shows it, is not the wanted one. Passwords are not shown.
+
+    `cables` are the places that people have entered, by MAC; a NIC whose cable the file does not tell may have any.
+    """
     secret = {"user", "password"}
     told = wanted.model_dump(mode="json", exclude={"bmc": secret, "second_bmc": secret})
-    told["nics"] = [nic | {"position": place, "tag": nic["tag"] or ""} for place, nic in enumerate(told["nics"])]
-    return sorted(name for name, value in told.items() if known.get(name) != value)
+    nics = ({name: nic[name] for name in ("mac", "netboot")} | {"tag": nic["tag"] or ""} for nic in told["nics"])
+    told["nics"] = [nic | {"position": place, "cabling": None} for place, nic in enumerate(nics)]
+    other = [name for name, value in told.items() if known.get(name) != value]
+    moved = [nic for nic in wanted.nics if nic.cable and cables.get(nic.mac) != _place(nic)]
+    return sorted(other + (["cables"] if moved else []))
+
+
+def _place(nic: NicIn) -> dict[str, Any]:
+    """A NIC's cable as the API shows it."""
+    return {"switch": nic.switch, "port": nic.port, "aggregate": nic.aggregate or None}
 
 
 def body(machine: MachineIn) -> dict[str, Any]:
@@ -187,6 +207,7 @@ def _refuse_doubles(machines: Iterable[MachineIn]) -> None:
         "name": [machine.name for machine in listed],
         "BMC": [bmc.address for machine in listed for bmc in (machine.bmc, machine.second_bmc) if bmc],
         "MAC": [nic.mac for machine in listed for nic in machine.nics],
+        "port": [f"{nic.port} of {nic.switch}" for machine in listed for nic in machine.nics if nic.port],
     }
     for kind, values in kinds.items():
         value, count = Counter(values).most_common(1)[0] if values else ("", 0)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from bmprov.api.shapes.machine import MachineIn
-from bmprov.cli import enrolment
+from bmprov.cli import cable, enrolment
 from bmprov.cli.api import Api, path
 from bmprov.cli.bmcs import bmc_options, bmcs_of, password_of
 from bmprov.cli.enrolling import Enrolling
@@ -56,7 +56,7 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
 @click.argument("name", required=False)
 @click.option("--file", type=click.Path(path_type=Path), help="A YAML list of machines, instead of one by options.")
 @bmc_options
-@click.option("--nic", "nics", metavar="MAC[,TAG][,netboot]", multiple=True, help="A NIC; may be repeated.")
+@click.option("--nic", "nics", metavar=enrolment.NIC, multiple=True, help="A NIC; may be repeated.")
 @click.option("--arch", type=click.Choice([arch.value for arch in Arch]))
 @click.option("--boot-mode", type=click.Choice([mode.value for mode in BootMode]))
 @click.option("--secure-boot", is_flag=True, help="Its firmware only runs signed loaders.")
@@ -271,11 +271,12 @@ def _boots(machine: dict[str, Any]) -> str:
     return "as MAAS wants it" if machine["back_end"] == BackEnd.MAAS else _firmware(machine)
 
 
+def _nic(nic: dict[str, Any]) -> str:
+    return " ".join(filter(None, (nic["mac"], nic["tag"], "netboot" * nic["netboot"], cable.standing(nic["cabling"]))))
+
+
 def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
     reading, operation = machine["power"], machine["operation"]
-    nics = (
-        f"{nic['mac']}{' ' + nic['tag'] if nic['tag'] else ''}{' netboot' * nic['netboot']}" for nic in machine["nics"]
-    )
     maintenance = f"{machine['maintenance']} (set by {machine['maintenance_by']})" if machine["maintenance"] else None
     place = " / ".join(machine[key] for key in ("site", "zone", "pod", "rack") if machine[key])
     return [
@@ -284,7 +285,7 @@ def _record(machine: dict[str, Any]) -> list[tuple[str, object]]:
         ("power", f"{reading['power']}, read {age(reading['read_at']) or 'never'}"),
         ("not read because", reading["error"]),
         _reached(machine),
-        ("NICs", "\n".join(nics)),
+        ("NICs", "\n".join(map(_nic, machine["nics"]))),
         ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
         ("boots", f"{_boots(machine)}, {machine['arch']}, back end {machine['back_end']}"),
         ("tags", machine["tags"]),

@@ -8,6 +8,7 @@ from typing import Any
 
 from bmprov.cabling import ManagedSwitch
 from bmprov.errors import Conflict, Invalid, NotFound
+from bmprov.mac import spelt
 from bmprov.orders.desk import Caller, OrderDesk
 from bmprov.port_names import checked_port, port_names
 from bmprov.store import Transaction
@@ -15,7 +16,6 @@ from bmprov.switch_address import FAKE, LINUX_BRIDGE, SwitchAddress
 from bmprov.vlans import VlanRanges, checked, written
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
-_MAC = re.compile(r"[0-9a-f]{12}", re.ASCII)
 _SECRETS = {"password": "sealed_password", "enable": "sealed_enable"}
 
 
@@ -111,14 +111,14 @@ class SwitchOrders(OrderDesk):
             _note(transaction, caller, "switch removed", f"{switch.name} at {switch.address}")
 
     def _switch_columns(self, told: dict[str, Any]) -> dict[str, Any]:
-        """The columns of `switches` for what was told: one spelling of the address, ranges parsed, secrets sealed."""
+        """The columns of `switches` for what was told: one spelling of address and MACs, secrets sealed."""
         columns = {name: value for name, value in told.items() if name not in _SECRETS}
         if "address" in told:
             columns["address"] = str(SwitchAddress.parse(told["address"]))
         if "vlans" in told:
             columns["vlans"] = VlanRanges.parse(told["vlans"])
         if "known_as" in told:
-            columns["known_as"] = tuple(map(_name, told["known_as"]))
+            columns["known_as"] = tuple(spelt(name) or name for name in told["known_as"])
         for name, column in _SECRETS.items():
             if name in told:
                 columns[column] = self._vault.seal(told[name].encode())
@@ -201,12 +201,6 @@ def _refuse_lost_cables(before: ManagedSwitch, after: ManagedSwitch, cabled: Ite
         )
     if ports and after.site != before.site:
         raise Conflict(f"NICs of site {before.site} are cabled to switch '{before.name}'", look)
-
-
-def _name(text: str) -> str:
-    """What else a switch is called; a MAC as LLDP's reader spells it."""
-    digits = re.sub(r"[:.-]", "", text).lower()
-    return ":".join(digits[at : at + 2] for at in range(0, 12, 2)) if _MAC.fullmatch(digits) else text
 
 
 def _shown(name: str, columns: dict[str, Any]) -> str:

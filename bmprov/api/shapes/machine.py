@@ -1,6 +1,6 @@
 """Machines: how they are enrolled and how they are shown. A BMC's user and password come in and never go out."""
 
-import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from bmprov.api.shapes.base import Label, Line, Reply, Request, Trust, moment, moment_or_none
+from bmprov.api.shapes.cable import Aggregate, CablingOut, Port
 from bmprov.api.shapes.operation import OperationOut
+from bmprov.cabling import NicCabling
 from bmprov.lifecycle import State
+from bmprov.mac import spelt
 from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Nic, Operation
-from bmprov.orders import NewMachine
+from bmprov.orders import NewMachine, NicPort
 from bmprov.power import BmcLogin, Power, PowerAction
 
 BMC_SCHEMES = ("ipmi", "redfish", "redfish+http", "fake")
@@ -20,10 +23,10 @@ simulator or a tunnel); `fake://anything` is a machine that takes no time, for m
 
 
 def _mac(text: str) -> str:
-    digits = re.sub(r"[:.-]", "", text).lower()
-    if not re.fullmatch(r"[0-9a-f]{12}", digits):
+    mac = spelt(text)
+    if mac is None:
         raise ValueError("a MAC has twelve hexadecimal digits, such as 52:54:00:12:34:56")
-    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+    return mac
 
 
 def _bmc_address(text: str) -> str:
@@ -90,6 +93,20 @@ class NicIn(Request):
     mac: Annotated[Line, AfterValidator(_mac)] = Field(examples=["52:54:00:12:34:56"])
     tag: Label | None = Field(None, description="what an instance's NIC may ask for")
     netboot: bool = Field(False, description="whether the machine boots from this one; else it boots from the first")
+    switch: Label | None = Field(None, description="the switch that it is cabled to, which must be known")
+    port: Port | None = None
+    aggregate: Aggregate = ""
+
+    @model_validator(mode="after")
+    def _cable_has_two_ends(self) -> Self:
+        if bool(self.switch) != bool(self.port) or (self.aggregate and not self.port):
+            raise ValueError("a NIC's cable has a switch and a port: give both, or neither")
+        return self
+
+    @property
+    def cable(self) -> NicPort | None:
+        """Its cable, when one is told."""
+        return NicPort(self.mac, self.switch, self.port, self.aggregate) if self.switch and self.port else None
 
 
 class ConsoleOut(Reply):
@@ -135,11 +152,13 @@ class MachineIn(FirmwareOrder, BmcsIn):
     def to_order(self) -> NewMachine:
         """The machine as it is ordered."""
         nics = (Nic(one.mac, place, one.tag or "", netboot=one.netboot) for place, one in enumerate(self.nics))
+        cables = (nic.cable for nic in self.nics if nic.cable)
         same = {name: getattr(self, name) for name in MachineIn.model_fields if name not in _CONVERTED}
         return NewMachine(
             bmc=self.bmc.to_login(),
             second_bmc=self.second_bmc.to_login() if self.second_bmc else None,
             nics=tuple(nics),
+            cables=tuple(cables),
             tags=tuple(self.tags),
             **same,
         )
@@ -177,6 +196,13 @@ class NicOut(Reply):
     position: int
     tag: str
     netboot: bool
+    cabling: CablingOut | None = Field(description="told where one machine is shown")
+
+    @classmethod
+    def of(cls, nic: Nic, cabling: Mapping[str, NicCabling] | None) -> Self:
+        """A port, and what is known of its cable."""
+        known = CablingOut.of(cabling[nic.mac]) if cabling is not None else None
+        return cls(mac=nic.mac, position=nic.position, tag=nic.tag, netboot=nic.netboot, cabling=known)
 
 
 class BmcOut(Reply):
@@ -234,8 +260,8 @@ class MachineOut(Reply):
     created_at: datetime
 
     @classmethod
-    def of(cls, machine: Machine, operation: Operation | None) -> Self:
-        """A machine, and what is being done to it."""
+    def of(cls, machine: Machine, operation: Operation | None, cabling: Mapping[str, NicCabling] | None = None) -> Self:
+        """A machine, what is being done to it, and what is known of its cables, by MAC."""
         reading = machine.reading
         return cls(
             id=machine.id,
@@ -247,7 +273,7 @@ class MachineOut(Reply):
             power=ReadingOut(power=reading.power, read_at=moment_or_none(reading.read_at), error=reading.error or None),
             bmc=BmcOut.of(machine.bmc),
             second_bmc=BmcOut.of(machine.second_bmc) if machine.second_bmc else None,
-            nics=[NicOut(mac=nic.mac, position=nic.position, tag=nic.tag, netboot=nic.netboot) for nic in machine.nics],
+            nics=[NicOut.of(nic, cabling) for nic in machine.nics],
             arch=machine.arch,
             boot_mode=machine.boot_mode,
             secure_boot=machine.secure_boot,
