@@ -8,6 +8,7 @@ from bmprov.cabling import (
     Cable,
     Fact,
     Heard,
+    Interface,
     KnownSwitches,
     ManagedSwitch,
     Neighbour,
@@ -64,9 +65,9 @@ def test_the_aggregate_is_what_a_switch_is_told_about() -> None:
     """The port that the cable is in stays known beside it."""
     place = settled(replace(ENTERED, aggregate="Port-channel7", source=Source.FILE)).place
     assert place is not None
-    assert (place.port, place.ordered) == ("GigabitEthernet1/0/7", "Port-channel7")
+    assert (place.port, place.interface) == ("GigabitEthernet1/0/7", Interface(LEAF, "Port-channel7"))
     assert str(place) == "leaf-1 GigabitEthernet1/0/7 in Port-channel7"
-    assert PLACE.ordered == "GigabitEthernet1/0/7"
+    assert PLACE.interface == Interface(LEAF, "GigabitEthernet1/0/7")
 
 
 @pytest.mark.parametrize(
