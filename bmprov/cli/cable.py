@@ -11,7 +11,6 @@ from bmprov.cli.options import as_json, connected
 from bmprov.cli.output import age, print_json, print_record, print_table
 
 _NONE = "no cable is known: `bmprov cable set --help`; what LLDP says comes when machines boot"
-_NIC = "NIC is its MAC, or its position, from 0."
 
 
 @click.group()
@@ -40,12 +39,9 @@ def list_all(api: Api, *, machine: str | None, switch: str | None, conflicts: bo
 @as_json
 @connected
 def show(api: Api, *, machine: str, nic: str, as_json: bool) -> None:
-    """Show all that is said of a NIC's cable, by whom and when."""
+    """Show all that is said of a NIC's cable, by whom and when. NIC is its MAC, or its position from 0."""
     found = api.get(path("cables", machine, nic))
     return print_json(found) if as_json else print_record(_record(found))
-
-
-show.help = f"{show.help} {_NIC}"
 
 
 @command.command("set")
@@ -58,7 +54,8 @@ show.help = f"{show.help} {_NIC}"
 def enter(api: Api, *, machine: str, nic: str, **place: str) -> None:
     """Say that a NIC is cabled to PORT, as the switch itself writes it in full: GigabitEthernet1/0/7.
 
-    It takes the place of what was said before, and what was heard before now does not speak against it any more.
+    NIC is its MAC, or its position from 0. What was said before is forgotten, and what was heard before now does not
+    speak against it any more.
     """
     found = api.put(path("cables", machine, nic), place)
     click.echo(f"NIC {found['mac']} of {machine}: {standing(found)}")
@@ -87,10 +84,10 @@ def take(api: Api, *, file: Path) -> None:
     known just so is left alone, with its time: to overrule what was heard since, use `bmprov cable set`.
     """
     done = api.post("/cables", {"cables": cable_file.read(file)})
-    click.echo(f"{done['entered']} cables are entered, {done['unchanged']} were known just so")
+    click.echo(f"entered: {done['entered']}, known just so: {done['unchanged']}")
     doubts = api.get("/cables", conflicts=True)["cables"]
     if doubts:
-        click.echo(f"{len(doubts)} cables are in doubt: `bmprov cable list --conflicts`")
+        click.echo(f"in doubt: {len(doubts)}, see `bmprov cable list --conflicts`")
 
 
 def standing(cabling: dict[str, Any] | None) -> str:

@@ -47,7 +47,7 @@ def enter_cable(transaction: Transaction, machine: Machine, told: NicPort, sourc
         Conflict: the port is another's, or the machine's ports are being moved.
         Invalid: it is no port that bmprov may set for this machine.
     """
-    found = patch(transaction, machine, told, lambda name: switch_named(transaction, name))
+    found = patch(machine, told, lambda name: switch_named(transaction, name))
     enter(transaction, found, source, caller)
 
 
@@ -64,9 +64,7 @@ def nic_named(machine: Machine, name: str) -> Nic:
     raise NotFound(f"machine '{machine.name}' has no NIC '{name}'", f"of its NICs {there}")
 
 
-def patch(
-    transaction: Transaction, machine: Machine, told: NicPort, switch_of: Callable[[str], ManagedSwitch]
-) -> Patch:
+def patch(machine: Machine, told: NicPort, switch_of: Callable[[str], ManagedSwitch]) -> Patch:
     """What was told, when it makes sense by itself. Raises as `enter_cable` does."""
     nic, switch = nic_named(machine, told.nic), switch_of(told.switch)
     port = checked_port(switch.dialect, told.port)
@@ -84,12 +82,12 @@ def patch(
         )
     for name in {port, aggregate} & set(switch.uplinks):
         raise Invalid(f"{name} is an uplink of switch '{switch.name}'", f"see `bmprov switch show {switch.name}`")
-    refuse_moving(transaction, machine)
     return Patch(machine, nic, PortPlace(switch, port, aggregate))
 
 
 def enter(transaction: Transaction, found: Patch, source: Source, caller: Caller) -> None:
     """Write it down, when it goes with what others have. Raises as `enter_cable` does."""
+    refuse_moving(transaction, found.machine)
     place, mac = found.place, found.nic.mac
     for other in transaction.cabling.sharing(place):
         if other.mac != mac:

@@ -65,7 +65,7 @@ class CablingOrders(OrderDesk):
             words = [f"cable {number} ({line})" for number, line in enumerate(lines, 1)]
             found = _each(
                 zip(words, lines, strict=True),
-                lambda line: patch(transaction, machine_of(line.machine), line.cable, switch_of),
+                lambda line: patch(machine_of(line.machine), line.cable, switch_of),
             )
             _refuse_doubles(found)
             known = {cable.mac: cable for cable in transaction.cabling.entered()}

@@ -11,7 +11,7 @@ from bmprov.mac import spelt
 from bmprov.model import Machine, Nic
 from bmprov.orders import Entered, MachineCable, NicPort
 
-LONGEST_FILE = 20_000
+LONGEST_FILE = 5000
 
 NicKey = Annotated[Key, AfterValidator(lambda text: spelt(text) or text)]
 """A NIC of a machine: its MAC, or its position."""

@@ -171,11 +171,11 @@ def test_a_file_is_imported_as_a_whole(
     assert said.code == 1
     assert f"cable 2 ({fake} 1): machine '{fake}' has no NIC '1'" in said.err
     assert bmprov("cable", "list", "--json").json == []
-    assert imported(text).out.strip() == "1 cables are entered, 0 were known just so"
+    assert imported(text).out.strip() == "entered: 1, known just so: 0"
     hear(up, bmprov, fake, "Gi1/0/8")
     assert imported(text).out.splitlines() == [
-        "0 cables are entered, 1 were known just so",
-        "1 cables are in doubt: `bmprov cable list --conflicts`",
+        "entered: 0, known just so: 1",
+        "in doubt: 1, see `bmprov cable list --conflicts`",
     ]
 
 

@@ -93,8 +93,8 @@ def test_an_aggregate_is_one_machines(office: Office) -> None:
 
 @pytest.mark.parametrize("kind", [Kind.DEPLOY, Kind.RELEASE])
 def test_a_machine_whose_ports_are_being_moved_keeps_its_cables(office: Office, kind: Kind) -> None:
-    """What a flow goes by does not change under it; a file that has such a machine is refused as a whole."""
-    machine = office.enrol("m3", state=State.ERROR)
+    """What a flow goes by does not change under it; a file that would is refused, one that has it just so is not."""
+    machine, third = office.enrol("m3", state=State.ERROR), replace(CABLE, port="GigabitEthernet1/0/9")
     office.orders.set_cable("m3", CABLE, ADMIN)
     with office.store.write() as transaction:
         transaction.operations.begin(kind, machine, "test")
@@ -106,6 +106,7 @@ def test_a_machine_whose_ports_are_being_moved_keeps_its_cables(office: Office, 
             order()
     with pytest.raises(Invalid, match="being moved"):
         office.orders.set_cables([MachineCable("m3", replace(CABLE, port=OTHER_PORT))], ADMIN)
+    assert office.orders.set_cables([MachineCable("m3", CABLE), MachineCable("m1", third)], ADMIN) == Entered(1, 1)
     assert office.place("m3") == f"leaf-1 {PORT}"
 
 
