@@ -13,7 +13,7 @@ from bmprov.api.shapes.machine import MachineIn
 from bmprov.cabling import Source
 from bmprov.cli.api import Api
 from bmprov.cli.enrolment import body, differences
-from bmprov.errors import Conflict, Fatal
+from bmprov.errors import Conflict, Fatal, NotFound
 
 _REQUESTS_AT_ONCE = 8
 _INSPECTION_S = 60.0
@@ -34,8 +34,10 @@ class Enrolling:
 
         Raises:
             Conflict: a machine is enrolled already and is not the same.
+            NotFound: a machine is cabled to a switch that is not known.
             Fatal: a machine's inspection failed, or did not end in time.
         """
+        self._refuse_unknown_switches(machines)
         new = self._unknown(machines)
         if len(new) < len(machines):
             self.say(f"{len(machines) - len(new)} of {len(machines)} machines are enrolled already")
@@ -81,6 +83,16 @@ class Enrolling:
                     "remove it first, or correct the file; nothing was enrolled",
                 )
         return [machine for machine in machines if machine.name not in known]
+
+    def _refuse_unknown_switches(self, machines: Sequence[MachineIn]) -> None:
+        """Else some machines of a file would be enrolled, and some not."""
+        named = {nic.switch: machine.name for machine in machines for nic in machine.nics if nic.switch}
+        known = {switch["name"] for switch in self.api.get("/switches")["switches"]} if named else set()
+        for switch in sorted(named.keys() - known):
+            raise NotFound(
+                f"machine '{named[switch]}' is cabled to switch '{switch}', which is not known",
+                "enter it with `bmprov switch add`; nothing was enrolled",
+            )
 
     def _entered(self, machines: Sequence[MachineIn]) -> dict[str, Any]:
         """The places that people have entered, by MAC, if one of these machines tells any."""

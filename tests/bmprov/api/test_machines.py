@@ -35,8 +35,8 @@ def test_a_machine_is_enrolled_and_its_inspection_begins(admin: Api, services: S
     assert (told["machine"]["state"], told["operation"]["kind"]) == ("inspecting", "inspect")
     assert services.queue.waiting(["default"]) == {told["operation"]["id"]}
     assert told["machine"]["nics"] == [
-        {"mac": "52:54:00:aa:bb:01", "position": 0, "tag": "front", "netboot": False},
-        {"mac": "52:54:00:aa:bb:02", "position": 1, "tag": "", "netboot": True},
+        {"mac": "52:54:00:aa:bb:01", "position": 0, "tag": "front", "netboot": False, "cabling": None},
+        {"mac": "52:54:00:aa:bb:02", "position": 1, "tag": "", "netboot": True, "cabling": None},
     ]
     assert told["machine"]["bmc"] == {
         "address": "ipmi://10.1.0.7:623",

@@ -189,3 +189,6 @@ def test_a_machine_is_enrolled_with_its_cable(bmprov: Call, leaf: str) -> None:
     assert bmprov("cable", "set", "rack7-01", 0, leaf, "GigabitEthernet1/0/10").code == 0
     assert "enrolled already with other values of cables" in bmprov(*enrol).err
     assert bmprov("machine", "remove", "--yes", "rack7-01").code == 0
+    said = bmprov(*enrol[:-1], nic.replace(leaf, "leaf-9"))
+    assert "machine 'rack7-01' is cabled to switch 'leaf-9', which is not known" in said.err
+    assert "there is no machine 'rack7-01'" in bmprov("machine", "show", "rack7-01").err
