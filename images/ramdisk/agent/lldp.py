@@ -10,6 +10,7 @@ LLDP_TEXTS = {4: "description", 5: "system"}  # of the port; of the switch
 LLDP_END = 0
 LLDP_GROUP = bytes.fromhex("0180c200000e")
 LONGEST_NAME = 200  # docs/ramdisk-api.md
+LOOK_S = 1.0  # drivers of NICs may still be loading
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_MULTICAST = 263, 1, 0  # linux/if_packet.h
 
 
@@ -22,12 +23,19 @@ class Neighbours(threading.Thread):
 
     def run(self) -> None:
         """Listen until the machine restarts."""
+        joined: set[int] = set()
         with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(LLDP_ETHERTYPE)) as heard:
-            for index, _ in socket.if_nameindex():
-                membership = struct.pack("iHH8s", index, PACKET_MR_MULTICAST, len(LLDP_GROUP), LLDP_GROUP)
-                heard.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
+            heard.settimeout(LOOK_S)
             while True:
-                frame, sender = heard.recvfrom(2048)
+                new = {index for index, _ in socket.if_nameindex()} - joined
+                for index in new:
+                    membership = struct.pack("iHH8s", index, PACKET_MR_MULTICAST, len(LLDP_GROUP), LLDP_GROUP)
+                    heard.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership)
+                joined |= new
+                try:
+                    frame, sender = heard.recvfrom(2048)
+                except TimeoutError:
+                    continue
                 if told := read_lldp(frame):
                     self.found[sender[0]] = told
 
