@@ -12,8 +12,6 @@ from bmprov.orders.switches import switch_named
 from bmprov.port_names import checked_port
 from bmprov.store import Transaction
 
-_MOVES_PORTS = (Kind.DEPLOY, Kind.RELEASE)
-
 
 @dataclass(frozen=True)
 class NicPort:
@@ -47,6 +45,7 @@ def enter_cable(transaction: Transaction, machine: Machine, told: NicPort, sourc
         Conflict: the port is another's, or the machine's ports are being moved.
         Invalid: it is no port that bmprov may set for this machine.
     """
+    transaction.one_at_a_time("switches")
     found = patch(machine, told, lambda name: switch_named(transaction, name))
     enter(transaction, found, source, caller)
 
@@ -117,14 +116,14 @@ def _refuse_shared(transaction: Transaction, found: Patch, other: Cable) -> None
 
 
 def refuse_moving(transaction: Transaction, machine: Machine) -> None:
-    """Nobody changes what a flow has begun to go by.
+    """Nobody changes what a flow has begun to go by. Those who enrol a machine need not wait for its inspection.
 
     Raises:
-        Conflict: a flow moves the machine's ports.
+        Conflict: something is being done to the machine that its ports may move with.
     """
     operation = transaction.operations.unfinished_of(machine.id)
-    if operation is not None and operation.kind in _MOVES_PORTS:
+    if operation is not None and operation.kind is not Kind.INSPECT:
         raise Conflict(
-            f"the ports of machine '{machine.name}' are being moved by its {operation.kind}",
+            f"the ports of machine '{machine.name}' may be moving with its {operation.action or operation.kind}",
             f"wait for its end: `bmprov operation show {operation.id}`",
         )

@@ -61,6 +61,7 @@ class CablingOrders(OrderDesk):
             Invalid: a line is wrong; each wrong one is named.
         """
         with self._store.write() as transaction:
+            transaction.one_at_a_time("switches")
             machine_of, switch_of = cache(partial(named, transaction)), cache(partial(switch_named, transaction))
             words = [f"cable {number} ({line})" for number, line in enumerate(lines, 1)]
             found = _each(

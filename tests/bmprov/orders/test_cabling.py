@@ -102,19 +102,22 @@ def test_a_machine_whose_ports_are_being_moved_keeps_its_cables(office: Office, 
         lambda: office.orders.set_cable("m3", replace(CABLE, port=OTHER_PORT), ADMIN),
         lambda: office.orders.remove_cable("m3", "0", ADMIN),
     ):
-        with pytest.raises(Conflict, match=f"are being moved by its {kind}"):
+        with pytest.raises(Conflict, match=f"may be moving with its {kind}"):
             order()
-    with pytest.raises(Invalid, match="being moved"):
+    with pytest.raises(Invalid, match="may be moving"):
         office.orders.set_cables([MachineCable("m3", replace(CABLE, port=OTHER_PORT))], ADMIN)
     assert office.orders.set_cables([MachineCable("m3", CABLE), MachineCable("m1", third)], ADMIN) == Entered(1, 1)
     assert office.place("m3") == f"leaf-1 {PORT}"
 
 
-def test_a_machine_that_is_only_switched_may_be_cabled(office: Office) -> None:
-    """Its ports stay as they are."""
-    office.orders.power("m1", PowerAction.ON, ADMIN)
+def test_a_machine_that_is_being_inspected_may_be_cabled(office: Office) -> None:
+    """Its ports stay as they are; when it is switched on they may move."""
+    office.orders.inspect("m1", ADMIN)
     office.orders.set_cable("m1", CABLE, ADMIN)
     assert office.place("m1") == f"leaf-1 {PORT}"
+    office.orders.power("m2", PowerAction.ON, ADMIN)
+    with pytest.raises(Conflict, match="may be moving with its on"):
+        office.orders.set_cable("m2", replace(CABLE, port=OTHER_PORT), ADMIN)
 
 
 def test_a_cable_is_removed_with_what_was_heard(office: Office) -> None:
