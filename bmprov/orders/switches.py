@@ -141,7 +141,7 @@ def _refuse_nonsense(switch: ManagedSwitch) -> None:
     """What can be said of a switch without knowing any other."""
     for name in switch.uplinks:
         checked_port(switch.dialect, name)
-    if switch.dialect not in (FAKE, LINUX_BRIDGE) and not switch.user:
+    if switch.dialect != FAKE and SwitchAddress.parse(switch.address).host and not switch.user:
         raise Invalid(f"nobody logs in to switch '{switch.name}'", "give it the user that bmprov logs in as")
     if switch.host_key and not _FINGERPRINT.fullmatch(switch.host_key):
         raise Invalid(

@@ -42,6 +42,7 @@ def test_a_switch_is_added_with_its_secrets_sealed(office: Office) -> None:
         ({"address": "10.1.0.2"}, "no driver speaks ''"),
         ({"address": "linux-bridge://10.1.0.2"}, "names no bridge"),
         ({"user": ""}, "nobody logs in to switch 'leaf-1'"),
+        ({"address": "linux-bridge://10.1.0.2/br0", "uplinks": (), "user": ""}, "nobody logs in to switch 'leaf-1'"),
         ({"vlans": ""}, "has no VLANs for tenants"),
         ({"vlans": "100-"}, "no range of VLANs"),
         ({"provisioning_vlan": 4095}, "4095 is no VLAN"),
