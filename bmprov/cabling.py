@@ -4,7 +4,7 @@ Three say it: the cabling that people entered, LLDP as the ramdisk hears it, and
 add it. What people entered holds until something newer contradicts; then nothing holds, and a person decides. Pure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -60,11 +60,10 @@ class ManagedSwitch:
         """The VLANs that no tenant may be put into."""
         return frozenset({self.provisioning_vlan, self.quarantine_vlan})
 
-    def is_called(self, *names: str) -> bool:
-        """Whether one of these is its name; a host name counts with its domain and without."""
-        known = {name.lower() for name in (self.name, *self.known_as)}
-        said = {name.lower() for name in names if name}
-        return bool(known & (said | {name.partition(".")[0] for name in said if ":" not in name}))
+    @property
+    def names(self) -> frozenset[str]:
+        """What it is called, in lower case."""
+        return frozenset(name.lower() for name in (self.name, *self.known_as))
 
 
 @dataclass(frozen=True)
@@ -166,9 +165,27 @@ class Heard:
     rivals: Sequence[str] = ()
 
 
-def settle(mac: str, heard: Heard, switches: Iterable[ManagedSwitch]) -> NicCabling:
+class KnownSwitches:
+    """Switches, to be found by their ids, and by what LLDP and relays call them."""
+
+    def __init__(self, switches: Iterable[ManagedSwitch]) -> None:
+        self._by_id = {switch.id: switch for switch in switches}
+        self._by_name = {name: switch for switch in self._by_id.values() for name in switch.names}
+
+    def __getitem__(self, switch_id: str) -> ManagedSwitch:
+        return self._by_id[switch_id]
+
+    def called(self, *names: str) -> ManagedSwitch | None:
+        """The one that has one of these names; a host name counts with its domain and without."""
+        for name in map(str.lower, filter(None, names)):
+            host = name if ":" in name else name.partition(".")[0]
+            if found := self._by_name.get(name) or self._by_name.get(host):
+                return found
+        return None
+
+
+def settle(mac: str, heard: Heard, known: KnownSwitches) -> NicCabling:
     """What holds of one NIC's cable."""
-    known = {switch.id: switch for switch in switches}
     entered = _entered(heard.cable, known)
     seen = [fact for fact in (_by_lldp(heard.neighbour, known), _by_relay(heard.relay, known)) if fact]
     facts = ([entered] if entered else []) + seen
@@ -177,32 +194,30 @@ def settle(mac: str, heard: Heard, switches: Iterable[ManagedSwitch]) -> NicCabl
         return NicCabling(mac, tuple(facts))
     conflicts = [told for fact in seen if fact is not chosen and (told := _against(fact, chosen))]
     conflicts += [f"{rival} is said to be on {chosen.place} too" for rival in heard.rivals]
-    if chosen.place.port in chosen.place.switch.uplinks:
+    if {chosen.place.port, chosen.place.aggregate} & set(chosen.place.switch.uplinks):
         conflicts.append(f"{chosen.place} is an uplink")
     return NicCabling(mac, tuple(facts), None if conflicts else chosen.place, tuple(conflicts))
 
 
-def _entered(cable: Cable | None, switches: Mapping[str, ManagedSwitch]) -> Fact | None:
+def _entered(cable: Cable | None, known: KnownSwitches) -> Fact | None:
     if cable is None:
         return None
-    place = PortPlace(switches[cable.switch_id], cable.port, cable.aggregate)
+    place = PortPlace(known[cable.switch_id], cable.port, cable.aggregate)
     return Fact(cable.source, str(place), cable.at, cable.by, place)
 
 
-def _by_lldp(seen: Neighbour | None, switches: Mapping[str, ManagedSwitch]) -> Fact | None:
+def _by_lldp(seen: Neighbour | None, known: KnownSwitches) -> Fact | None:
     if seen is None:
         return None
-    switch = next((one for one in switches.values() if one.is_called(seen.system, seen.chassis)), None)
-    place = _place(switch, seen.port, seen.description)
+    place = _place(known.called(seen.system, seen.chassis), seen.port, seen.description)
     return Fact(Source.LLDP, f"{seen.system or seen.chassis} {seen.port}".strip(), seen.seen_at, place=place)
 
 
-def _by_relay(seen: RelaySighting | None, switches: Mapping[str, ManagedSwitch]) -> Fact | None:
+def _by_relay(seen: RelaySighting | None, known: KnownSwitches) -> Fact | None:
     if seen is None:
         return None
-    switch = next((one for one in switches.values() if one.is_called(seen.remote_id)), None)
     words = " ".join(filter(None, (seen.remote_id, seen.circuit_id, seen.relay and f"by relay {seen.relay}")))
-    return Fact(Source.RELAY, words, seen.seen_at, place=_place(switch, seen.circuit_id))
+    return Fact(Source.RELAY, words, seen.seen_at, place=_place(known.called(seen.remote_id), seen.circuit_id))
 
 
 def _place(switch: ManagedSwitch | None, *names: str) -> PortPlace | None:

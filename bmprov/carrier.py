@@ -57,6 +57,11 @@ def carriers(nics: Iterable[Nic]) -> list[Carrier]:
     return [Carrier(members) for members in found.values()]
 
 
+def is_bond(text: str) -> bool:
+    """Whether this is a bond's name."""
+    return _BOND.fullmatch(text) is not None
+
+
 def check_bonds(nics: Sequence[Nic]) -> None:
     """Make sure that the NICs of a machine can form the bonds that they name.
 
@@ -64,7 +69,7 @@ def check_bonds(nics: Sequence[Nic]) -> None:
         Invalid: a bond has one member, no mode or two, or a name that is none; or a NIC has a mode and no bond.
     """
     for nic in nics:
-        if nic.bond and not _BOND.fullmatch(nic.bond):
+        if nic.bond and not is_bond(nic.bond):
             raise Invalid(f"NIC {nic.mac} is in bond '{nic.bond[:40]}'", "a bond's name is like `bond0`")
         if bool(nic.bond) is not bool(nic.bond_mode):
             missing = "no mode" if nic.bond else "a mode and no name"

@@ -27,14 +27,14 @@ class SwitchAddress:
         Raises:
             Invalid: it is none, no driver speaks its dialect, or there is a user or a password in it.
         """
+        if "@" in text:  # and so it is never repeated in an error
+            raise Invalid("a switch's address has neither user nor password in it", "they are told beside it")
         try:
             parts = urlsplit(text)
             host, port = parts.hostname or "", parts.port or _SSH_PORT
         except ValueError as error:
             raise Invalid(f"'{text}' is no address of a switch ({error})", "write DIALECT://HOST[:PORT]") from error
         port_names(parts.scheme)
-        if parts.username is not None or parts.password is not None:
-            raise Invalid("a switch's address has neither user nor password in it", "they are told beside it")
         if parts.query or parts.fragment:
             raise Invalid(f"'{text}' is no address of a switch", "write DIALECT://HOST[:PORT]")
         if parts.scheme == LINUX_BRIDGE:
@@ -45,3 +45,9 @@ class SwitchAddress:
         if not host or parts.path not in ("", "/"):
             raise Invalid(f"'{text}' is no address of a switch", "write DIALECT://HOST[:PORT]")
         return cls(parts.scheme, host, port)
+
+    def __str__(self) -> str:
+        """The one spelling of it, by which it is known whether a switch is entered twice."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if self.port == _SSH_PORT else f":{self.port}"
+        return f"{self.dialect}://{host}{port}" + (f"/{self.bridge}" if self.bridge else "")

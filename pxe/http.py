@@ -6,7 +6,7 @@ nothing else can be asked for.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -17,6 +17,7 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
+from bmprov.cabling import Neighbour
 from bmprov.errors import BmprovError, Retryable
 from bmprov.media import FILE
 from bmprov.model import Operation, Report
@@ -149,7 +150,8 @@ class BootHttp:
     def inventory(self) -> Response:
         """`POST /ramdisk/v1/inventory`."""
         admitted = self._admit(_bearer())
-        return self._signal(admitted.operation, _call(Inventory).change)
+        call = _call(Inventory)
+        return self._signal(admitted.operation, call.change, call.neighbours(admitted.machine.nics))
 
     def done(self) -> Response:
         """`POST /ramdisk/v1/done`: refused when what was written is not the image."""
@@ -183,11 +185,14 @@ class BootHttp:
             raise Denied(404, "the operation has no instance")
         return parse_request(json.loads(self.vault.open(admitted.instance.sealed_payload)))
 
-    def _signal(self, operation: Operation, change: Callable[[Report], Report]) -> Response:
+    def _signal(
+        self, operation: Operation, change: Callable[[Report], Report], heard: Sequence[Neighbour] = ()
+    ) -> Response:
         with self.store.write() as transaction:
             woken = transaction.operations.signal(operation.id, change)
-        if woken is None:
-            raise Denied(410, "the token's operation has ended")
+            if woken is None:
+                raise Denied(410, "the token's operation has ended")
+            transaction.cabling.hear(heard)
         log.info("ramdisk", operation=operation.id, machine=operation.machine_name, call=request.path)
         try:
             self.queue.nudge(woken)

@@ -1,11 +1,13 @@
 """What the ramdisk tells: its calls, checked and bounded, and what each changes in the operation's report."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bmprov.model import Report
+from bmprov.cabling import Neighbour
+from bmprov.model import Nic, Report
 
 _LOG_LIMIT = 65536
 
@@ -45,11 +47,12 @@ class DmiTold(Told):
 
 
 class LldpTold(Told):
-    """What a NIC's neighbour says of itself (IEEE 802.1AB): the switch and its port."""
+    """What a NIC's neighbour says of itself (IEEE 802.1AB): the switch, its port, and the port's description."""
 
     system: Name = ""
     chassis: Name = ""
     port: Name = ""
+    description: Name = ""
 
 
 class NicTold(Told):
@@ -83,6 +86,12 @@ class Inventory(Told):
         """The ramdisk is running."""
         inventory: dict[str, Any] = self.model_dump(mode="json")
         return replace(report, booted=True, inventory=inventory)
+
+    def neighbours(self, nics: Iterable[Nic]) -> list[Neighbour]:
+        """What was heard on the cables of these NICs; of others a machine has nothing to say."""
+        own = {nic.mac for nic in nics}
+        heard = {nic.mac: nic.lldp.model_dump() for nic in self.nics if nic.mac in own and nic.lldp}
+        return [Neighbour(mac, **told) for mac, told in heard.items() if any(told.values())]
 
 
 class Progress(Told):

@@ -11,6 +11,7 @@ from bmprov.api.body import discard
 from bmprov.api.credentials import Keyring
 from bmprov.api.dispatch import Dispatch
 from bmprov.api.openapi import Document
+from bmprov.api.resources.cables import Cables
 from bmprov.api.resources.cloudstack import CloudStack
 from bmprov.api.resources.events import Events
 from bmprov.api.resources.health import Health
@@ -19,6 +20,7 @@ from bmprov.api.resources.instances import Instances
 from bmprov.api.resources.machines import Machines
 from bmprov.api.resources.operations import Operations
 from bmprov.api.resources.regions import Regions
+from bmprov.api.resources.switches import Switches
 from bmprov.api.resources.tokens import Tokens
 from bmprov.api.routing import Route, routes_of
 from bmprov.api.services import Services
@@ -56,6 +58,8 @@ def routes(services: Services, keyring: Keyring) -> list[Route]:
         Operations(services),
         CloudStack(services),
         Regions(services),
+        Switches(services),
+        Cables(services),
         Tokens(services, keyring),
         Events(services),
         Health(services),

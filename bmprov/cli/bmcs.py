@@ -50,14 +50,18 @@ def bmcs_of(fields: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def password_of(user: str, file: Path | None) -> str:
-    """A BMC's password: from the file, the environment, or the person at the terminal."""
+def password_of(user: str, file: Path | None, *, what: str = "BMC", variable: str = enrolment.PASSWORD_ENV) -> str:
+    """A user's password on a BMC, or what else it is: from the file, the environment, or the person at the terminal.
+
+    Raises:
+        Invalid: there is none, or the file cannot be read.
+    """
     if file is not None:
         return enrolment.password_from(file)
-    found = os.environ.get(enrolment.PASSWORD_ENV)
+    found = os.environ.get(variable)
     if found is not None or not user:
         return found or ""
     if not os.isatty(0):
-        raise Invalid("there is no password for the BMC", f"give --password-file or set {enrolment.PASSWORD_ENV}")
+        raise Invalid(f"there is no password for the {what}", f"give --password-file or set {variable}")
     answer: str = click.prompt(f"password of {user}", hide_input=True, err=True)
     return answer

@@ -10,9 +10,10 @@ from time import monotonic, sleep
 from typing import Any
 
 from bmprov.api.shapes.machine import MachineIn
+from bmprov.cabling import Source
 from bmprov.cli.api import Api
 from bmprov.cli.enrolment import body, differences
-from bmprov.errors import Conflict, Fatal
+from bmprov.errors import Conflict, Fatal, NotFound
 
 _REQUESTS_AT_ONCE = 8
 _INSPECTION_S = 60.0
@@ -33,8 +34,10 @@ class Enrolling:
 
         Raises:
             Conflict: a machine is enrolled already and is not the same.
+            NotFound: a machine is cabled to a switch that is not known.
             Fatal: a machine's inspection failed, or did not end in time.
         """
+        self._refuse_unknown_switches(machines)
         new = self._unknown(machines)
         if len(new) < len(machines):
             self.say(f"{len(machines) - len(new)} of {len(machines)} machines are enrolled already")
@@ -71,15 +74,34 @@ class Enrolling:
         return [machine["name"] for machine in mine if machine["state"] in ("enrolled", "inspecting")]
 
     def _unknown(self, machines: Sequence[MachineIn]) -> list[MachineIn]:
-        known = {machine["name"]: machine for machine in self._known()}
+        known, cables = {machine["name"]: machine for machine in self._known()}, self._entered(machines)
         for machine in machines:
-            other = differences(machine, known[machine.name]) if machine.name in known else []
+            other = differences(machine, known[machine.name], cables) if machine.name in known else []
             if other:
                 raise Conflict(
                     f"machine '{machine.name}' is enrolled already with other values of {', '.join(other)}",
                     "remove it first, or correct the file; nothing was enrolled",
                 )
         return [machine for machine in machines if machine.name not in known]
+
+    def _refuse_unknown_switches(self, machines: Sequence[MachineIn]) -> None:
+        """Else some machines of a file would be enrolled, and some not."""
+        named = {nic.switch: machine.name for machine in machines for nic in machine.nics if nic.switch}
+        known = {switch["name"] for switch in self.api.get("/switches")["switches"]} if named else set()
+        for switch in sorted(named.keys() - known):
+            raise NotFound(
+                f"machine '{named[switch]}' is cabled to switch '{switch}', which is not known",
+                "enter it with `bmprov switch add`; nothing was enrolled",
+            )
+
+    def _entered(self, machines: Sequence[MachineIn]) -> dict[str, Any]:
+        """The places that people have entered, by MAC, if one of these machines tells any."""
+        if not any(nic.cable for machine in machines for nic in machine.nics):
+            return {}
+        cables, by_people = self.api.get("/cables")["cables"], (Source.HAND, Source.FILE)
+        return {
+            cable["mac"]: fact["place"] for cable in cables for fact in cable["facts"] if fact["source"] in by_people
+        }
 
     def _known(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.api.get("/machines")["machines"]

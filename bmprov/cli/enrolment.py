@@ -16,19 +16,24 @@ from pydantic import SecretStr, ValidationError
 
 from bmprov.api.shapes.base import Request
 from bmprov.api.shapes.machine import BmcsIn, MachineIn
-from bmprov.api.shapes.nic import NicsOrder
+from bmprov.api.shapes.nic import NicIn, NicsOrder
+from bmprov.carrier import is_bond
 from bmprov.errors import Invalid
 
 Bmcs = TypeVar("Bmcs", bound=BmcsIn)
 Shape = TypeVar("Shape", bound=Request)
 
-NIC_FORM = "MAC[,TAG][,netboot][,BOND=MODE]"
+NIC_FORM = "MAC[,TAG][,netboot][,BOND=MODE][,SWITCH=PORT[=AGGREGATE]]"
+"""How a NIC is written in an option, or in a file."""
+
 PASSWORD_ENV = "BMPROV_BMC_PASSWORD"  # noqa: S105 - the name of a variable
 
 _PASSWORD_CHARS = 255
 _SOURCES = ("password_file", "password_env")
 _SECTION = "machines"
 _BMCS = ("bmc", "second_bmc")
+_CABLE, _BOND = ("switch", "port", "aggregate"), ("bond", "bond_mode")
+_NIC_FACTS = ("mac", "netboot", "bond", "bond_mode")
 
 
 def bmc_of(url: str) -> dict[str, object]:
@@ -53,20 +58,25 @@ def bmc_of(url: str) -> dict[str, object]:
 
 
 def nic_of(text: str) -> dict[str, object]:
-    """The NIC in `mac[,tag][,netboot][,bond=mode]`.
+    """The NIC in `mac[,tag][,netboot][,bond=mode][,switch=port[=aggregate]]`; a word `bond0=…` is about a bond.
 
     Raises:
-        Invalid: it has more than one tag, or is in more than one bond.
+        Invalid: it has more than one tag, bond or cable.
     """
     mac, *words = text.split(",")
-    bonds = [word for word in words if "=" in word]
+    pairs = [word.split("=") for word in words if "=" in word]
+    bonds = [pair for pair in pairs if is_bond(pair[0])]
+    cables = [pair for pair in pairs if pair not in bonds]
     tags = [word for word in words if word != "netboot" and "=" not in word]
-    if len(tags) > 1 or len(bonds) > 1:
-        much = f"{len(tags)} tags" if len(tags) > 1 else f"{len(bonds)} bonds"
-        raise Invalid(f"NIC '{text}' has {much}", f"it is {NIC_FORM}")
+    for what, found in (("tags", tags), ("bonds", bonds), ("cables", cables)):
+        if len(found) > 1:
+            raise Invalid(f"NIC '{text}' has {len(found)} {what}", f"it is {NIC_FORM}")
+    if any(len(pair) > len(names) for names, pairs in ((_BOND, bonds), (_CABLE, cables)) for pair in pairs):
+        raise Invalid(f"NIC '{text}' has a word with too many parts", f"it is {NIC_FORM}")
     told: dict[str, object] = {"mac": mac, "netboot": "netboot" in words}
     told |= {"tag": tags[0]} if tags else {}
-    return told | (dict(zip(("bond", "bond_mode"), bonds[0].split("=", 1), strict=True)) if bonds else {})
+    told |= dict(zip(_BOND, bonds[0], strict=False)) if bonds else {}
+    return told | (dict(zip(_CABLE, cables[0], strict=False)) if cables else {})
 
 
 def password_from(file: Path) -> str:
@@ -139,15 +149,25 @@ def _checked(shape: type[Shape], fields: Mapping[str, object], where: str) -> Sh
         ) from None
 
 
-def differences(wanted: MachineIn, known: Mapping[str, Any]) -> list[str]:
-    """The fields in which an enrolled machine, as the API shows it, is not the wanted one. Passwords are not shown."""
+def differences(wanted: MachineIn, known: Mapping[str, Any], cables: Mapping[str, Any]) -> list[str]:
+    """The fields in which an enrolled machine, as the API shows it, is not the wanted one. Passwords are not shown.
+
+    `cables` are the places that people have entered, by MAC; a NIC whose cable the file does not tell may have any.
+    """
     secret = {"user", "password"}
     told = wanted.model_dump(mode="json", exclude={"bmc": secret, "second_bmc": secret})
+    nics = ({name: nic[name] for name in _NIC_FACTS} | {"tag": nic["tag"] or ""} for nic in told["nics"])
     told["nics"] = [
-        nic | {"position": place, "tag": nic["tag"] or "", "bond": nic["bond"] or ""}
-        for place, nic in enumerate(told["nics"])
+        nic | {"position": place, "bond": nic["bond"] or "", "cabling": None} for place, nic in enumerate(nics)
     ]
-    return sorted(name for name, value in told.items() if known.get(name) != value)
+    other = [name for name, value in told.items() if known.get(name) != value]
+    moved = [nic for nic in wanted.nics if nic.cable and cables.get(nic.mac) != _place(nic)]
+    return sorted(other + (["cables"] if moved else []))
+
+
+def _place(nic: NicIn) -> dict[str, Any]:
+    """A NIC's cable as the API shows it."""
+    return {"switch": nic.switch, "port": nic.port, "aggregate": nic.aggregate or None}
 
 
 def body(machine: MachineIn) -> dict[str, Any]:
@@ -209,6 +229,7 @@ def _refuse_doubles(machines: Iterable[MachineIn]) -> None:
         "name": [machine.name for machine in listed],
         "BMC": [bmc.address for machine in listed for bmc in (machine.bmc, machine.second_bmc) if bmc],
         "MAC": [nic.mac for machine in listed for nic in machine.nics],
+        "port": [f"{nic.port} of {nic.switch}" for machine in listed for nic in machine.nics if nic.port],
     }
     for kind, values in kinds.items():
         value, count = Counter(values).most_common(1)[0] if values else ("", 0)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bmprov.cli import cable
 from bmprov.cli.output import age, clock, power
 from bmprov.model import BackEnd, BootFrom
 
@@ -29,9 +30,10 @@ def firmware(machine: dict[str, Any]) -> str:
 
 
 def nic_words(nic: dict[str, Any]) -> str:
-    """A NIC, and the bond that it is a member of."""
+    """A NIC, the bond that it is a member of, and what is known of its cable."""
     bond = f"{nic['bond']} ({nic['bond_mode']})" if nic["bond"] else ""
-    return " ".join(filter(None, (nic["mac"], nic["tag"], "netboot" * nic["netboot"], bond)))
+    words = (nic["mac"], nic["tag"], "netboot" * nic["netboot"], bond, cable.standing(nic["cabling"]))
+    return " ".join(filter(None, words))
 
 
 def _reached(machine: dict[str, Any]) -> tuple[str, str]:

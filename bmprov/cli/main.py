@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
     {
         "machine": Entry("machine:command", _ASK, "enrol, list, show, switch, inspect, release, remove machines"),
         "maas": Entry("maas:command", _ASK, "add, list, show, change, remove MAAS regions"),
+        "switch": Entry("switch:command", _ASK, "add, list, show, change, remove switches"),
+        "cable": Entry("cable:command", _ASK, "tell and list which NIC is on which switch port"),
         "network": Entry("network:command", _ASK, "compare and set the switch ports of machines"),
         "image": Entry("image:command", _ASK, "add, list, show, remove images"),
         "instance": Entry("instance:command", _ASK, "list and show CloudStack's instances"),

@@ -4,14 +4,30 @@ Every order checks, changes, begins an operation and writes the audit event in o
 nothing. No order waits for hardware: the caller polls the operation that it gets.
 """
 
+from bmprov.orders.cable_entry import NicPort
+from bmprov.orders.cabling import CablingOrders, Entered, MachineCable
 from bmprov.orders.cloudstack import CloudStackOrders
 from bmprov.orders.consoles import ConsoleOrder
 from bmprov.orders.desk import Answer, Caller
 from bmprov.orders.machines import MachineOrders, NewMachine
 from bmprov.orders.regions import NewRegion, RegionChange, RegionOrders
+from bmprov.orders.switches import NewSwitch, SwitchChange, SwitchOrders
 
-__all__ = ["Answer", "Caller", "ConsoleOrder", "NewMachine", "NewRegion", "Orders", "RegionChange"]
+__all__ = [
+    "Answer",
+    "Caller",
+    "ConsoleOrder",
+    "Entered",
+    "MachineCable",
+    "NewMachine",
+    "NewRegion",
+    "NewSwitch",
+    "NicPort",
+    "Orders",
+    "RegionChange",
+    "SwitchChange",
+]
 
 
-class Orders(CloudStackOrders, MachineOrders, RegionOrders):
+class Orders(CloudStackOrders, MachineOrders, RegionOrders, SwitchOrders, CablingOrders):
     """All orders, on one store."""

@@ -4,10 +4,12 @@ import uuid
 from dataclasses import dataclass, fields
 
 from bmprov.actions import CHECK, MARK_FIXED, NETWORK_APPLY, NETWORK_CHECK, NETWORK_PLAN
+from bmprov.cabling import Source
 from bmprov.console import Admission
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.lifecycle import Kind
 from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Nic, Operation, Role
+from bmprov.orders.cable_entry import NicPort, enter_cable
 from bmprov.orders.consoles import ConsoleOrder, order_console
 from bmprov.orders.desk import Caller, OrderDesk
 from bmprov.power import BmcLogin, PowerAction
@@ -16,12 +18,13 @@ from bmprov.store import Transaction
 
 @dataclass(frozen=True)
 class NewMachine:
-    """A machine to enrol; the other fields are those of `Machine`."""
+    """A machine to enrol, with the cables of its NICs that are known; the other fields are those of `Machine`."""
 
     name: str
     bmc: BmcLogin
     second_bmc: BmcLogin | None = None
     nics: tuple[Nic, ...] = ()
+    cables: tuple[NicPort, ...] = ()
     arch: Arch = Arch.X86_64
     boot_mode: BootMode = BootMode.UEFI
     secure_boot: bool = False
@@ -44,9 +47,10 @@ class MachineOrders(OrderDesk):
 
         Raises:
             Conflict: its name, its BMC or a MAC is known already.
-            Invalid: it is to boot from virtual media, which its BMCs cannot have.
+            Invalid: it is to boot from virtual media, which its BMCs cannot have, or a cable of it makes no sense.
+            NotFound: there is no switch of the name that a cable has.
         """
-        same = {item.name: getattr(new, item.name) for item in fields(new)}
+        same = {item.name: getattr(new, item.name) for item in fields(new) if item.name != "cables"}
         bmcs = {"bmc": self._sealed(new.bmc), "second_bmc": self._sealed(new.second_bmc) if new.second_bmc else None}
         back_end = BackEnd.FAKE if new.bmc.address.startswith("fake://") else BackEnd.DIRECT
         machine = Machine(**same | bmcs | {"id": str(uuid.uuid4()), "back_end": back_end})
@@ -55,6 +59,8 @@ class MachineOrders(OrderDesk):
             transaction.one_at_a_time("BMCs")
             transaction.machines.add(machine)
             self._audit(transaction, caller, "enrol", machine)
+            for cable in new.cables:
+                enter_cable(transaction, machine, cable, Source.FILE, caller)
             operation = self._begin(transaction, caller, Kind.INSPECT, machine)
             return transaction.machines.get(machine.id) or machine, operation
 

@@ -227,6 +227,9 @@ class Machines:
         Raises:
             Conflict: an instance has it, or switch ports are open for it.
         """
+        own = select(schema.nics.c.mac).where(schema.nics.c.machine_id == machine.id)
+        for heard in (schema.neighbours, schema.relay_sightings):  # else it would speak against what comes to that port
+            self._connection.execute(delete(heard).where(heard.c.mac.in_(own)))
         try:
             self._connection.execute(delete(schema.machines).where(_M.id == machine.id))
         except IntegrityError as error:

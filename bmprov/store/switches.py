@@ -64,14 +64,15 @@ class Switches:
         """Forget a switch.
 
         Raises:
-            Conflict: NICs are cabled to it.
+            Conflict: NICs are cabled to it, or ports of it are open.
         """
         try:
             with self._connection.begin_nested():
                 self._connection.execute(delete(schema.switches).where(_S.id == switch.id))
         except IntegrityError as error:
             raise Conflict(
-                f"NICs are cabled to switch '{switch.name}'", f"see `bmprov cable list --switch {switch.name}`"
+                f"NICs are cabled to switch '{switch.name}', or ports of it are open for machines",
+                f"see `bmprov cable list --switch {switch.name}`; give machines back, then `bmprov cable remove`",
             ) from error
 
     def _where(self, *wanted: ColumnElement[bool]) -> list[ManagedSwitch]:

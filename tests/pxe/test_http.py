@@ -1,6 +1,7 @@
 """What a booting machine fetches and tells (docs/ramdisk-api.md)."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ import zstandard
 from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from bmprov.cabling import Neighbour
 from bmprov.model import Operation
 from bmprov.queue import JobQueue
+from bmprov.store import schema
 from pxe.http import create_boot_app
 from pxe.script import render
 from tests.pxe.provisioning import RAW, SSH_KEY, Site
@@ -20,7 +24,7 @@ from tests.trees import tree_sha512
 
 ADDRESS = "10.1.0.50"
 BASE = "http://10.1.0.1:8080"
-INVENTORY = {
+INVENTORY: dict[str, Any] = {
     "cpus": 8,
     "memory_mib": 16384,
     "disks": [{"name": "sda", "size_bytes": 10**12, "model": "X", "serial": "1"}],
@@ -29,7 +33,7 @@ INVENTORY = {
             "mac": "52:54:00:00:01:00",
             "name": "eth0",
             "link": True,
-            "lldp": {"system": "leaf-1", "chassis": "aa", "port": "Ethernet7"},
+            "lldp": {"system": "leaf-1", "chassis": "aa", "port": "513", "description": "xe-0/0/7"},
         }
     ],
     "bmc": {"address": "10.2.0.7"},
@@ -221,9 +225,32 @@ def test_the_inventory_says_that_the_ramdisk_runs(machine: Machine) -> None:
     assert machine.tell("inventory", INVENTORY) == 204
     report = machine.now().report
     assert report.booted
-    assert report.inventory["nics"][0]["lldp"] == {"system": "leaf-1", "chassis": "aa", "port": "Ethernet7"}
+    assert report.inventory["nics"][0]["lldp"]["port"] == "513"
     assert "of_a_newer_ramdisk" not in report.inventory
     assert nudges(machine.site.queue) == [machine.operation.id]
+
+
+def neighbours(site: Site) -> list[Neighbour]:
+    """What is kept of LLDP."""
+    with site.store.read() as transaction:
+        rows = transaction.connection.execute(select(schema.neighbours)).mappings()
+        return [Neighbour(**row) for row in rows]
+
+
+def test_what_switches_say_is_kept_as_evidence_of_the_cabling(machine: Machine) -> None:
+    """With its time, for the NICs of the operation's own machine: of another's a ramdisk has nothing to say."""
+    other = machine.site.enrol(2)
+    nics = INVENTORY["nics"] + [
+        {"mac": other.nics[0].mac, "lldp": {"system": "evil-1", "port": "Ethernet1"}},
+        {"mac": "52:54:00:00:99:99", "lldp": {"system": "leaf-1", "port": "Ethernet9"}},
+        {"mac": "52:54:00:00:01:01", "lldp": {}},
+    ]
+    assert machine.tell("inventory", INVENTORY | {"nics": nics}) == 204
+    first = Neighbour("52:54:00:00:01:00", "leaf-1", "aa", "513", "xe-0/0/7", machine.site.clock.now)
+    assert neighbours(machine.site) == [first]
+    machine.site.clock.now += 60
+    assert machine.tell("inventory", INVENTORY) == 204
+    assert neighbours(machine.site) == [replace(first, seen_at=machine.site.clock.now)]
 
 
 def test_the_same_call_again_changes_nothing(machine: Machine) -> None:

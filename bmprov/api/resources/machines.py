@@ -59,7 +59,8 @@ class Machines:
             machine = transaction.machines.named(name)
             if machine is None:
                 raise NotFound(f"there is no machine '{name}'", "look with `bmprov machine list`")
-            return MachineOut.of(machine, transaction.operations.unfinished_of(machine.id))
+            cabling = transaction.cabling.of(machine.nics, transaction.switches.all())
+            return MachineOut.of(machine, transaction.operations.unfinished_of(machine.id), cabling)
 
     @route(HTTPMethod.DELETE, _ONE, roles=ADMINS, answers={204: None})
     def remove(self, name: Key, caller: Caller) -> None:

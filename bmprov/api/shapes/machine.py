@@ -1,5 +1,6 @@
 """Machines: how they are enrolled and how they are shown. A BMC's user and password come in and never go out."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from bmprov.api.shapes.base import Label, Line, Reply, Request, Trust, moment, moment_or_none
 from bmprov.api.shapes.nic import NicOut, NicsIn
 from bmprov.api.shapes.operation import OperationOut
+from bmprov.cabling import NicCabling
 from bmprov.lifecycle import State
 from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Operation
 from bmprov.orders import NewMachine
@@ -118,11 +120,13 @@ class MachineIn(FirmwareOrder, NicsIn, BmcsIn):
 
     def to_order(self) -> NewMachine:
         """The machine as it is ordered."""
+        cables = (nic.cable for nic in self.nics if nic.cable)
         same = {name: getattr(self, name) for name in MachineIn.model_fields if name not in _CONVERTED}
         return NewMachine(
             bmc=self.bmc.to_login(),
             second_bmc=self.second_bmc.to_login() if self.second_bmc else None,
             nics=self.to_nics(),
+            cables=tuple(cables),
             tags=tuple(self.tags),
             **same,
         )
@@ -208,8 +212,8 @@ class MachineOut(Reply):
     created_at: datetime
 
     @classmethod
-    def of(cls, machine: Machine, operation: Operation | None) -> Self:
-        """A machine, and what is being done to it."""
+    def of(cls, machine: Machine, operation: Operation | None, cabling: Mapping[str, NicCabling] | None = None) -> Self:
+        """A machine, what is being done to it, and what is known of its cables, by MAC."""
         reading = machine.reading
         return cls(
             id=machine.id,
@@ -221,7 +225,7 @@ class MachineOut(Reply):
             power=ReadingOut(power=reading.power, read_at=moment_or_none(reading.read_at), error=reading.error or None),
             bmc=BmcOut.of(machine.bmc),
             second_bmc=BmcOut.of(machine.second_bmc) if machine.second_bmc else None,
-            nics=[NicOut.of(nic) for nic in machine.nics],
+            nics=[NicOut.of(nic, cabling) for nic in machine.nics],
             arch=machine.arch,
             boot_mode=machine.boot_mode,
             secure_boot=machine.secure_boot,

@@ -1,23 +1,27 @@
 """A machine's NICs: how they are told and how they are shown."""
 
-import re
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from bmprov.api.shapes.base import Label, Line, Reply, Request
+from bmprov.api.shapes.cable import Aggregate, CablingOut, Port
+from bmprov.cabling import NicCabling
 from bmprov.carrier import check_bonds
 from bmprov.errors import Invalid
+from bmprov.mac import spelt
 from bmprov.model import BondMode, Nic
+from bmprov.orders import NicPort
 
 _LIMIT = 64
 
 
 def _mac(text: str) -> str:
-    digits = re.sub(r"[:.-]", "", text).lower()
-    if not re.fullmatch(r"[0-9a-f]{12}", digits):
+    mac = spelt(text)
+    if mac is None:
         raise ValueError("a MAC has twelve hexadecimal digits, such as 52:54:00:12:34:56")
-    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+    return mac
 
 
 class NicIn(Request):
@@ -30,6 +34,20 @@ class NicIn(Request):
         None, description="the bond that it is cabled to be a member of, with another one", examples=["bond0"]
     )
     bond_mode: BondMode | None = Field(None, description="as the switch has it; the same for all members")
+    switch: Label | None = Field(None, description="the switch that it is cabled to, which must be known")
+    port: Port | None = None
+    aggregate: Aggregate = ""
+
+    @model_validator(mode="after")
+    def _cable_has_two_ends(self) -> Self:
+        if bool(self.switch) != bool(self.port) or (self.aggregate and not self.port):
+            raise ValueError("a NIC's cable has a switch and a port: give both, or neither")
+        return self
+
+    @property
+    def cable(self) -> NicPort | None:
+        """Its cable, when one is told."""
+        return NicPort(self.mac, self.switch, self.port, self.aggregate) if self.switch and self.port else None
 
 
 class NicsIn(Request):
@@ -58,6 +76,12 @@ class NicsOrder(NicsIn):
 
     nics: list[NicIn] = Field(min_length=1, max_length=_LIMIT)
 
+    @model_validator(mode="after")
+    def _have_cables_of_their_own(self) -> Self:
+        if any(nic.cable for nic in self.nics):
+            raise ValueError("cables are told by `bmprov cable set`; a NIC that stays keeps its own")
+        return self
+
 
 class NicOut(Reply):
     """A network port."""
@@ -68,9 +92,10 @@ class NicOut(Reply):
     netboot: bool
     bond: str
     bond_mode: BondMode | None
+    cabling: CablingOut | None = Field(description="told where one machine is shown")
 
     @classmethod
-    def of(cls, nic: Nic) -> Self:
-        """A NIC of ours."""
+    def of(cls, nic: Nic, cabling: Mapping[str, NicCabling] | None) -> Self:
+        """A port, and what is known of its cable."""
         shown = {name: value for name, value in vars(nic).items() if name in cls.model_fields}
-        return cls(**shown)
+        return cls(**shown, cabling=CablingOut.of(cabling[nic.mac]) if cabling is not None else None)

@@ -26,10 +26,8 @@ DISKS_S = 10
 NETWORK = Path("/run/network")
 
 
-def deploy(service: Service) -> None:
+def deploy(service: Service, neighbours: Neighbours) -> None:
     """Carry out what the service wants."""
-    neighbours = Neighbours()
-    neighbours.start()
     service.tell("inventory", inventory(neighbours.found))
     todo = service.deployment()
     image = todo["image"]
@@ -80,11 +78,13 @@ def main() -> int:
     if not {"api", "token"} <= told.keys():
         say("the kernel's command line has no bmprov.api and bmprov.token: bmprov's iPXE script puts them there")
         return 2
+    neighbours = Neighbours()
+    neighbours.start()  # before the links are up: many switches speak at once then, and not again for half a minute
     if NETWORK.exists():  # the first process makes it, and says there when the network is up
         NETWORK.read_text()
     service = Service(told["api"].rstrip("/"), told["token"])
     try:
-        deploy(service)
+        deploy(service, neighbours)
     except Exception as error:  # noqa: BLE001 # whatever it is, an operator must hear of it
         if not isinstance(error, GivesUp):
             for line in traceback.format_exc().splitlines():

@@ -16,6 +16,16 @@ from bmprov.hardware import Console, ConsoleKind
 from bmprov.model import BackEnd, Bmc, Machine, Nic
 from tests.bmprov.api.caller import Api, Contract
 
+SWITCH = {
+    "name": "leaf-1",
+    "address": "cisco-ios://10.1.0.2",
+    "vlans": "100-199,1577",
+    "provisioning_vlan": 10,
+    "quarantine_vlan": 4000,
+    "user": "bmprov",
+    "password": "geheim",
+}
+CABLE = {"switch": "leaf-1", "port": "GigabitEthernet1/0/7"}
 DOCS = Path(__file__).parents[3] / "docs" / "api.md"
 
 
@@ -60,7 +70,8 @@ def test_a_real_answer_of_every_route_is_as_documented(
     """A tour through all routes, each answering with success and with what its schema promises."""
     nobody, admin, cloud = callers
     api, new = "/api/v1", {"name": "rack9-01", "bmc": {"address": "fake://9", "user": "root", "password": "x"}}
-    spare, instance = f"{api}/machines/{add_machine().name}", f"{api}/instances/{payload()['virtualmachineid']}"
+    name = add_machine().name
+    spare, instance = f"{api}/machines/{name}", f"{api}/instances/{payload()['virtualmachineid']}"
     with services.store.write() as transaction:
         for machine in transaction.machines.all():
             transaction.consoles.keep(machine.id, Console(ConsoleKind.IPMI, "ipmi://10.0.0.7"))
@@ -101,6 +112,17 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "PUT", f"{spare}/nics", {"nics": [{"mac": "52:54:00:00:09:02"}]}),
         (admin, "PUT", f"{spare}/bmcs", {"bmc": {"address": "redfish://10.0.0.9", "user": "root", "password": "y"}}),
         (admin, "GET", spare, None),
+        (admin, "POST", f"{api}/switches", SWITCH),
+        (admin, "GET", f"{api}/switches", None),
+        (admin, "PUT", f"{api}/switches/leaf-1", {"save": True}),
+        (admin, "POST", f"{api}/cables", {"cables": [CABLE | {"machine": name, "nic": "0"}]}),
+        (admin, "PUT", f"{api}/cables/{name}/0", CABLE),
+        (admin, "GET", f"{api}/cables", None),
+        (admin, "GET", f"{api}/cables/{name}/0", None),
+        (admin, "GET", spare, None),
+        (admin, "DELETE", f"{api}/cables/{name}/0", None),
+        (admin, "GET", f"{api}/switches/leaf-1", None),
+        (admin, "DELETE", f"{api}/switches/leaf-1", None),
         (admin, "DELETE", spare, None),
         (admin, "GET", f"{api}/machines", None),
         (admin, "GET", f"{api}/operations", None),

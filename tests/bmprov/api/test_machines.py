@@ -34,7 +34,7 @@ def test_a_machine_is_enrolled_and_its_inspection_begins(admin: Api, services: S
     told = answer.get_json()
     assert (told["machine"]["state"], told["operation"]["kind"]) == ("inspecting", "inspect")
     assert services.queue.waiting(["default"]) == {told["operation"]["id"]}
-    alone = {"bond": "", "bond_mode": None}
+    alone = {"bond": "", "bond_mode": None, "cabling": None}
     assert told["machine"]["nics"] == [
         {"mac": "52:54:00:aa:bb:01", "position": 0, "tag": "front", "netboot": False} | alone,
         {"mac": "52:54:00:aa:bb:02", "position": 1, "tag": "", "netboot": True} | alone,

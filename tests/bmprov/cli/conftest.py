@@ -33,7 +33,17 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture
 def bare(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
     """Runs a command in this process, with nothing in the environment."""
-    for name in ("ENDPOINT", "TOKEN", "CA", "DATA", "CONFIG", "BMC_PASSWORD", "MAAS_KEY"):
+    for name in (
+        "ENDPOINT",
+        "TOKEN",
+        "CA",
+        "DATA",
+        "CONFIG",
+        "BMC_PASSWORD",
+        "MAAS_KEY",
+        "SWITCH_PASSWORD",
+        "SWITCH_ENABLE",
+    ):
         monkeypatch.delenv(f"BMPROV_{name}", raising=False)
 
     def call(*arguments: object) -> Said:

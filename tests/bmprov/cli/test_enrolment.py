@@ -60,6 +60,13 @@ def test_a_file_of_machines(file: Path) -> None:
         ("- {name: a, bmc: 'telnet://u@h'}", "'bmc.address': a BMC's address is a URL such as"),
         ("- {name: a, bmc: 'ipmi://u@h', nics: [x]}", r"'nics.0.mac': a MAC has twelve"),
         ("- {name: a, bmc: 'ipmi://u@h', nics: ['52:54:00:12:34:56,a,b']}", "has 2 tags"),
+        ("- {name: a, bmc: 'ipmi://u@h', nics: ['52:54:00:12:34:56,s=1,s=2']}", "has 2 cables"),
+        ("- {name: a, bmc: 'ipmi://u@h', nics: ['52:54:00:12:34:56,s=1=2=3']}", "too many parts"),
+        ("- {name: a, bmc: 'ipmi://u@h', nics: ['52:54:00:12:34:56,s=']}", "'nics.0.port'"),
+        (
+            "- {name: a, bmc: 'ipmi://u@h', nics: ['52:54:00:12:34:56,s=1', '52:54:00:12:34:57,s=1']}",
+            "port 1 of s stands 2 times",
+        ),
         ("- {name: a, bmc: 'ipmi://u@h', password_env: NOT_SET}", "the variable NOT_SET is not set"),
         ("- {name: a, bmc: 'ipmi://u@h', password_file: none}", "the password file .*none cannot be read"),
         ("- {name: a, bmc: 'ipmi://u@h', password_file: f, password_env: e}", "has two passwords"),
@@ -122,14 +129,40 @@ def test_a_nic_may_be_in_a_bond() -> None:
         check_nics(["52:54:00:12:34:56,bond0=lacp"], "machine a")
 
 
+def test_a_nic_may_have_a_cable() -> None:
+    """Its switch and its port, and the aggregate that the port belongs to."""
+    cable = {"switch": "leaf-1", "port": "Ethernet1/7"}
+    assert nic_of("m,front,netboot,leaf-1=Ethernet1/7") == {"mac": "m", "netboot": True, "tag": "front"} | cable
+    assert (
+        nic_of("m,leaf-1=Ethernet1/7=port-channel7")
+        == {"mac": "m", "netboot": False, "aggregate": "port-channel7"} | cable
+    )
+
+
 def test_what_differs_from_an_enrolled_machine() -> None:
     """A machine is compared by what the API shows of it."""
     nic = {"mac": "52:54:00:12:34:56", "position": 0, "tag": "", "netboot": False, "bond": "", "bond_mode": None}
+    nic |= {"cabling": None}
     wanted = check({"name": "a", "bmc": bmc_of("ipmi://u@h"), "nics": [{"mac": nic["mac"]}], "cpus": 4}, "machine a")
     known = body(wanted) | {
         "bmc": {"address": "ipmi://h", "cipher_suites": [], "trust": "", "privilege": ""},
         "nics": [nic],
         "state": "active",
     }
-    assert differences(wanted, known) == []
-    assert differences(wanted, known | {"cpus": 8, "nics": []}) == ["cpus", "nics"]
+    place = {"switch": "leaf-1", "port": "swp7", "aggregate": None}
+    for cables in ({}, {nic["mac"]: place}):  # of a NIC whose cable the file does not tell, anybody may say anything
+        assert differences(wanted, known, cables) == []
+    assert differences(wanted, known | {"cpus": 8, "nics": []}, {}) == ["cpus", "nics"]
+
+
+def test_a_nic_that_is_cabled_elsewhere_than_the_file_says() -> None:
+    """It is told: the file would be ignored in silence."""
+    nics = [{"mac": "52:54:00:12:34:56", "switch": "leaf-1", "port": "swp7"}]
+    wanted = check({"name": "a", "bmc": bmc_of("ipmi://u@h"), "nics": nics}, "machine a")
+    shown = {"mac": "52:54:00:12:34:56", "position": 0, "tag": "", "netboot": False, "cabling": None}
+    shown |= {"bond": "", "bond_mode": None}
+    bmc = {"address": "ipmi://h", "cipher_suites": [], "trust": "", "privilege": ""}
+    known, there = body(wanted) | {"bmc": bmc, "nics": [shown]}, {"switch": "leaf-1", "port": "swp7", "aggregate": None}
+    assert differences(wanted, known, {"52:54:00:12:34:56": there}) == []
+    for other in ({}, {"52:54:00:12:34:56": there | {"port": "swp8"}}):
+        assert differences(wanted, known, other) == ["cables"]

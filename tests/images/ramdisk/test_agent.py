@@ -64,23 +64,26 @@ def tlv(kind: int, value: bytes) -> bytes:
 def test_a_neighbour_is_read() -> None:
     """Chassis and port may be MACs or names; what follows the end is not read."""
     frame = tlv(1, b"\x04\x00\x1c\x73\x00\x00\x01") + tlv(2, b"\x05Ethernet7") + tlv(3, b"\0x") + tlv(5, b"leaf-1")
+    frame += tlv(4, b"rack 1, unit 7")
     assert read_lldp(frame + tlv(0, b"") + tlv(5, b"padding")) == {
         "chassis": "00:1c:73:00:00:01",
         "port": "Ethernet7",
+        "description": "rack 1, unit 7",
         "system": "leaf-1",
     }
 
 
 def test_a_neighbour_with_a_long_name() -> None:
     """What it says is cut to what the service takes: a switch must not end a deployment."""
-    told = read_lldp(tlv(1, b"\x07" + b"c" * 254) + tlv(2, b"\x05" + b"p" * 254) + tlv(5, b"s" * 255))
+    identifiers = tlv(1, b"\x07" + b"c" * 254) + tlv(2, b"\x05" + b"p" * 254)
+    told = read_lldp(identifiers + tlv(4, b"d" * 255) + tlv(5, b"s" * 255))
     assert {len(name) for name in told.values()} == {200}
 
 
 @given(st.binary(max_size=300))
 def test_garbage_on_the_link_is_no_harm(frame: bytes) -> None:
     """Whatever arrives, there are names or none."""
-    assert read_lldp(frame).keys() <= {"chassis", "port", "system"}
+    assert read_lldp(frame).keys() <= {"chassis", "port", "description", "system"}
 
 
 @pytest.mark.parametrize(

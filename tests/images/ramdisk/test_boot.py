@@ -3,8 +3,10 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -110,6 +112,44 @@ def test_the_image_is_on_the_disk_with_the_instance_s_data(deployment: Deploymen
     mtype = [debian.program("mtype", "mtools"), "-i", str(data), "::meta-data"]
     told = subprocess.run(mtype, capture_output=True, text=True, check=True)
     assert "local-hostname" in told.stdout
+
+
+@contextmanager
+def talking_switch() -> Iterator[list[str]]:
+    """A second NIC for QEMU, position 1 of the machine, whose neighbour speaks LLDP ten times a second."""
+    ends = [free_port(), free_port()]
+    frame = bytes.fromhex("0180c200000e 001c73000001 88cc 0207 04 001c73000001 0404 05 353133 0602 0078")
+    frame += b"\x08\x08xe-0/0/7" + b"\x0a\x06leaf-1" + bytes(2)
+    silence = threading.Event()
+
+    def talk() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as cable:
+            while not silence.wait(0.1):
+                cable.sendto(frame.ljust(60, b"\0"), ("127.0.0.1", ends[0]))
+
+    talker = threading.Thread(target=talk)
+    talker.start()
+    try:
+        ours, theirs = (f"127.0.0.1:{port}" for port in ends)
+        netdev = ["-netdev", f"socket,id=m,localaddr={ours},udp={theirs}"]
+        yield [*netdev, "-device", "virtio-net-pci,netdev=m,mac=52:54:00:00:01:01,romfile="]
+    finally:
+        silence.set()
+        talker.join()
+
+
+def test_what_switches_say_is_heard_on_every_nic(deployment: Deployment) -> None:
+    """Not only on the one that the machine booted from; it is told before `done`, and is evidence of the cabling."""
+    disk = guest.blank_disk(deployment.folder / "disk", 160)
+    with deployment.service(), talking_switch() as nic:
+        report = deployment.run([disk], ended, nic).report
+    assert report.written, report
+    told = {"chassis": "00:1c:73:00:00:01", "port": "513", "description": "xe-0/0/7", "system": "leaf-1"}
+    assert [one["lldp"] for one in report.inventory["nics"] if one["mac"] == "52:54:00:00:01:01"] == [told]
+    with deployment.site.store.read() as transaction:
+        nics = transaction.machines.all()[0].nics
+        facts = [known.facts for known in transaction.cabling.of(nics, []).values()]
+    assert [[fact.words for fact in said] for said in facts] == [[], ["leaf-1 513"]]
 
 
 def test_a_disk_that_is_too_small_is_told(deployment: Deployment) -> None:
