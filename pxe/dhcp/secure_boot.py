@@ -12,6 +12,12 @@ from pxe.dhcp.client import HTTP_CLIENTS, Client
 SHIMS: Mapping[Client, str] = {Client.UEFI_X64: "shimx64.efi", Client.UEFI_ARM64: "shimaa64.efi"}
 """The first loader, by the name that TFTP knows it by. It asks for GRUB beside it by itself."""
 
+PACKAGES: Mapping[Client, str] = {
+    Client.UEFI_X64: "packages shim-signed and grub-efi-amd64-signed",
+    Client.UEFI_ARM64: "shimaa64.efi and grubaa64.efi (packages shim-signed and grub-efi-arm64-signed of arm64)",
+}
+"""Where both come from."""
+
 GRUBS: Mapping[str, str] = {"shimx64.efi": "grubx64.efi", "shimaa64.efi": "grubaa64.efi"}
 """What each shim asks for."""
 
@@ -28,5 +34,5 @@ def hindrance(client: Client, loaders: frozenset[str], *, proxy: bool) -> str:
     if proxy:
         return "with Secure Boot it is booted with pxe.mode = 'server' only: GRUB reads the answer that has the address"
     if SHIMS[client] not in loaders:
-        return "Secure Boot needs Debian's packages shim-signed and grub-efi-amd64-signed on the host of `bmprov pxe`"
+        return f"Secure Boot needs Debian's {PACKAGES[client]} on the host of `bmprov pxe`"
     return ""
