@@ -191,7 +191,7 @@ def test_a_call_that_comes_during_the_power_cycle_is_not_lost(house: House) -> N
 @pytest.mark.parametrize(
     ("address", "check"),
     [
-        (None, "has taken no address by DHCP: if `bmprov operation show {}` tells no reason, it was never heard"),
+        (None, "has taken no address by DHCP; if `bmprov operation show {}` tells no reason, it was never heard"),
         ("10.1.0.10", "a firmware with Secure Boot is told by `bmprov machine set NAME --secure-boot`"),
     ],
 )
