@@ -77,9 +77,9 @@ def _where_to_look(context: Context) -> str:
     mac = machine.netboot_nic.mac if machine.netboot_nic else "unknown"
     if not context.operation.boot_ip:
         return (
-            f"MAC {mac} has taken no address by DHCP; if `bmprov operation show {context.operation.id}` tells no reason, it"
-            " was never heard: look at its cable and its switch port's VLAN, whether that forwards before a system runs"
-            " (LACP fallback in a bundle, edge/portfast with STP), and whether the firmware boots from this NIC"
+            f"MAC {mac} has taken no address by DHCP; if the operation's timeline tells no reason,"
+            " it was never heard: look at its cable and its switch port's VLAN, whether that forwards before a system"
+            " runs (LACP fallback in a bundle, edge/portfast with STP), and whether the firmware boots from this NIC"
         )
     return (
         f"look at the machine's console, and in the log of `bmprov pxe` for MAC {mac};"
