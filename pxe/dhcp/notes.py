@@ -1,7 +1,7 @@
 """Writes into an operation's timeline what the DHCP server has seen of its machine."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -34,9 +34,10 @@ class Notes:
         self._note(seen.wanted.operation_id, run)
 
     def refused(self, wanted: Wanted, mac: str, why: str) -> None:
-        """The machine asked and was not answered."""
+        """The machine asked and was not answered; if it never is, its failure says why."""
 
         def run(transaction: Transaction) -> StepRun:
+            transaction.operations.signal(wanted.operation_id, lambda report: replace(report, unanswered=why))
             return StepRun("DHCP", 1, transaction.now, transaction.now, NOTE, f"{mac} was not answered: {why}")
 
         self._note(wanted.operation_id, run)

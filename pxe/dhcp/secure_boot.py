@@ -1,8 +1,9 @@
 """What a UEFI firmware is told that runs signed loaders only. DHCP does not say so: the machine's record does.
 
 Microsoft has signed Debian's shim, which starts what Debian has signed: GRUB, and the kernel of the ramdisk. Debian's
-signed GRUB has TFTP and no HTTP. It can read an option of the answer with which the firmware got its address, so the
-kernel's arguments, and with them the operation's token, go there, and every file is the same for all (`grub.cfg`).
+signed GRUB has TFTP. It can read an option of the answer with which the firmware got its address, so the kernel's
+arguments, and with them the operation's token, go there, and every file is the same for all (`grub.cfg`). By UEFI HTTP
+boot it cannot: Debian 12's (2.06) has no HTTP, and Debian 13's (2.12) reads no option then.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,9 @@ def hindrance(client: Client, loaders: frozenset[str], *, proxy: bool) -> str:
     `loaders` are the files that TFTP has; `proxy` says that another server gives addresses.
     """
     if client in HTTP_CLIENTS:
-        return "with Secure Boot it is booted by PXE and not by UEFI HTTP boot: Debian's signed GRUB has no HTTP"
+        return (
+            "with Secure Boot it is booted by PXE and not by UEFI HTTP boot: Debian's signed GRUB gets no token by HTTP"
+        )
     if client not in SHIMS:
         return ""
     if proxy:

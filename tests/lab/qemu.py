@@ -26,17 +26,11 @@ class Firmware(StrEnum):
     UEFI = "uefi"  # OVMF with its own PXE client
     SECURE_BOOT = "secure-boot"  # the same with Secure Boot and Microsoft's keys
     UEFI_HTTP = "uefi-http"  # OVMF with its own client of UEFI HTTP boot
-    SECURE_HTTP = "secure-http"  # the same with Secure Boot and Microsoft's keys
 
     @property
     def boot_mode(self) -> BootMode:
         """As it is enrolled."""
         return BootMode.BIOS if self is Firmware.BIOS else BootMode.UEFI
-
-    @property
-    def is_secure(self) -> bool:
-        """Whether it runs what Microsoft has signed, and nothing else."""
-        return self in (Firmware.SECURE_BOOT, Firmware.SECURE_HTTP)
 
     @property
     def has_rom(self) -> bool:
@@ -142,12 +136,12 @@ class Hardware:
         flash = "if=pflash,format=raw,unit="
         code = f"{flash}0,readonly=on,file={self._flash('CODE')}"
         drives = ["-drive", code, "-drive", f"{flash}1,file={self.folder}/firmware.vars"]
-        if self.firmware in (Firmware.UEFI_HTTP, Firmware.SECURE_HTTP):
+        if self.firmware is Firmware.UEFI_HTTP:
             drives += [word for family in (4, 6) for word in ("-fw_cfg", _NO_PXE.format(family))]
-        if not self.firmware.is_secure:
+        if self.firmware is not Firmware.SECURE_BOOT:
             return ["-machine", "q35", *drives]
         return ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on", *drives]
 
     def _flash(self, part: str) -> Path:
-        suffix = ".ms.fd" if self.firmware.is_secure else ".fd"
+        suffix = ".ms.fd" if self.firmware is Firmware.SECURE_BOOT else ".fd"
         return debian.file(f"{_OVMF}/OVMF_{part}_4M{suffix}", "ovmf")

@@ -210,6 +210,13 @@ def test_a_ramdisk_that_never_called_was_on_the_network_or_not(house: House, add
     ("told", "wait_s", "error", "check", "quarantined"),
     [
         ({}, 900.0, "the ramdisk did not call within 900 s", "52:54:00:00:00:01", True),
+        (
+            {"unanswered": "no address is left in the range"},
+            900.0,
+            "the ramdisk did not call within 900 s: DHCP did not answer the machine, no address is left in the range",
+            "bmprov pxe dhcp",
+            False,
+        ),
         ({"booted": True}, 3600.0, "the image was not written within 3600 s", "disk", True),
         (
             {"booted": True, "inventory": {"cpus": 1}, "failure": "wrong digest"},

@@ -64,6 +64,9 @@ def wait_for_ramdisk(context: Context) -> Outcome:
         return Done()
     if context.overdue:
         why = f"the ramdisk did not call within {context.limits.ramdisk_s:g} s"
+        if report.unanswered and not context.operation.boot_ip:
+            why = f"{why}: DHCP did not answer the machine, {report.unanswered}"
+            return Fail(why, "look at the log of `bmprov pxe dhcp`")
         return Fail(why, _where_to_look(context), quarantine=True)
     return _wait_while_on(context, Wait("the ramdisk", context.limits.ramdisk_s, context.limits.power_look_s))
 

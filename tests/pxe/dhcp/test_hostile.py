@@ -105,6 +105,7 @@ def test_a_full_range_stands_in_the_timeline_and_is_got_over(site: Site, rack: R
     refused = [(told["log_level"], told["machine"]) for told in logs if told.get("why") == why]
     assert refused == [("warning", "rack1-03")] * 3
     assert [notes(site, one) for one in operations] == [[], [], [f"{mac(3)} was not answered: {why}"]]
+    assert site.operation(operations[2]).report.unanswered == why
     site.cancel(operations[1])
     rack.ask_in_vain(2, MessageType.RELEASE, {Option.SERVER_ID: SERVER.packed})
     assert rack.boot(3) == SECOND
