@@ -131,22 +131,29 @@ class Policy:
             return Ignored(wanted)
         if isinstance(wanted, Idle):
             told = self._told_to_boot_its_disk(asked, wanted)
+        elif why := self._lack(asked, wanted):
+            return Ignored(why, wanted, costs_a_boot=True)
         else:
             told = self._told(asked, wanted, proxy_port=proxy_port)
         if isinstance(told, str):
             return Ignored(told, wanted, costs_a_boot=isinstance(wanted, Wanted) and not self.terms.proxy)
         return Answer(told, wanted)
 
-    def _told(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
+    def _lack(self, asked: Packet, wanted: Wanted) -> str:
+        """Why there is no loader for this client; empty when there is, or when it needs none."""
         client = client_of(asked)
         if client is Client.OTHER_FIRMWARE:
             return f"there is no loader for firmware of architecture {architecture_of(asked)}, option 93"
         if wanted.secure_boot:
-            why = hindrance(client, self.terms.loaders, proxy=self.terms.proxy)
-        else:
-            why = _lack(LOADERS.get(client, ""), self.terms.loaders)
-        if why:
-            return why
+            return hindrance(client, self.terms.loaders, proxy=self.terms.proxy)
+        loader = LOADERS.get(client, "")
+        if not loader or loader in self.terms.loaders:
+            return ""
+        if loader == LOADERS[Client.UEFI_ARM64]:
+            return "there is no iPXE for arm64 in pxe.loaders: Debian 13's package ipxe has one, ipxe-arm64.efi"
+        return f"there is no {loader} in pxe.loaders: install Debian's package ipxe"
+
+    def _told(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
         if self.terms.proxy:
             return self._proxied(asked, wanted, proxy_port=proxy_port)
         if asked.kind is MessageType.INFORM:
@@ -245,15 +252,6 @@ class Policy:
             return (wanted.script_url + ("?arch=aarch64" if firmware_of(asked) in ARM64 else "")).encode()
         loader = (SHIMS if wanted.secure_boot else LOADERS).get(client, "")
         return (f"{self.terms.http_url}/loaders/{loader}" if client in HTTP_CLIENTS else loader).encode()
-
-
-def _lack(loader: str, loaders: frozenset[str]) -> str:
-    """What is missing on the host of TFTP and HTTP; empty when nothing is."""
-    if not loader or loader in loaders:
-        return ""
-    if loader == LOADERS[Client.UEFI_ARM64]:
-        return "there is no iPXE for arm64 in pxe.loaders: Debian 13's package ipxe has one, ipxe-arm64.efi"
-    return f"there is no {loader} in pxe.loaders: install Debian's package ipxe"
 
 
 def _boot_options(client: Client, file: bytes, server: IPv4Address) -> dict[int, bytes]:

@@ -133,7 +133,10 @@ def test_a_firmware_without_a_loader_is_ignored_by_name(site: Site, *, proxy: bo
     why = "there is no loader for firmware of architecture "
     for arch, name in ((b"\0\x06", "6 (x86 UEFI, 32 bits)"), (b"\0\x1b\x12\x34", "27 (RISC-V UEFI, 64 bits) or 4660")):
         packet = asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: arch})
-        assert ignored(site, packet, proxy=proxy).startswith(why + name)
+        told = Policy(replace(TERMS, proxy=proxy), site, site).answer(packet)
+        assert isinstance(told, Ignored)
+        assert told.costs_a_boot
+        assert told.why.startswith(why + name)
     assert site.given == {}
 
 
