@@ -222,7 +222,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class Report:
-    """What the ramdisk has told us during one operation. `hardware` says that its failure is the machine's fault."""
+    """What the ramdisk has told us during one operation. `hardware` says that its failure is the machine's fault.
+
+    `unanswered` is why DHCP did not answer the machine, when that was not the machine's fault.
+    """
 
     booted: bool = False
     written: bool = False
@@ -230,6 +233,7 @@ class Report:
     hardware: bool = False
     log: str = field(default="", repr=False)
     inventory: Mapping[str, Any] = field(default_factory=dict)
+    unanswered: str = ""
 
 
 @dataclass(frozen=True)

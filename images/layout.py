@@ -94,7 +94,7 @@ def _on(source: Source, partition: Partition) -> list[Loader]:
             if file.name.upper().endswith(".EFI") and not file.is_folder
         ]
         found = [
-            Loader(f"EFI/{folder.name}/{file.name}", _machine(fat.head(file, _PE_HEAD_BYTES)))
+            Loader(f"EFI/{folder.name}/{file.name}", program_arch(fat.head(file, _PE_HEAD_BYTES)))
             for folder, file in files[:_MOST_LOADERS]
         ]
     except Invalid as error:
@@ -102,8 +102,8 @@ def _on(source: Source, partition: Partition) -> list[Loader]:
     return found
 
 
-def _machine(head: bytes) -> Arch | None:
-    """The architecture in a PE header; None when it is another one, or no program."""
+def program_arch(head: bytes) -> Arch | None:
+    """The architecture in the PE header of a loader or a kernel; None when it is another one, or no program."""
     if len(head) < _DOS_HEADER_BYTES or head[:2] != b"MZ":
         return None
     (place,) = struct.unpack_from("<I", head, 0x3C)

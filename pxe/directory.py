@@ -53,8 +53,12 @@ class StoreLeases:
     settings: PxeSettings
     site: str
 
-    def offer(self, mac: str, operation_id: str, network: IPv4Network | None = None) -> IPv4Address | None:
-        """An address for `mac` in `network` (None is this host's): the one it has, else the first that is free."""
+    def offer(self, mac: str, operation_id: str, network: IPv4Network | None = None) -> IPv4Address | str:
+        """An address for `mac` in `network` (None is this host's): the one it has, else the first that is free.
+
+        A machine is on one network for as long as an operation lasts: a request with its MAC from another one does not
+        take its token from it. The answer is why there is no address, then as when there is none left.
+        """
         subnet = self._subnet(network)
         with self.store.read() as transaction:
             held = self._held(transaction, mac, subnet)
@@ -62,9 +66,13 @@ class StoreLeases:
                 return IPv4Address(held)
         with self.store.write() as transaction:
             transaction.one_at_a_time(f"leases of {self.site}")
+            bound = operation.boot_ip if (operation := transaction.operations.get(operation_id)) else None
+            if bound and self._subnet_of(IPv4Address(bound)) not in (None, subnet):
+                what = "forged, or cabled anew meanwhile"
+                return f"it asks from {subnet.network}, and has {bound} in this operation: {what}"
             address = self._choose(transaction, mac, operation_id, subnet)
             if address is None:
-                return None
+                return f"no address is left in the range {subnet.range_first} to {subnet.range_last}: make it larger"
             transaction.leases.give(mac, address, self.site, operation_id, self.settings.lease_s * _KEPT)
             return IPv4Address(address)
 
@@ -97,6 +105,9 @@ class StoreLeases:
     def _subnet(self, network: IPv4Network | None) -> Subnet:
         subnets = self.settings.subnets
         return next((subnet for subnet in subnets if subnet.network == network), subnets[0])
+
+    def _subnet_of(self, address: IPv4Address) -> Subnet | None:
+        return next((subnet for subnet in self.settings.subnets if subnet.has(address)), None)
 
     def _choose(self, transaction: Transaction, mac: str, operation_id: str, subnet: Subnet) -> str | None:
         held, taken = self._held(transaction, mac, subnet), transaction.leases.taken(self.site, operation_id)

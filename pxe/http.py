@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from bmprov.cabling import Neighbour
 from bmprov.errors import BmprovError, Retryable
 from bmprov.media import FILE
-from bmprov.model import Operation, Report
+from bmprov.model import Arch, Operation, Report
 from bmprov.payload import InstanceRequest, parse_request
 from bmprov.queue import JobQueue
 from bmprov.store import Store
@@ -29,7 +29,7 @@ from images.blobs import ImageStore
 from images.nocloud import DOCUMENTS, documents
 from pxe.admission import Admission, Admitted, Denied
 from pxe.boot_loop import LIMIT, too_many
-from pxe.loaders import RAMDISK_FILES
+from pxe.loaders import RAMDISK_FILES, kernel_arch
 from pxe.media import Media, NoMedium
 from pxe.netboots import Netboots
 from pxe.reports import Failed, Inventory, Progress, Written
@@ -64,8 +64,12 @@ class BootHttp:
         return Admission(self.store, self.vault)
 
     def script(self, token: str) -> Response:
-        """`GET /boot/v1/TOKEN/script.ipxe`."""
+        """`GET /boot/v1/TOKEN/script.ipxe`; `arch` is the machine's where DHCP has seen that it is no x86."""
         admitted = self._admit(token).booting()
+        if request.args.get("arch") == Arch.AARCH64 and kernel_arch(self.ramdisk) is Arch.X86_64:
+            why = f"the ramdisk is for {Arch.X86_64}, and the machine is {Arch.AARCH64}"
+            self._signal(admitted.operation, Failed(why=why).change)
+            raise Denied(409, why)
         booted = Netboots(self.queue.redis).count(admitted.operation.id)
         if booted > LIMIT:
             why = too_many(booted)

@@ -8,15 +8,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
+from bmprov.model import Arch
+from images.layout import program_arch
 from pxe.dhcp.policy import LOADERS
 from pxe.dhcp.secure_boot import GRUBS
 
 RAMDISK_FILES: Mapping[str, str] = {"kernel": "vmlinuz", "initrd": "initrd"}
 """The names of the ramdisk's files in its folder, by what machines ask for."""
 
+_HEAD_BYTES = 4096
 _GRUB_SCRIPT = Path(__file__).with_name("grub.cfg")
 _PLACES = {
-    "snponly-arm64.efi": ("arm64-efi/snponly.efi", "snponly-arm64.efi"),
+    # Debian 12 has none for arm64, Debian 13's is the one with all drivers
+    "snponly-arm64.efi": ("snponly-arm64.efi", "arm64-efi/snponly.efi", "ipxe-arm64.efi"),
     "shimx64.efi": ("shimx64.efi", "/usr/lib/shim/shimx64.efi.signed"),
     "grubx64.efi": ("grubx64.efi", "/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed"),
     "shimaa64.efi": ("shimaa64.efi", "/usr/lib/shim/shimaa64.efi.signed"),
@@ -40,6 +44,15 @@ def loaders_in(folder: Path) -> dict[str, Path]:
     grubs = _found(folder, GRUBS.values())
     shims = _found(folder, (shim for shim, grub in GRUBS.items() if grub in grubs))
     return found | grubs | shims | {"grub/grub.cfg": _GRUB_SCRIPT}
+
+
+def kernel_arch(ramdisk: Path) -> Arch | None:
+    """The architecture that the ramdisk in this folder is for; None when that cannot be told."""
+    try:
+        with (ramdisk / RAMDISK_FILES["kernel"]).open("rb") as kernel:
+            return program_arch(kernel.read(_HEAD_BYTES))
+    except OSError:
+        return None  # whoever asks for the kernel itself is told
 
 
 def _found(folder: Path, names: Iterable[str]) -> dict[str, Path]:

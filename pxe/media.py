@@ -95,8 +95,8 @@ class Media:
                 "virtual media need addresses that bmprov gives out, and with pxe.mode = 'proxy' it has none"
             )
         address = self.leases.offer(mac, operation.id)
-        if address is None:
-            raise NoMedium("no address is left in the range of the settings [pxe]")
+        if isinstance(address, str):
+            raise NoMedium(address)
         self.leases.confirm(mac, address, operation.id)
         log.info("address for a CD", machine=admitted.machine.name, operation=operation.id, address=str(address))
         return str(address)

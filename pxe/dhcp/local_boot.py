@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pxe.dhcp.client import HTTP_CLIENTS, Client, client_of, firmware_of
 from pxe.dhcp.packet import Option, Packet
-from pxe.dhcp.secure_boot import GRUBS, SHIMS
+from pxe.dhcp.secure_boot import GRUBS, PACKAGES, SHIMS
 
 DISK_LOADERS: Mapping[Client, tuple[str, ...]] = {client: (shim, GRUBS[shim]) for client, shim in SHIMS.items()}
 """The loaders that boot the disk, by the names that TFTP knows them by; the first that is there is taken."""
@@ -51,5 +51,6 @@ def disk_boot(asked: Packet, server: bytes, loaders: frozenset[str]) -> Boot | s
         named = named[1:]  # where an unsigned iPXE runs, shim checks nothing; and it asks iPXE for GRUB in vain
     loader = next((name for name in named if name in loaders), "")
     if not loader:
-        return f"there is no loader for its disk ({firmware}): install Debian's grub-efi-amd64-signed and shim-signed"
+        remedy = f": it needs Debian's {PACKAGES[firmware]}" if firmware in PACKAGES else ""
+        return f"there is no loader for its disk ({firmware}){remedy}"
     return Boot(loader.encode(), options | {Option.BOOT_FILE: loader.encode(), Option.VENDOR_OPTIONS: USE_BOOT_FILE})

@@ -16,6 +16,7 @@ from bmprov.errors import BmprovError
 from bmprov.store import Store
 from pxe.dhcp.packet import ANY, BadPacket, MessageType, Option, Packet, parse
 from pxe.dhcp.policy import Answer, Ignored
+from pxe.dhcp.terms import identifier_override
 
 log = structlog.get_logger()
 
@@ -63,7 +64,7 @@ class Others:
         chosen = asked.address(Option.SERVER_ID)
         if asked.kind is not MessageType.REQUEST or told.wanted is None or chosen is None:
             return
-        if str(chosen) not in self._ours():
+        if str(chosen) not in self._ours() and chosen != identifier_override(asked):
             self._tell(str(chosen), f"was chosen by {told.wanted.machine}", client=asked.mac)
 
     def tick(self) -> None:

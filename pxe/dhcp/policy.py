@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
-from pxe.dhcp.client import HTTP_CLIENTS, Client, client_of
+from pxe.dhcp.client import ARM64, HTTP_CLIENTS, Client, architecture_of, client_of, firmware_of
 from pxe.dhcp.local_boot import USE_BOOT_FILE, Boot, disk_boot
 from pxe.dhcp.packet import ANY, MessageType, Option, Packet
 from pxe.dhcp.secure_boot import SHIMS, hindrance
@@ -70,8 +70,8 @@ class Directory(Protocol):
 class Leases(Protocol):
     """Knows which address is whose. The same MAC gets the same address for as long as it is free."""
 
-    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
-        """An address for `mac` in `network`, its own from now on; None when there is none left."""
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | str:
+        """An address for `mac` in `network`, its own from now on; else why it gets none."""
         ...
 
     def confirm(self, mac: str, address: IPv4Address, operation_id: str) -> None:
@@ -131,19 +131,29 @@ class Policy:
             return Ignored(wanted)
         if isinstance(wanted, Idle):
             told = self._told_to_boot_its_disk(asked, wanted)
+        elif why := self._lack(asked, wanted):
+            return Ignored(why, wanted, costs_a_boot=True)
         else:
             told = self._told(asked, wanted, proxy_port=proxy_port)
         if isinstance(told, str):
             return Ignored(told, wanted, costs_a_boot=isinstance(wanted, Wanted) and not self.terms.proxy)
         return Answer(told, wanted)
 
-    def _told(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
+    def _lack(self, asked: Packet, wanted: Wanted) -> str:
+        """Why there is no loader for this client; empty when there is, or when it needs none."""
         client = client_of(asked)
         if client is Client.OTHER_FIRMWARE:
-            arch = int.from_bytes(asked.options[Option.CLIENT_ARCH][:2])
-            return f"there is no loader for firmware of architecture {arch} (option 93)"
-        if wanted.secure_boot and (why := hindrance(client, self.terms.loaders, proxy=self.terms.proxy)):
-            return why
+            return f"there is no loader for firmware of architecture {architecture_of(asked)}, option 93"
+        if wanted.secure_boot:
+            return hindrance(client, self.terms.loaders, proxy=self.terms.proxy)
+        loader = LOADERS.get(client, "")
+        if not loader or loader in self.terms.loaders:
+            return ""
+        if loader == LOADERS[Client.UEFI_ARM64]:
+            return "there is no iPXE for arm64 in pxe.loaders: Debian 13's package ipxe has one, ipxe-arm64.efi"
+        return f"there is no {loader} in pxe.loaders: install Debian's package ipxe"
+
+    def _told(self, asked: Packet, wanted: Wanted, *, proxy_port: bool) -> Packet | str:
         if self.terms.proxy:
             return self._proxied(asked, wanted, proxy_port=proxy_port)
         if asked.kind is MessageType.INFORM:
@@ -159,7 +169,7 @@ class Policy:
 
     def _given_back(self, asked: Packet) -> Ignored:
         address = asked.address(Option.REQUESTED_ADDRESS)
-        if asked.address(Option.SERVER_ID) != self.terms.server:
+        if asked.address(Option.SERVER_ID) != self.terms.identifier:
             return Ignored("meant for another server")
         if asked.kind is MessageType.DECLINE:
             if address is None:
@@ -171,14 +181,14 @@ class Policy:
 
     def _addressed(self, asked: Packet, boot: Boot, operation_id: str = "") -> Packet | str:
         chosen = asked.address(Option.SERVER_ID)
-        if chosen not in (None, self.terms.server):
+        if chosen not in (None, self.terms.identifier):
             return f"server {chosen} was chosen, another DHCP server on this network: only one can give addresses here"
         claimed = asked.address(Option.REQUESTED_ADDRESS) or asked.ciaddr
         if asked.kind is MessageType.REQUEST and claimed == ANY:
             return "a request for no address"
         address = self.leases.offer(asked.mac, operation_id, self.terms.network)
-        if address is None:
-            return "no address is left in the range"
+        if isinstance(address, str):
+            return address
         if asked.kind is MessageType.DISCOVER:
             return self._reply(asked, MessageType.OFFER, boot, address)
         if claimed != address:
@@ -227,19 +237,19 @@ class Policy:
         return Packet(_REPLY_OP, asked.xid, asked.mac, options, flags=asked.flags | 0x8000, giaddr=asked.giaddr)
 
     def _kind(self, kind: MessageType) -> dict[int, bytes]:
-        return {Option.MESSAGE_TYPE: bytes([kind]), Option.SERVER_ID: self.terms.server.packed}
+        return {Option.MESSAGE_TYPE: bytes([kind]), Option.SERVER_ID: self.terms.identifier.packed}
 
     def _boot(self, asked: Packet, wanted: Wanted) -> Boot:
         client = client_of(asked)
-        file = self._boot_file(client, wanted)
+        file = self._boot_file(asked, client, wanted)
         options = _boot_options(client, file, self.terms.server)
         if wanted.secure_boot and client in SHIMS:
             options[Option.KERNEL_ARGUMENTS] = wanted.kernel_arguments.encode()
         return Boot(file, options)
 
-    def _boot_file(self, client: Client, wanted: Wanted) -> bytes:
+    def _boot_file(self, asked: Packet, client: Client, wanted: Wanted) -> bytes:
         if client is Client.IPXE:
-            return wanted.script_url.encode()
+            return (wanted.script_url + ("?arch=aarch64" if firmware_of(asked) in ARM64 else "")).encode()
         loader = (SHIMS if wanted.secure_boot else LOADERS).get(client, "")
         return (f"{self.terms.http_url}/loaders/{loader}" if client in HTTP_CLIENTS else loader).encode()
 

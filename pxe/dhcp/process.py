@@ -19,6 +19,7 @@ from pxe.dhcp.boots import Boots
 from pxe.dhcp.notes import Notes
 from pxe.dhcp.others import Others
 from pxe.dhcp.policy import Policy
+from pxe.dhcp.refusals import Refusals
 from pxe.dhcp.relay import RelayBook
 from pxe.dhcp.server import DhcpServer
 from pxe.dhcp.siblings import SharedPolicy, Siblings
@@ -37,7 +38,9 @@ def run(settings: Settings) -> None:
     policy = Policy(terms_of(settings), directory, StoreLeases(store, pxe, settings.site))
     siblings = Siblings(_redis(settings), settings.site, pxe.address)
     others = Others(lambda: siblings.addresses | {pxe.address}, store)
-    witnesses = (siblings, Boots(partial(end, store)), RelayBook(store), SlowPorts(Notes(store).slow_port))
+    notes = Notes(store)
+    watching = (SlowPorts(notes.slow_port), Refusals(notes.refused))
+    witnesses = (siblings, Boots(partial(end, store)), RelayBook(store), *watching)
     stopping = stop_signals()
     if not policy.terms.proxy:  # beside another DHCP server, which may have a router of its own too
         card = pxe.interface or advertiser.card_of(pxe.address)

@@ -1,8 +1,9 @@
 """What a UEFI firmware is told that runs signed loaders only. DHCP does not say so: the machine's record does.
 
 Microsoft has signed Debian's shim, which starts what Debian has signed: GRUB, and the kernel of the ramdisk. Debian's
-signed GRUB has TFTP and no HTTP. It can read an option of the answer with which the firmware got its address, so the
-kernel's arguments, and with them the operation's token, go there, and every file is the same for all (`grub.cfg`).
+signed GRUB has TFTP. It can read an option of the answer with which the firmware got its address, so the kernel's
+arguments, and with them the operation's token, go there, and every file is the same for all (`grub.cfg`). By UEFI HTTP
+boot it cannot: Debian 12's (2.06) has no HTTP, and Debian 13's (2.12) reads no option then.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,12 @@ from pxe.dhcp.client import HTTP_CLIENTS, Client
 
 SHIMS: Mapping[Client, str] = {Client.UEFI_X64: "shimx64.efi", Client.UEFI_ARM64: "shimaa64.efi"}
 """The first loader, by the name that TFTP knows it by. It asks for GRUB beside it by itself."""
+
+PACKAGES: Mapping[Client, str] = {
+    Client.UEFI_X64: "packages shim-signed and grub-efi-amd64-signed",
+    Client.UEFI_ARM64: "shimaa64.efi and grubaa64.efi (packages shim-signed and grub-efi-arm64-signed of arm64)",
+}
+"""Where both come from."""
 
 GRUBS: Mapping[str, str] = {"shimx64.efi": "grubx64.efi", "shimaa64.efi": "grubaa64.efi"}
 """What each shim asks for."""
@@ -22,11 +29,13 @@ def hindrance(client: Client, loaders: frozenset[str], *, proxy: bool) -> str:
     `loaders` are the files that TFTP has; `proxy` says that another server gives addresses.
     """
     if client in HTTP_CLIENTS:
-        return "with Secure Boot it is booted by PXE and not by UEFI HTTP boot: Debian's signed GRUB has no HTTP"
+        return (
+            "with Secure Boot it is booted by PXE and not by UEFI HTTP boot: Debian's signed GRUB gets no token by HTTP"
+        )
     if client not in SHIMS:
         return ""
     if proxy:
         return "with Secure Boot it is booted with pxe.mode = 'server' only: GRUB reads the answer that has the address"
     if SHIMS[client] not in loaders:
-        return "Secure Boot needs Debian's packages shim-signed and grub-efi-amd64-signed on the host of `bmprov pxe`"
+        return f"Secure Boot needs Debian's {PACKAGES[client]} on the host of `bmprov pxe`"
     return ""

@@ -1,7 +1,8 @@
 """What the answers say on each provisioning network, and on which of them a machine asks.
 
-RFC 2131, 4.3.1 (giaddr), RFC 3527 (a relay that is not on the machine's network). A machine that renews its address
-asks without the relay, and is where that address is.
+RFC 2131, 4.3.1 (giaddr), RFC 3527 (a relay that is not on the machine's network), RFC 5107 (a relay that wants to be
+asked itself, and so names itself as the server). A machine that renews its address asks without the relay otherwise,
+and is where that address is.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from ipaddress import IPv4Address, IPv4Network
 from bmprov.subnet import Subnet
 from pxe.dhcp.packet import ANY, Option, Packet
 
-_LINK_SELECTION = 5  # sub-option of the relay's: the machine's network, when giaddr is elsewhere
+_LINK_SELECTION = 5  # sub-options of the relay's: the machine's network, when giaddr is elsewhere
+_SERVER_ID_OVERRIDE = 11
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Terms:
     """What the answers say. `proxy` leaves addresses to another DHCP server and only tells what to boot.
 
     `network` and `router` are of the network that this host is on, `relayed` are those behind relays. `loaders` are the
-    files that TFTP has; `boots_disks` says that idle machines are told to boot their disks.
+    files that TFTP has; `boots_disks` says that idle machines are told to boot their disks. `override` is the address
+    that a relay wants to stand as the server's identifier.
     """
 
     server: IPv4Address
@@ -31,6 +34,12 @@ class Terms:
     loaders: frozenset[str] = frozenset()
     boots_disks: bool = False
     relayed: tuple[Subnet, ...] = ()
+    override: IPv4Address | None = None
+
+    @property
+    def identifier(self) -> IPv4Address:
+        """The server's identifier (option 54): where machines send what is meant for this server alone."""
+        return self.override or self.server
 
     def where(self, asked: Packet) -> "Terms | str":
         """The terms of the network on which the machine asks; else why nobody there is answered."""
@@ -38,9 +47,10 @@ class Terms:
         at = asked.ciaddr if told == ANY else told
         subnet = next((subnet for subnet in self.relayed if at in subnet.network), None)
         if subnet is not None:
-            return replace(self, network=subnet.network, router=IPv4Address(subnet.router))
+            router = IPv4Address(subnet.router)
+            return replace(self, network=subnet.network, router=router, override=identifier_override(asked))
         if told == ANY or told in self.network:
-            return self
+            return replace(self, override=identifier_override(asked))
         networks = ", ".join(map(str, (self.network, *(subnet.network for subnet in self.relayed))))
         return f"relay {told} is in none of the provisioning networks ({networks})"
 
@@ -58,7 +68,16 @@ class Terms:
         return options
 
 
+def identifier_override(asked: Packet) -> IPv4Address | None:
+    """The address by which the relay wants the server to be known; None when it does not, or when there is no relay."""
+    return _address(asked, _SERVER_ID_OVERRIDE) if asked.giaddr != ANY else None
+
+
 def _told_by_relay(asked: Packet) -> IPv4Address:
     """An address of the machine's network; ANY when the request came without a relay."""
-    selected = asked.relay_told.get(_LINK_SELECTION, b"")
-    return IPv4Address(selected) if len(selected) == len(ANY.packed) else asked.giaddr
+    return _address(asked, _LINK_SELECTION) or asked.giaddr
+
+
+def _address(asked: Packet, kind: int) -> IPv4Address | None:
+    told = asked.relay_told.get(kind, b"")
+    return IPv4Address(told) if len(told) == len(ANY.packed) else None

@@ -276,7 +276,7 @@ def _enrolled(name: str, hardware: Hardware, login: BmcLogin) -> MachineIn:
             "bmc": {"address": login.address, "user": login.user, "password": login.password},
             "nics": [{"mac": mac, "netboot": mac == hardware.macs[0]} for mac in hardware.macs],
             "boot_mode": hardware.firmware.boot_mode,
-            "secure_boot": hardware.firmware is Firmware.SECURE_BOOT,
+            "secure_boot": hardware.firmware.is_secure,
             "boot_from": "virtual-media" if login.address.startswith("redfish") else "network",
             "cpus": 2,
             "memory_mib": 4096,

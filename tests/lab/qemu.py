@@ -13,8 +13,9 @@ from pathlib import Path
 from bmprov.model import BootMode
 from tests import debian
 
-_OVMF = "/usr/share/OVMF"
+_OVMF, _AAVMF = "/usr/share/OVMF/OVMF_{}_4M{}.fd", "/usr/share/AAVMF/AAVMF_{}{}.fd"
 _MEMORY_MIB = 512
+_NO_PXE = "name=opt/org.tianocore/IPv{}PXESupport,string=n"  # OvmfPkg/README, "Network Support"
 
 
 class Firmware(StrEnum):
@@ -24,11 +25,25 @@ class Firmware(StrEnum):
     UEFI_IPXE = "uefi-ipxe"  # OVMF with iPXE in the NIC's ROM
     UEFI = "uefi"  # OVMF with its own PXE client
     SECURE_BOOT = "secure-boot"  # the same with Secure Boot and Microsoft's keys
+    UEFI_HTTP = "uefi-http"  # OVMF with its own client of UEFI HTTP boot
+    SECURE_ARM64 = (
+        "secure-arm64"  # AAVMF, OVMF's sister for arm64, with its own PXE client, Secure Boot, and the same keys
+    )
 
     @property
     def boot_mode(self) -> BootMode:
         """As it is enrolled."""
         return BootMode.BIOS if self is Firmware.BIOS else BootMode.UEFI
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it runs signed loaders only."""
+        return self in (Firmware.SECURE_BOOT, Firmware.SECURE_ARM64)
+
+    @property
+    def has_rom(self) -> bool:
+        """Whether the NIC's ROM boots from the network, and not the firmware."""
+        return self in (Firmware.BIOS, Firmware.UEFI_IPXE)
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,7 @@ class Hardware:
     def _command(self, nic_place: int, disk_place: int) -> list[str]:
         debian.file("/usr/lib/ipxe/qemu", "ipxe-qemu")
         return [
-            debian.program("qemu-system-x86_64", "qemu-system-x86"),
+            self._program(),
             *("-accel", "tcg,thread=multi", "-smp", "2", "-m", str(_MEMORY_MIB)),
             *("-nodefaults", "-display", "none", "-no-reboot"),
             *self._board(),
@@ -105,11 +120,16 @@ class Hardware:
             *("-qmp", f"unix:{self.folder}/button,server=on,wait=off"),
         ]
 
+    def _program(self) -> str:
+        if self.firmware is Firmware.SECURE_ARM64:
+            return debian.program("qemu-system-aarch64", "qemu-system-arm")
+        return debian.program("qemu-system-x86_64", "qemu-system-x86")
+
     def _line(self) -> str:
         return f"socket,path={self.port},reconnect=1" if self.wired else "null"
 
     def _nic(self, tap: str, place: int) -> Sequence[str]:
-        rom = ",romfile=" if self.firmware in (Firmware.UEFI, Firmware.SECURE_BOOT) else ""
+        rom = "" if self.firmware.has_rom else ",romfile="
         model = "e1000e" if self.is_server else "virtio-net-pci"
         card = f"{model},netdev={tap},mac={self.cables[tap]},bootindex={place}{rom}"
         return ["-netdev", f"tap,id={tap},ifname={tap},script=no,downscript=no", "-device", card]
@@ -129,10 +149,16 @@ class Hardware:
         flash = "if=pflash,format=raw,unit="
         code = f"{flash}0,readonly=on,file={self._flash('CODE')}"
         drives = ["-drive", code, "-drive", f"{flash}1,file={self.folder}/firmware.vars"]
-        if self.firmware is not Firmware.SECURE_BOOT:
+        if self.firmware is Firmware.UEFI_HTTP:
+            drives += [word for family in (4, 6) for word in ("-fw_cfg", _NO_PXE.format(family))]
+        if self.firmware is Firmware.SECURE_ARM64:
+            return ["-machine", "virt", "-cpu", "cortex-a57", *drives]
+        if not self.firmware.is_secure:
             return ["-machine", "q35", *drives]
         return ["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on", *drives]
 
     def _flash(self, part: str) -> Path:
-        suffix = ".ms.fd" if self.firmware is Firmware.SECURE_BOOT else ".fd"
-        return debian.file(f"{_OVMF}/OVMF_{part}_4M{suffix}", "ovmf")
+        keys = ".ms" if self.firmware.is_secure else ""
+        if self.firmware is Firmware.SECURE_ARM64:
+            return debian.file(_AAVMF.format(part, keys), "qemu-efi-aarch64")
+        return debian.file(_OVMF.format(part, keys), "ovmf")

@@ -100,11 +100,12 @@ def test_the_address_of_a_machine_that_is_written_stays_its_own(site: Site, leas
 
 def test_a_full_range_gives_nothing(site: Site, leases: StoreLeases) -> None:
     """Until a lease runs out or is given back."""
-    assert None not in [leases.offer(mac(number), "") for number in range(4)]
-    assert leases.offer(mac(9), "") is None
+    full = "no address is left in the range 10.1.0.10 to 10.1.0.13: make it larger"
+    assert full not in [leases.offer(mac(number), "") for number in range(4)]
+    assert leases.offer(mac(9), "") == full
     leases.release(mac(2))
     assert leases.offer(mac(9), "") == FIRST + 2
-    assert leases.offer(mac(10), "") is None
+    assert leases.offer(mac(10), "") == full
     site.clock.now += 700
     assert leases.offer(mac(10), "") == FIRST
 
@@ -133,7 +134,9 @@ def test_each_network_has_a_range_of_its_own(leases: StoreLeases) -> None:
     both = replace(leases, settings=replace(leases.settings, networks=(rack,)))
     assert both.offer(mac(0), "", rack.network) == IPv4Address("10.8.0.10")
     assert both.offer(mac(1), "", rack.network) == IPv4Address("10.8.0.11")
-    assert both.offer(mac(2), "", rack.network) is None
+    assert (
+        both.offer(mac(2), "", rack.network) == "no address is left in the range 10.8.0.10 to 10.8.0.11: make it larger"
+    )
     assert both.offer(mac(0), "", rack.network) == IPv4Address("10.8.0.10")
     assert both.offer(mac(0), "", leases.settings.network) == FIRST
     assert both.offer(mac(2), "", rack.network) == IPv4Address("10.8.0.10")
@@ -143,10 +146,25 @@ def test_the_token_is_bound_when_the_machine_takes_its_address(site: Site, lease
     """An offer alone binds nothing."""
     operation = site.deploy()
     address = leases.offer("52:54:00:00:01:00", operation.id)
-    assert address is not None
+    assert isinstance(address, IPv4Address)
     assert site.operation(operation).boot_ip is None
     leases.confirm("52:54:00:00:01:00", address, operation.id)
     assert site.operation(operation).boot_ip == str(FIRST)
+
+
+def test_a_machine_is_on_one_network_while_an_operation_lasts(site: Site, leases: StoreLeases) -> None:
+    """Who forges its MAC behind another relay gets no token, and does not take its address from it."""
+    rack = Subnet(IPv4Network("10.8.0.0/24"), IPv4Address("10.8.0.10"), IPv4Address("10.8.0.11"), "10.8.0.1")
+    both = replace(leases, settings=replace(leases.settings, networks=(rack,)))
+    operation = site.deploy()
+    assert both.offer("52:54:00:00:01:00", operation.id, leases.settings.network) == FIRST
+    both.confirm("52:54:00:00:01:00", FIRST, operation.id)
+    why = both.offer("52:54:00:00:01:00", operation.id, rack.network)
+    assert why == f"it asks from 10.8.0.0/24, and has {FIRST} in this operation: forged, or cabled anew meanwhile"
+    assert both.offer("52:54:00:00:01:00", operation.id, leases.settings.network) == FIRST
+    assert site.operation(operation).boot_ip == str(FIRST)
+    site.cancel(operation)
+    assert both.offer("52:54:00:00:01:00", "", rack.network) == IPv4Address("10.8.0.10")
 
 
 def test_a_machine_that_asks_again_keeps_its_lease_for_as_long_as_it_is_told(site: Site, leases: StoreLeases) -> None:

@@ -91,6 +91,18 @@ def test_script_and_ramdisk_are_served(machine: Machine) -> None:
     assert machine.get("/loaders/snponly.efi").mimetype == "application/efi"
 
 
+def test_a_ramdisk_of_another_architecture_ends_the_operation(machine: Machine) -> None:
+    """DHCP has seen that the machine is arm64: its iPXE would fetch an x86_64 kernel over and over."""
+    kernel = machine.site.settings.images / "ramdisk" / "vmlinuz"
+    for number, status in ((0xAA64, 200), (0x8664, 409)):
+        kernel.write_bytes(b"MZ".ljust(60, b"\0") + bytes([64, 0, 0, 0]) + b"PE\0\0" + number.to_bytes(2, "little"))
+        assert machine.get("/boot/v1/TOKEN/script.ipxe").status_code == 200
+        assert machine.get("/boot/v1/TOKEN/script.ipxe?arch=aarch64").status_code == status
+    report = machine.site.operation(machine.operation).report
+    assert report.failure == "the ramdisk is for x86_64, and the machine is aarch64"
+    assert nudges(machine.site.queue) == [machine.operation.id]
+
+
 def test_the_deployment_tells_what_to_do(machine: Machine) -> None:
     """Image, hashes, sizes and the place of the seed, whose URLs are served."""
     told = machine.client.get("/ramdisk/v1/deployment", headers=machine.bearer).get_json()

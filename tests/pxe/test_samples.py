@@ -20,7 +20,7 @@ from pxe.tftp_transfer import Ended, Outcome, Transfer
 
 SAMPLES = Path(__file__).parent / "samples"
 SERVER = IPv4Address("10.77.0.1")
-LOADERS = frozenset({"shimx64.efi", "grubx64.efi"})
+LOADERS = frozenset({"shimx64.efi", "grubx64.efi", "snponly.efi"})
 TERMS = Terms(SERVER, IPv4Network("10.77.0.0/24"), "http://10.77.0.1:8080", loaders=LOADERS)
 SCRIPT = "http://10.77.0.1:8080/boot/v1/TOKEN/script.ipxe"
 CONTENT = bytes(32000)

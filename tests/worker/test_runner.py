@@ -189,9 +189,34 @@ def test_a_call_that_comes_during_the_power_cycle_is_not_lost(house: House) -> N
 
 
 @pytest.mark.parametrize(
+    ("address", "check"),
+    [
+        (None, "has taken no address by DHCP; if the operation's timeline tells no reason, it was never"),
+        ("10.1.0.10", "a firmware with Secure Boot is told by `bmprov machine set NAME --secure-boot`"),
+    ],
+)
+def test_a_ramdisk_that_never_called_was_on_the_network_or_not(house: House, address: str | None, check: str) -> None:
+    """A bundle without LACP fallback never forwards: its DHCP does not arrive, however often the firmware asks."""
+    operation_id = house.begin(Kind.DEPLOY)
+    house.advance(operation_id)
+    if address:
+        with house.store.write() as transaction:
+            transaction.operations.set_boot_ip(operation_id, address)
+    house.clock.now += 900.0
+    assert check in house.advance(operation_id).check
+
+
+@pytest.mark.parametrize(
     ("told", "wait_s", "error", "check", "quarantined"),
     [
         ({}, 900.0, "the ramdisk did not call within 900 s", "52:54:00:00:00:01", True),
+        (
+            {"unanswered": "no address is left in the range"},
+            900.0,
+            "the ramdisk did not call within 900 s: DHCP did not answer the machine, no address is left in the range",
+            "bmprov pxe dhcp",
+            False,
+        ),
         ({"booted": True}, 3600.0, "the image was not written within 3600 s", "disk", True),
         (
             {"booted": True, "inventory": {"cpus": 1}, "failure": "wrong digest"},

@@ -8,7 +8,7 @@ switched off and taken off its networks: it runs a ramdisk that nobody listens t
 from dataclasses import replace
 
 from bmprov.errors import BmprovError, Retryable
-from bmprov.model import BootFrom, Machine
+from bmprov.model import BootFrom
 from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from worker.flow import Context, Done, Fail, Flow, Outcome, Retry, Step, Wait
 from worker.flows import media, ports
@@ -64,16 +64,26 @@ def wait_for_ramdisk(context: Context) -> Outcome:
         return Done()
     if context.overdue:
         why = f"the ramdisk did not call within {context.limits.ramdisk_s:g} s"
-        return Fail(why, _where_to_look(context.machine), quarantine=True)
+        if report.unanswered and not context.operation.boot_ip:
+            why = f"{why}: DHCP did not answer the machine, {report.unanswered}"
+            return Fail(why, "look at the log of `bmprov pxe dhcp`")
+        return Fail(why, _where_to_look(context), quarantine=True)
     return _wait_while_on(context, Wait("the ramdisk", context.limits.ramdisk_s, context.limits.power_look_s))
 
 
-def _where_to_look(machine: Machine) -> str:
+def _where_to_look(context: Context) -> str:
+    machine = context.machine
     if machine.boot_from is BootFrom.VIRTUAL_MEDIA:
         return (
             "look at the machine's console, whether it boots the BMC's virtual CD, and at the log of `bmprov pxe http`"
         )
     mac = machine.netboot_nic.mac if machine.netboot_nic else "unknown"
+    if not context.operation.boot_ip:
+        return (
+            f"MAC {mac} has taken no address by DHCP; if the operation's timeline tells no reason,"
+            " it was never heard: look at its cable and its switch port's VLAN, whether that forwards before a system"
+            " runs (LACP fallback in a bundle, edge/portfast with STP), and whether the firmware boots from this NIC"
+        )
     return (
         f"look at the machine's console, and in the log of `bmprov pxe` for MAC {mac};"
         " a firmware with Secure Boot is told by `bmprov machine set NAME --secure-boot`"

@@ -11,13 +11,15 @@ from structlog.testing import capture_logs
 
 from bmprov.errors import Retryable
 from pxe.datagram import bind
-from pxe.dhcp.packet import BadPacket, MessageType, Option, Packet, parse, serialise
+from pxe.dhcp.packet import BadPacket, MessageType, Option, parse, serialise
 from pxe.dhcp.policy import Policy, Wanted
 from pxe.dhcp.server import DhcpServer
 from pxe.dhcp.terms import Terms
+from tests.pxe.dhcp.asking import Relay, asked
 
 SERVER = IPv4Address("127.0.0.1")
-TERMS = Terms(SERVER, IPv4Network("127.0.0.0/8"), "http://127.0.0.1:8080")
+LOADERS = frozenset({"snponly.efi"})
+TERMS = Terms(SERVER, IPv4Network("127.0.0.0/8"), "http://127.0.0.1:8080", loaders=LOADERS)
 URL = "http://127.0.0.1:8080/boot/v1/a-secret/script.ipxe"
 
 
@@ -52,33 +54,6 @@ class Site:
         raise AssertionError(mac, address)
 
 
-class Relay:
-    """A rack's relay: it fills in giaddr, counts hops, and tells that it does not ask from port 67."""
-
-    def __init__(self, port: int, address: str = "127.0.0.2") -> None:
-        self.server = ("127.0.0.1", port)
-        self.giaddr = IPv4Address(address)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((address, 0))
-        self.socket.settimeout(10)
-
-    def pass_on(self, packet: Packet) -> None:
-        options = {**packet.options, Option.RELAY_AGENT: b"\1\2ab\x13\2\0\0"}
-        relayed = replace(packet, hops=packet.hops + 1, giaddr=self.giaddr, options=options)
-        self.socket.sendto(serialise(relayed), self.server)
-
-    def hear(self) -> Packet:
-        return parse(self.socket.recv(4096))
-
-    def ask(self, packet: Packet) -> Packet:
-        self.pass_on(packet)
-        return self.hear()
-
-    def only_the_next_is_answered(self) -> None:
-        """Requests are served in their order: an answer to the one before would come first."""
-        assert self.ask(asked(MessageType.DISCOVER, 0x42)).mac == "52:54:00:00:00:42"
-
-
 @pytest.fixture
 def site() -> Site:
     return Site()
@@ -108,11 +83,6 @@ def relay(ports: tuple[int, int]) -> Iterator[Relay]:
     built = Relay(ports[0])
     with built.socket:
         yield built
-
-
-def asked(kind: MessageType, number: int = 1, more: dict[int, bytes] | None = None) -> Packet:
-    options = {Option.CLIENT_ARCH: b"\0\7", Option.MESSAGE_TYPE: bytes([kind]), **(more or {})}
-    return Packet(1, 7, f"52:54:00:00:00:{number:02x}", options)
 
 
 def test_a_machine_behind_a_relay_gets_its_lease(relay: Relay, site: Site) -> None:

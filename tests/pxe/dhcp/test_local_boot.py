@@ -23,7 +23,7 @@ class Site:
     def lookup(self, mac: str) -> Idle | str:
         return Idle("rack1-07") if mac == MAC else "no machine has this MAC"
 
-    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address:
         assert network == TERMS.network
         assert (mac, operation_id) == (MAC, "")
         return FIRST

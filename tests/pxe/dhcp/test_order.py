@@ -25,13 +25,13 @@ class Range:
     def lookup(self, mac: str) -> Wanted | str:
         return Wanted(mac, "op", "http://10.1.0.1:8080/script.ipxe")
 
-    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | str:
         assert network == TERMS.network
         assert operation_id == "op"
         free = next((SERVER + n for n in range(1, MACHINES + 1) if SERVER + n not in self.given.values()), None)
         if mac not in self.given and free is not None:
             self.given[mac] = free
-        return self.given.get(mac)
+        return self.given.get(mac, "no address is left")
 
     def confirm(self, mac: str, address: IPv4Address, operation_id: str) -> None:
         assert (self.given[mac], operation_id) == (address, "op")

@@ -14,7 +14,9 @@ MAC = "52:54:00:00:00:01"
 SERVER = IPv4Address("10.1.0.1")
 FIRST = IPv4Address("10.1.0.10")
 URL = "http://10.1.0.1:8080/boot/v1/" + "a" * 65 + "/script.ipxe"
-TERMS = Terms(SERVER, IPv4Network("10.1.0.0/24"), "http://10.1.0.1:8080", SERVER, (SERVER,), 600)
+LOADERS = frozenset({"undionly.kpxe", "snponly.efi", "snponly-arm64.efi"})
+NETWORK = IPv4Network("10.1.0.0/24")
+TERMS = Terms(SERVER, NETWORK, "http://10.1.0.1:8080", SERVER, (SERVER,), 600, loaders=LOADERS)
 UEFI = {Option.CLIENT_ARCH: b"\0\7", Option.VENDOR_CLASS: b"PXEClient:Arch:00007", Option.CLIENT_UUID: b"\0" * 17}
 
 
@@ -30,12 +32,12 @@ class Site:
     def lookup(self, mac: str) -> Wanted | str:
         return Wanted("rack1-07", "op", URL) if mac == MAC else "no machine has this MAC"
 
-    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | str:
         assert network == TERMS.network
         assert operation_id == "op"
         if mac not in self.given and len(self.given) < self.room:
             self.given[mac] = FIRST + len(self.given)
-        return self.given.get(mac)
+        return self.given.get(mac, "no address is left")
 
     def confirm(self, mac: str, address: IPv4Address, operation_id: str) -> None:
         assert operation_id == "op"
@@ -86,18 +88,55 @@ def test_a_firmware_is_offered_an_address_and_its_loader(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("arch", "loader"),
-    [(b"\0\0", b"undionly.kpxe"), (b"\0\x09", b"snponly.efi"), (b"\0\x0b", b"snponly-arm64.efi")],
+    [
+        (b"\0\0", "undionly.kpxe"),
+        (b"\0\7", "snponly.efi"),
+        (b"\0\x09", "snponly.efi"),
+        (b"\0\x0b", "snponly-arm64.efi"),
+        (b"\0\x10", "http://10.1.0.1:8080/loaders/snponly.efi"),
+        (b"\0\x13", "http://10.1.0.1:8080/loaders/snponly-arm64.efi"),
+        (b"\0\6\0\7", "snponly.efi"),
+    ],
 )
-def test_each_firmware_gets_its_own_loader(site: Site, arch: bytes, loader: bytes) -> None:
-    """BIOS, UEFI x64 under both of its numbers, UEFI arm64."""
-    assert answer(site, asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: arch})).file == loader
+def test_each_firmware_gets_its_own_loader(site: Site, arch: bytes, loader: str) -> None:
+    """BIOS, UEFI x64 under both of its numbers, arm64, both by HTTP boot; and the first of several that there is."""
+    assert answer(site, asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: arch})).file == loader.encode()
+
+
+@pytest.mark.parametrize(
+    ("arch", "why"),
+    [
+        (b"\0\7", "there is no snponly.efi in pxe.loaders: install Debian's package ipxe"),
+        (b"\0\x0b", "there is no iPXE for arm64 in pxe.loaders: Debian 13's package ipxe has one"),
+        (b"\0\x13", "there is no iPXE for arm64"),
+    ],
+)
+def test_a_loader_that_is_not_installed_is_named(site: Site, arch: bytes, why: str) -> None:
+    """The firmware would ask TFTP for it in vain; an iPXE in its NIC needs none."""
+    policy = Policy(replace(TERMS, loaders=frozenset()), site, site)
+    told = policy.answer(asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: arch}))
+    assert isinstance(told, Ignored)
+    assert (told.costs_a_boot, told.why.startswith(why)) == (True, True), told.why
+    rom = policy.answer(asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: arch, Option.USER_CLASS: b"iPXE"}))
+    assert isinstance(rom, Answer)
+
+
+def test_ipxe_on_arm64_says_so_when_it_fetches_its_script(site: Site) -> None:
+    """There its ramdisk is refused in words when it is for x86_64."""
+    told = answer(site, asked(MessageType.DISCOVER, {Option.USER_CLASS: b"iPXE", Option.CLIENT_ARCH: b"\0\x0b"}))
+    assert told.options[Option.BOOT_FILE] == f"{URL}?arch=aarch64".encode()
 
 
 @pytest.mark.parametrize("proxy", [False, True])
 def test_a_firmware_without_a_loader_is_ignored_by_name(site: Site, *, proxy: bool) -> None:
-    """An address alone would let it wait in silence; the log names the architecture (6 is UEFI IA32)."""
-    packet = asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: b"\0\x06"})
-    assert "no loader for firmware of architecture 6" in ignored(site, packet, proxy=proxy)
+    """An address alone would let it wait in silence; the log names the architecture."""
+    why = "there is no loader for firmware of architecture "
+    for arch, name in ((b"\0\x06", "6 (x86 UEFI, 32 bits)"), (b"\0\x1b\x12\x34", "27 (RISC-V UEFI, 64 bits) or 4660")):
+        packet = asked(MessageType.DISCOVER, {Option.CLIENT_ARCH: arch})
+        told = Policy(replace(TERMS, proxy=proxy), site, site).answer(packet)
+        assert isinstance(told, Ignored)
+        assert told.costs_a_boot
+        assert told.why.startswith(why + name)
     assert site.given == {}
 
 

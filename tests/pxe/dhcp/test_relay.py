@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from bmprov.cabling import RelaySighting
 from bmprov.subnet import Subnet
+from pxe.dhcp.others import Others
 from pxe.dhcp.packet import MessageType, Option, Packet
 from pxe.dhcp.policy import Answer, Idle, Ignored, Policy, Wanted
 from pxe.dhcp.relay import RelayBook
@@ -37,7 +38,7 @@ class Ranges:
     def lookup(self, mac: str) -> Wanted | Idle | str:
         return Wanted("rack2-01", "op", "http://10.1.0.1:8080/x") if mac == MAC else "no machine has this MAC"
 
-    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address:
         assert (mac, operation_id) == (MAC, "op")
         return network[10]
 
@@ -91,6 +92,33 @@ def test_a_machine_that_renews_asks_without_the_relay() -> None:
     assert isinstance(moved, Answer)
     assert moved.packet.kind is MessageType.NAK
     assert site.confirmed == [IPv4Address("10.2.0.10")]
+
+
+def test_a_relay_that_wants_to_be_the_server_is(site: Site) -> None:
+    """RFC 5107: machines send it what is for the server alone, renewals and releases, and no other server is seen."""
+    ranges, relay = Ranges(), IPv4Address("10.2.0.1")
+    policy, others = Policy(TERMS, ranges, ranges), Others(lambda: frozenset({str(SERVER)}), site.store, site.clock)
+    wish = {Option.MESSAGE_TYPE: b"\3", Option.RELAY_AGENT: b"\1\2ab\x0b\4" + relay.packed}
+    chosen = {Option.SERVER_ID: relay.packed, Option.REQUESTED_ADDRESS: IPv4Address("10.2.0.10").packed}
+    selecting = Packet(1, 7, MAC, wish | chosen, giaddr=relay)
+    renewing = Packet(1, 7, MAC, wish, giaddr=relay, ciaddr=IPv4Address("10.2.0.10"))
+    for request in (selecting, renewing):
+        told = policy.answer(request)
+        assert isinstance(told, Answer)
+        assert (told.packet.kind, told.packet.siaddr) == (MessageType.ACK, SERVER)
+        assert told.packet.options[Option.SERVER_ID] == relay.packed
+        assert destination(request, told.packet, ("10.2.0.1", 67)) == ("10.2.0.1", 67)
+        others.saw(request, told)
+    with site.store.read() as transaction:
+        assert list(transaction.events.newest()) == []
+
+
+def test_nobody_but_a_relay_renames_the_server() -> None:
+    """The sub-option of a switch that is no relay would send the machine's requests somewhere else."""
+    wish = {Option.RELAY_AGENT: b"\x0b\4\12\1\0\x63", Option.SERVER_ID: bytes([10, 1, 0, 0x63])}
+    told = Policy(TERMS, Ranges(), Ranges()).answer(Packet(1, 7, MAC, wish | {Option.MESSAGE_TYPE: b"\3"}))
+    assert isinstance(told, Ignored)
+    assert "server 10.1.0.99 was chosen" in told.why
 
 
 def test_a_relay_of_an_unknown_network_is_told_in_the_log() -> None:

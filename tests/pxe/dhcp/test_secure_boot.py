@@ -26,7 +26,7 @@ class Site:
         assert mac == MAC
         return Wanted("rack1-07", "op", SCRIPT, ARGUMENTS, secure_boot=True)
 
-    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address | None:
+    def offer(self, mac: str, operation_id: str, network: IPv4Network) -> IPv4Address:
         assert network == TERMS.network
         assert (mac, operation_id) == (MAC, "op")
         return FIRST

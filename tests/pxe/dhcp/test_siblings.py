@@ -32,7 +32,8 @@ class Pair:
         pxe = replace(site.settings.pxe, address=str(address))
         directory = StoreDirectory(site.store, site.vault, pxe, site.settings.site)
         leases = StoreLeases(site.store, pxe, site.settings.site)
-        terms = Terms(address, IPv4Network("127.0.0.0/8"), "http://10.1.0.1:8080")
+        loaders = frozenset({"snponly.efi"})
+        terms = Terms(address, IPv4Network("127.0.0.0/8"), "http://10.1.0.1:8080", loaders=loaders)
         siblings = Siblings(self.redis, site.settings.site, str(address), self.clock)
         return SharedPolicy(Policy(terms, directory, leases), siblings)
 
