@@ -177,13 +177,21 @@ class Machines:
         """Make these a machine's NICs. The row of one that it keeps stays, for its cable hangs on it."""
         table, mac = schema.nics, schema.nics.c.mac
         mine = table.c.machine_id == machine.id
-        self._connection.execute(delete(table).where(mine, mac.not_in([nic.mac for nic in nics])))
+        gone = mine & mac.not_in([nic.mac for nic in nics])
+        self._forget_heard(gone)
+        self._connection.execute(delete(table).where(gone))
         away = update(table).where(mine).values(position=-1 - table.c.position)
         self._connection.execute(away)  # so that two may change places
         for nic in nics:
             known = update(table).where(mine, mac == nic.mac).values(vars(nic))
             if not self._connection.execute(known).rowcount:
                 self._connection.execute(insert(table), vars(nic) | {"machine_id": machine.id})
+
+    def _forget_heard(self, nics: ColumnElement[bool]) -> None:
+        """Forget what was heard on the cables of NICs that go: it would speak against what comes to their ports."""
+        macs = select(schema.nics.c.mac).where(nics)
+        for heard in (schema.neighbours, schema.relay_sightings):
+            self._connection.execute(delete(heard).where(heard.c.mac.in_(macs)))
 
     def set_fault(self, machine: Machine, fault: str) -> None:
         """Keep why a machine cannot be used."""
@@ -227,9 +235,7 @@ class Machines:
         Raises:
             Conflict: an instance has it, or switch ports are open for it.
         """
-        own = select(schema.nics.c.mac).where(schema.nics.c.machine_id == machine.id)
-        for heard in (schema.neighbours, schema.relay_sightings):  # else it would speak against what comes to that port
-            self._connection.execute(delete(heard).where(heard.c.mac.in_(own)))
+        self._forget_heard(schema.nics.c.machine_id == machine.id)
         try:
             self._connection.execute(delete(schema.machines).where(_M.id == machine.id))
         except IntegrityError as error:

@@ -228,3 +228,15 @@ def test_a_machine_that_is_removed_leaves_its_ports(store: Store) -> None:
     assert (str(known(store, 2).place), known(store, 2).conflicts) == (f"leaf-1 {PORT}", ())
     enter(store, machine(1))
     assert known(store, 1) == NicCabling(mac(1))
+
+
+def test_a_nic_that_is_taken_out_leaves_its_port(store: Store) -> None:
+    """Of one that stays, what was heard stays too."""
+    enter(store, LEAF, machine(1), machine(2))
+    enter(store, Neighbour(mac(1), "leaf-1", "", "Gi1/0/7"), Neighbour(mac(1, 1), "leaf-1", "", "Gi1/0/8"))
+    with store.write() as transaction:
+        transaction.machines.set_nics(machine(1), [replace(machine(1).nics[1], position=0)])
+    enter(store, Neighbour(mac(2), "leaf-1", "", "Gi1/0/7"))
+    assert str(known(store, 2).place) == f"leaf-1 {PORT}"
+    assert str(known(store, 1, 1).place) == "leaf-1 GigabitEthernet1/0/8"
+    assert known(store, 1) == NicCabling(mac(1))
