@@ -27,11 +27,12 @@ class Done:
     """The step has reached its end.
 
     `netboot` opens or closes the network-boot services to the machine (None leaves them); `event` moves the machine's
-    state in the middle of a flow; `forget` ends the instance's claim on the machine; `answer` is what a custom action
-    tells (the last step's counts).
+    state in the middle of a flow; `forget` ends the instance's claim on the machine. Of the last step, `message` is what
+    the operation comes to (else `detail`), and `answer` what a custom action tells.
     """
 
     detail: str = ""
+    message: str = ""
     netboot: bool | None = None
     event: Event | None = None
     forget: bool = False

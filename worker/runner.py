@@ -200,7 +200,7 @@ class _Settlement:
         self.transaction.operations.record(current, run)
         moved = self.transaction.machines.get(machine.id) or machine
         self.transaction.operations.finish(
-            current, moved, OperationState.SUCCEEDED, message=done.detail, answer=done.answer
+            current, moved, OperationState.SUCCEEDED, message=done.message or done.detail, answer=done.answer
         )
         return None
 

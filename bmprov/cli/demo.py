@@ -14,7 +14,7 @@ from time import monotonic, sleep
 import click
 
 import bmprov
-from bmprov.cli import leash, rehearsal
+from bmprov.cli import demo_switch, leash, rehearsal
 from bmprov.cli.api import Api, path
 from bmprov.cli.folder import Folder, write
 from bmprov.cli.login import Login
@@ -146,9 +146,10 @@ def _service(folder: Folder, screen: Screen) -> Iterator[None]:
 
 
 def _tidy(folder: Folder) -> None:
-    """Take back what an interrupted demo has left on the simulated machines; no other machine is touched."""
+    """Cable the simulated machines, and take back what an interrupted demo has left on them; no other is touched."""
     names = {one.name for one in hall.load(folder.machines)}
     with Api(Login.from_file(folder.client_ini)) as api:
+        demo_switch.cable(api, hall.load(folder.machines))
         for machine in api.get("/machines")["machines"]:
             if machine["name"] in names and machine["instance"]:
                 begun = api.post(path("machines", machine["name"], "release"))
@@ -176,6 +177,7 @@ def _stay(folder: Folder, screen: Screen) -> None:
         f"export BMPROV_DATA={folder.root}",
         f"{program} machine list",
         f"{program} operation list",
+        f"{program} network check {machine.name}",
         f"{program} machine power {machine.name} on",
         f"curl --cacert {login.ca} {login.endpoint}/readyz",
         f"ipmitool -I lanplus -C 17 {bmc} chassis status",

@@ -55,6 +55,7 @@ class Tour:
         machine = self._machine()
         self._expect(machine["state"] == "active", f"{machine['name']} is active")
         self._power("poweron")
+        self._on_its_vlan(machine["name"])
 
     def _use(self) -> None:
         self.screen.act("The user works with it", "each answer comes when the BMC has read it back")
@@ -134,6 +135,14 @@ class Tour:
     def _power(self, wanted: str) -> None:
         answer = self._call("status", self.cloudstack.status)
         self._expect(answer["power_state"] == wanted, f"status says {wanted}")
+
+    def _on_its_vlan(self, machine: str) -> None:
+        """The switch port that the machine is cabled to carries CloudStack's VLAN, as it read back."""
+        [deployed] = self.api.get("/operations", machine=machine, limit=1)["operations"]
+        steps = self.api.get(path("operations", deployed["id"]))["steps"]
+        moves = "; ".join(step["detail"] for step in steps if step["name"].startswith("switch ports"))
+        vlan = self.vm.details["nics"][0]["broadcastUri"].removeprefix("vlan://")
+        self._expect(f"-> access VLAN {vlan}" in moves, f"its switch port carries VLAN {vlan}, which CloudStack issued")
 
     def _machine(self) -> dict[str, Any]:
         """The machine that our instance has."""

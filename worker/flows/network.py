@@ -135,7 +135,7 @@ def _compared(
     state = states[interface]
     verdict, finding = Verdict.GOOD, "as it should be"
     if isinstance(state, str):
-        verdict, finding = Verdict.BAD, state
+        verdict, finding, state = Verdict.BAD, state, ""
     elif order is None:
         verdict, finding = Verdict.BAD, "it is open for another machine"
     elif told := order.change.differences(state):

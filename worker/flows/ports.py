@@ -54,10 +54,11 @@ def open_for_instance(context: Context) -> Outcome:
 
 def close_when_stopped(context: Context) -> Outcome:
     """Take a machine that is off off its networks, whose VLANs CloudStack may give to others now."""
+    is_off = f"{context.machine.name} is off"
     try:
-        return Done("; ".join(context.ports.isolate(context.by)))
+        return Done("; ".join(context.ports.isolate(context.by)), message=is_off)
     except BmprovError as error:  # it is off all the same, which is what was asked for
-        return Done(f"its switch ports are still open: {error.why}")
+        return Done(f"its switch ports are still open: {error.why}", message=is_off)
 
 
 def moved(context: Context, move: Callable[[], list[str]]) -> Outcome:

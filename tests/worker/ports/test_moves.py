@@ -258,5 +258,6 @@ def test_a_switch_that_is_gone_when_an_instance_is_stopped(house: House) -> None
     assert isinstance(stopped, Operation)
     ended = house.finish(stopped)
     assert ended.state is OperationState.SUCCEEDED
-    assert ended.message == "its switch ports are still open: switch fake://tor1 does not answer"
+    assert ended.message == "m1 is off"
+    assert house.steps(ended)[-1].detail == "its switch ports are still open: switch fake://tor1 does not answer"
     assert house.open_ports() == ["tor1 1"]
