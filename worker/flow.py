@@ -27,8 +27,8 @@ class Done:
     """The step has reached its end.
 
     `netboot` opens or closes the network-boot services to the machine (None leaves them); `event` moves the machine's
-    state in the middle of a flow; `forget` ends the instance's claim on the machine. Of the last step, `message` is what
-    the operation comes to (else `detail`), and `answer` what a custom action tells.
+    state in the middle of a flow; `forget` ends the instance's claim on the machine. Of the last step, `message` is
+    what the operation comes to (else `detail`), and `answer` what a custom action tells.
     """
 
     detail: str = ""
