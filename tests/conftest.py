@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bmprov.cli.main import run
-from tests import debian
+from tests import databases, debian
 from tests.valkey import valkey_server
 
 
@@ -42,16 +44,27 @@ def valkey() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[Callable[[], str]]:
-    """A factory of fresh databases: each call makes one and returns its URL."""
+def postgres() -> Iterator["Postgres"]:
     with tempfile.TemporaryDirectory(prefix="bmprov-postgres-") as home:
         server = Postgres(Path(home))
         server.start()
         try:
-            numbers = itertools.count()
-            yield lambda: server.create_database(f"test_{next(numbers)}")
+            yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: "Postgres") -> Callable[[], str]:
+    """A factory of empty databases: each call makes one and returns its URL."""
+    return postgres.create_database
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres: "Postgres") -> Callable[[], str]:
+    """A factory of databases that have their tables."""
+    databases.migrate(postgres.create_database("tables"))
+    return partial(postgres.create_database, template="tables")
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +92,7 @@ class Postgres:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._numbers = itertools.count()
         self._user = "postgres" if os.geteuid() == 0 else None
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
         if not found:
@@ -92,8 +106,10 @@ class Postgres:
         options = f"-c listen_addresses='' -c unix_socket_directories={self._home} -c fsync=off -c full_page_writes=off"
         self._run("pg_ctl", "start", "-w", "-D", f"{self._home}/data", "-l", f"{self._home}/log", "-o", options)
 
-    def create_database(self, name: str) -> str:
-        self._run("createdb", "--host", str(self._home), "--username", "postgres", name)
+    def create_database(self, name: str = "", template: str = "template1") -> str:
+        name = name or f"test_{next(self._numbers)}"
+        with psycopg.connect(host=str(self._home), user="postgres", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return f"postgresql://postgres@/{name}?host={self._home}"
 
     def stop(self) -> None:
