@@ -4,6 +4,7 @@ PostgreSQL (from Debian's package) and Valkey or Redis are started once a sessio
 Nothing is kept: durability is switched off.
 """
 
+import fcntl
 import itertools
 import os
 import shutil
@@ -20,13 +21,12 @@ from bmprov.cli.main import run
 from tests import databases, debian
 from tests.valkey import valkey_server
 
+_BOOTS = {"ramdisk", "tiny_image", "lab", "test_switches.py"}  # fixtures, folders, files
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the ramdisk, or QEMU, runs in one process of pytest-xdist: it is built once and has one core."""
-    for item in items:
-        wanted = getattr(item, "fixturenames", ())
-        if {"ramdisk", "tiny_image"}.intersection(wanted) or "lab" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("metal"))
+    """What boots machines in QEMU comes first: none of pytest-xdist's processes is left alone with it in the end."""
+    items.sort(key=lambda item: not _BOOTS.intersection(getattr(item, "fixturenames", ()), item.path.parts))
 
 
 @pytest.fixture
@@ -70,21 +70,29 @@ def postgres_tables(postgres: "Postgres") -> Callable[[], str]:
 @pytest.fixture(scope="session")
 def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with `vmlinuz` and `initrd` of the virtual flavour."""
-    debian.program("apt-get", "apt")
-    debian.program("depmod", "kmod")
-    folder = tmp_path_factory.mktemp("ramdisk")
-    assert run(["image", "build-ramdisk", "--flavour", "virtual", "--into", str(folder)]) == 0
-    return folder
+    return _built_once(tmp_path_factory, "ramdisk", "image", "build-ramdisk", "--flavour", "virtual", "--into")
 
 
 @pytest.fixture(scope="session")
 def tiny_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny system, as a raw disk."""
+    return _built_once(tmp_path_factory, "tiny.raw", "image", "build", "tiny")
+
+
+def _built_once(factory: pytest.TempPathFactory, name: str, *command: str) -> Path:
+    """What `bmprov` builds by this command: by the first process of pytest-xdist that wants it; others wait for it."""
     debian.program("apt-get", "apt")
     debian.program("depmod", "kmod")
-    built = tmp_path_factory.mktemp("tiny") / "tiny.raw"
-    assert run(["image", "build", "tiny", str(built)]) == 0
-    return built
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / name).exists():
+            building = factory.mktemp("building") / name
+            assert run([*command, str(building)]) == 0
+            building.rename(shared / name)
+    return shared / name
 
 
 class Postgres:
