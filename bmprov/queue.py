@@ -142,9 +142,14 @@ class JobQueue:
 
     def let_go_many(self, held: Mapping[str, bytes], notes: Mapping[str, bytes | None], for_s: int) -> None:
         """Let go of BMCs, by address and token, after the pause; keep these notes, or drop those that are None."""
-        with _translated(), self.redis.pipeline(transaction=False) as pipeline:
-            keys = [f"{_BMC}{address}" for address in held]
-            self._release_many(keys=keys, args=[int(self._pause_s * 1000), *held.values()], client=pipeline)
+        keys = [f"{_BMC}{address}" for address in held]
+        with _translated():
+            if notes:
+                self._keep_many(notes, for_s)
+            self._release_many(keys=keys, args=[int(self._pause_s * 1000), *held.values()])
+
+    def _keep_many(self, notes: Mapping[str, bytes | None], for_s: int) -> None:
+        with self.redis.pipeline(transaction=False) as pipeline:
             for name, note in notes.items():
                 if note is None:
                     pipeline.delete(f"{_KEPT}{name}")

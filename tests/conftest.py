@@ -4,27 +4,29 @@ PostgreSQL (from Debian's package) and Valkey or Redis are started once a sessio
 Nothing is kept: durability is switched off.
 """
 
+import fcntl
 import itertools
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from bmprov.cli.main import run
-from tests import debian
+from tests import databases, debian
 from tests.valkey import valkey_server
+
+_BOOTS = {"ramdisk", "tiny_image", "lab", "test_switches.py"}  # fixtures, folders, files
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs the ramdisk, or QEMU, runs in one process of pytest-xdist: it is built once and has one core."""
-    for item in items:
-        wanted = getattr(item, "fixturenames", ())
-        if {"ramdisk", "tiny_image"}.intersection(wanted) or "lab" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("metal"))
+    """What boots machines in QEMU comes first: none of pytest-xdist's processes is left alone with it in the end."""
+    items.sort(key=lambda item: not _BOOTS.intersection(getattr(item, "fixturenames", ()), item.path.parts))
 
 
 @pytest.fixture
@@ -42,36 +44,55 @@ def valkey() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[Callable[[], str]]:
-    """A factory of fresh databases: each call makes one and returns its URL."""
+def postgres() -> Iterator["Postgres"]:
     with tempfile.TemporaryDirectory(prefix="bmprov-postgres-") as home:
         server = Postgres(Path(home))
         server.start()
         try:
-            numbers = itertools.count()
-            yield lambda: server.create_database(f"test_{next(numbers)}")
+            yield server
         finally:
             server.stop()
 
 
 @pytest.fixture(scope="session")
+def postgres_url(postgres: "Postgres") -> Callable[[], str]:
+    """A factory of empty databases: each call makes one and returns its URL."""
+    return postgres.create_database
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres: "Postgres") -> Callable[[], str]:
+    """A factory of databases that have their tables."""
+    databases.migrate(postgres.create_database("tables"))
+    return partial(postgres.create_database, template="tables")
+
+
+@pytest.fixture(scope="session")
 def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with `vmlinuz` and `initrd` of the virtual flavour."""
-    debian.program("apt-get", "apt")
-    debian.program("depmod", "kmod")
-    folder = tmp_path_factory.mktemp("ramdisk")
-    assert run(["image", "build-ramdisk", "--flavour", "virtual", "--into", str(folder)]) == 0
-    return folder
+    return _built_once(tmp_path_factory, "ramdisk", "image", "build-ramdisk", "--flavour", "virtual", "--into")
 
 
 @pytest.fixture(scope="session")
 def tiny_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny system, as a raw disk."""
+    return _built_once(tmp_path_factory, "tiny.raw", "image", "build", "tiny")
+
+
+def _built_once(factory: pytest.TempPathFactory, name: str, *command: str) -> Path:
+    """What `bmprov` builds by this command: by the first process of pytest-xdist that wants it; others wait for it."""
     debian.program("apt-get", "apt")
     debian.program("depmod", "kmod")
-    built = tmp_path_factory.mktemp("tiny") / "tiny.raw"
-    assert run(["image", "build", "tiny", str(built)]) == 0
-    return built
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / name).exists():
+            building = factory.mktemp("building") / name
+            assert run([*command, str(building)]) == 0
+            building.rename(shared / name)
+    return shared / name
 
 
 class Postgres:
@@ -79,6 +100,7 @@ class Postgres:
 
     def __init__(self, home: Path) -> None:
         self._home = home
+        self._numbers = itertools.count()
         self._user = "postgres" if os.geteuid() == 0 else None
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
         if not found:
@@ -92,8 +114,10 @@ class Postgres:
         options = f"-c listen_addresses='' -c unix_socket_directories={self._home} -c fsync=off -c full_page_writes=off"
         self._run("pg_ctl", "start", "-w", "-D", f"{self._home}/data", "-l", f"{self._home}/log", "-o", options)
 
-    def create_database(self, name: str) -> str:
-        self._run("createdb", "--host", str(self._home), "--username", "postgres", name)
+    def create_database(self, name: str = "", template: str = "template1") -> str:
+        name = name or f"test_{next(self._numbers)}"
+        with psycopg.connect(host=str(self._home), user="postgres", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return f"postgresql://postgres@/{name}?host={self._home}"
 
     def stop(self) -> None:

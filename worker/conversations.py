@@ -4,12 +4,11 @@ A thread for each would do, and does elsewhere; but when a thousand BMCs answer 
 and everything takes twice the processor. A greenlet is switched only when it waits.
 """
 
-import heapq
-import selectors
+import math
+import select
 import socket
 import time
 from collections.abc import Callable
-from itertools import count
 from types import TracebackType
 from typing import Self
 
@@ -20,9 +19,8 @@ class Conversations:
     """Runs functions that talk through sockets of `calm`. All of it in the thread that calls `turn`."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._alarms: list[tuple[float, int, Waiting]] = []
-        self._numbers = count()
+        self._epoll = select.epoll()
+        self._waiting = dict[int, Waiting]()  # by the number of the socket
         self._main = getcurrent()
         self.under_way = 0
 
@@ -40,17 +38,13 @@ class Conversations:
 
     def turn(self, most_s: float) -> None:
         """Let those go on who have an answer, or whose time is over; wait at most `most_s` for the first of them."""
+        first = min((waiting.until for waiting in self._waiting.values()), default=math.inf)
+        for number, _ in self._epoll.poll(max(0.0, min(most_s, first - time.monotonic()))):
+            if number in self._waiting:
+                self._waiting[number].wake(answered=True)
         now = time.monotonic()
-        if self._alarms:
-            most_s = min(most_s, self._alarms[0][0] - now)
-        for key, _ in self._selector.select(max(0.0, most_s)):
-            waiting: Waiting = key.data
-            waiting.wake(answered=True)
-        now = time.monotonic()
-        while self._alarms and self._alarms[0][0] <= now:
-            at, _, waiting = heapq.heappop(self._alarms)
-            if waiting.until == at:
-                waiting.wake(answered=False)
+        for waiting in [one for one in self._waiting.values() if one.until <= now]:
+            waiting.wake(answered=False)
 
     def calm(self, connected: socket.socket) -> "CalmSocket":
         """A socket whose `recv` waits calmly; to be used within a conversation only."""
@@ -58,19 +52,17 @@ class Conversations:
 
     def close(self) -> None:
         """Nothing is under way any more."""
-        self._selector.close()
+        self._epoll.close()
 
     def watch(self, waiting: "Waiting", sock: socket.socket) -> None:
-        """Tell `waiting` when something has come."""
-        self._selector.register(sock, selectors.EVENT_READ, waiting)
+        """Tell `waiting` when something has come, or when its time is over."""
+        self._epoll.register(sock, select.EPOLLIN)
+        self._waiting[sock.fileno()] = waiting
 
     def unwatch(self, sock: socket.socket) -> None:
         """It is being closed."""
-        self._selector.unregister(sock)
-
-    def alarm(self, waiting: "Waiting", at: float) -> None:
-        """Tell `waiting` when nothing has come by then."""
-        heapq.heappush(self._alarms, (at, next(self._numbers), waiting))
+        self._epoll.unregister(sock)
+        del self._waiting[sock.fileno()]
 
     def pause(self) -> bool:
         """Let the others go on; whether an answer has come."""
@@ -83,19 +75,18 @@ class Waiting:
     def __init__(self, conversations: Conversations, sock: socket.socket) -> None:
         self._conversations = conversations
         self._greenlet: greenlet | None = None
-        self.until = 0.0
+        self.until = math.inf
         conversations.watch(self, sock)
 
     def wait(self, seconds: float) -> bool:
         """Wait until something has come, or for so long."""
         self._greenlet, self.until = getcurrent(), time.monotonic() + seconds
-        self._conversations.alarm(self, self.until)
         return self._conversations.pause()
 
     def wake(self, *, answered: bool) -> None:
         """Go on."""
         if (sleeper := self._greenlet) is not None:
-            self._greenlet, self.until = None, 0.0
+            self._greenlet, self.until = None, math.inf
             sleeper.switch(answered)
 
 

@@ -47,7 +47,7 @@ class IpmiRound:
         self._read_s = read_s
 
     def read(self, machines: Iterable[Machine]) -> Iterator[list[Read]]:
-        """Read all of them; what is known so far, now and then."""
+        """Read all of them; what is known since it was told last, many times a second, if nothing."""
         waiting, talks, ended = deque(machines), Conversations(), list[_Visit]()
         try:
             let_go_at = time.monotonic()
@@ -59,8 +59,7 @@ class IpmiRound:
                 if waiting and (room >= _FEW or not talks.under_way):
                     wanted = [waiting.popleft() for _ in range(min(room, len(waiting)))]
                     told += self._begin(wanted, talks, ended)
-                if told:
-                    yield told
+                yield told
                 if talks.under_way or ended:
                     talks.turn(_HELD_S if ended else _TURN_S)
         finally:

@@ -84,7 +84,7 @@ class Sweeper:
             else:
                 silent.append((machine, PowerReading(error=str(BmcSilent(machine.bmc.address, _ASKED_S)))))
         answered = 0
-        for batch in chain([silent], self._batches(present)):
+        for batch in _gathered(chain([silent], self._batches(present))):
             self._keep(batch)
             answered += sum(reading.read_at is not None for _, reading in batch)
         return answered
@@ -136,6 +136,17 @@ class Sweeper:
             told = [one for one in news if _store(transaction, *one)]
         for machine, reading in told:
             log.info("power", machine=machine.name, power=reading.power, error=reading.error)
+
+
+def _gathered(batches: Iterable[list[_Reading]]) -> Iterator[list[_Reading]]:
+    """Fewer and larger ones, for each is a transaction. They come often, if empty: nothing waits longer than a tick."""
+    gathered, kept_at = list[_Reading](), time.monotonic()
+    for batch in batches:
+        gathered += batch
+        if len(gathered) >= _BATCH or time.monotonic() - kept_at > _TICK_S:
+            yield gathered
+            gathered, kept_at = [], time.monotonic()
+    yield gathered
 
 
 def _is_news(machine: Machine, reading: PowerReading) -> bool:

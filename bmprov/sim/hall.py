@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 _LOOK_S = 0.5
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class BmcProtocol(StrEnum):
@@ -117,7 +118,7 @@ def dump(plans: Sequence[MachinePlan], path: Path) -> None:
     """Write the hall's file; it holds the BMCs' passwords, so only its owner may read it."""
     path.touch(mode=0o600)
     entries = [{name: _plain(value) for name, value in asdict(one).items()} for one in plans]
-    path.write_text(yaml.safe_dump({"machines": entries}, sort_keys=False))
+    path.write_text(yaml.dump({"machines": entries}, Dumper=_DUMPER, sort_keys=False))
 
 
 def load(path: Path) -> list[MachinePlan]:

@@ -26,6 +26,8 @@ _UNTOUCHED = update(schema.machines).where(
     _M.id == bindparam("whose"), _M.version == bindparam("as_of"), ~_BUSY.exists()
 )
 _READ_AGAIN = _UNTOUCHED.values(power_read_at=bindparam("at"), power_error="")
+_READ = _UNTOUCHED.values(power=bindparam("power"), power_read_at=bindparam("at"), power_error=bindparam("error"))
+_UNREAD = _UNTOUCHED.values(power_error=bindparam("error"))
 
 
 class Machines:
@@ -126,11 +128,11 @@ class Machines:
 
         Without this a reading that began while the machine was off in the middle of a reboot would be told after it.
         """
-        values: dict[str, Any] = {"power_error": reading.error}
-        if reading.read_at is not None:
-            values |= {"power": reading.power, "power_read_at": reading.read_at}
-        whose = {"whose": machine.id, "as_of": machine.version}
-        return self._connection.execute(_UNTOUCHED.values(**values), whose).rowcount == 1
+        row: dict[str, Any] = {"whose": machine.id, "as_of": machine.version, "error": reading.error}
+        if reading.read_at is None:
+            return self._connection.execute(_UNREAD, row).rowcount == 1
+        row |= {"power": reading.power, "at": reading.read_at}
+        return self._connection.execute(_READ, row).rowcount == 1
 
     def swept_again(self, readings: Sequence[tuple[Machine, PowerReading]]) -> None:
         """Keep readings that say what was known, in one go: only their time is new."""

@@ -4,6 +4,7 @@ ipmipower asks the same BMCs, one after the other's turn, from the same machine.
 sweep by IPMI, while by Redfish it uses a session again.
 """
 
+import gc
 import resource
 import statistics
 import subprocess
@@ -95,6 +96,8 @@ def _enrolled(protocol: str, count: int, silent: int) -> Iterator[tuple[Hall, Sw
                 transaction.machines.add(Machine(f"m-{number}", f"m{number}", bmc, ()))
         settings, drivers = WatchSettings(), Drivers(vault, queue, urgent=False)
         pool = stack.enter_context(ThreadPoolExecutor(settings.sweep_concurrency))
+        stack.callback(gc.unfreeze)
+        gc.freeze()
         yield there, Sweeper(store, drivers, queue, pool, settings.sweep_concurrency, settings.read_s), store
 
 

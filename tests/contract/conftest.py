@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bmprov.store import Store
+from tests import databases
 
 
 class Clock:
@@ -26,7 +27,7 @@ def clock() -> Clock:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Store]:
     sqlite = request.param == "sqlite"
-    opened = Store(f"sqlite:///{tmp_path}/bmprov.db" if sqlite else request.getfixturevalue("postgres_url")(), clock)
-    opened.migrate()
+    url = databases.sqlite(tmp_path / "bmprov.db") if sqlite else request.getfixturevalue("postgres_tables")()
+    opened = Store(url, clock)
     yield opened
     opened.close()

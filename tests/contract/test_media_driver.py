@@ -36,7 +36,7 @@ def base(tmp_path: Path) -> Iterator[str]:
         (files / name).parent.mkdir(parents=True, exist_ok=True)
         (files / name).write_bytes(name.encode())
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(files)))
-    threading.Thread(target=server.serve_forever).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()

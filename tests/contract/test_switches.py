@@ -28,10 +28,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwitchLogin]:
         yield login
 
 
-IN_QEMU = (pytest.mark.xdist_group("the machine with a bridge"), pytest.mark.timeout(400))
-
-
-@pytest.fixture(params=[*SWITCHES, pytest.param(BRIDGE, marks=IN_QEMU)])
+@pytest.fixture(params=[*SWITCHES, pytest.param(BRIDGE, marks=pytest.mark.timeout(400))])
 def stand(request: pytest.FixtureRequest, servers: SwitchServers) -> Iterator[Stand]:
     """Each switch in turn, its ports enabled."""
     if request.param == BRIDGE:

@@ -28,6 +28,7 @@ from pxe.directory import StoreLeases
 from pxe.http import BootHttp
 from pxe.media import Media
 from pxe.transfer import Transfers
+from tests import databases
 
 RAW = hashlib.shake_256(b"an operating system").digest(3_000_000)
 IMAGE = zstandard.compress(RAW[:1_000_000]) + zstandard.compress(RAW[1_000_000:])
@@ -50,7 +51,7 @@ class Site:
     def __init__(self, folder: Path, redis: str, image: bytes = IMAGE) -> None:
         self.clock = Clock()
         self.settings = Settings(
-            database=f"sqlite:///{folder}/bmprov.db",
+            database=databases.sqlite(folder / "bmprov.db"),
             redis=redis,
             key_file=folder / "secret.key",
             images=folder / "images",
@@ -59,7 +60,6 @@ class Site:
         Vault.create_file(self.settings.key_file)
         self.vault = Vault.from_file(self.settings.key_file)
         self.store = Store(self.settings.database, self.clock)
-        self.store.migrate()
         self.queue = JobQueue(redis)
         self.queue.redis.flushall()
         self.images = ImageStore(self.settings.images)

@@ -182,8 +182,7 @@ def test_a_machine_that_asks_again_keeps_its_lease_for_as_long_as_it_is_told(sit
 
 @pytest.fixture
 def postgresql(request: pytest.FixtureRequest) -> Iterator[Store]:
-    opened = Store(request.getfixturevalue("postgres_url")())
-    opened.migrate()
+    opened = Store(request.getfixturevalue("postgres_tables")())
     yield opened
     opened.close()
 

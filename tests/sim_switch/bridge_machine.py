@@ -100,7 +100,7 @@ def bridge_machine(folder: Path) -> Iterator[SwitchLogin]:
         *("-kernel", str(linux), "-initrd", str(initrd), "-append", "console=ttyS0 panic=-1"),
         *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"),
         *("-device", "virtio-net-pci,netdev=net,romfile=", "-object", "rng-random,id=rng,filename=/dev/urandom"),
-        *("-device", "virtio-rng-pci,rng=rng", "-cpu", "max"),
+        *("-device", "virtio-rng-pci,rng=rng", "-cpu", "max,la57=off"),
     ]
     login = SwitchLogin(f"linux-bridge://127.0.0.1:{port}/br0", USER, PASSWORD)
     with running(command, folder):

@@ -14,6 +14,7 @@ from bmprov.queue import JobQueue
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
+from tests import databases
 from tests.contract.bmcs import SimulatedMachine, free_udp_port, simulated_bmcs
 from tests.contract.redfish_bmcs import SimulatedRedfish, redfish_bmcs
 from tests.requests import no_ports, no_request
@@ -40,8 +41,7 @@ def check(tmp_path: Path, valkey: str) -> Iterator[Check]:
     Vault.create_file(tmp_path / "secret.key")
     vault, queue = Vault.from_file(tmp_path / "secret.key"), JobQueue(valkey)
     queue.redis.flushall()
-    store = Store(f"sqlite:///{tmp_path}/bmprov.db")
-    store.migrate()
+    store = Store(databases.sqlite(tmp_path / "bmprov.db"))
     runner = Runner(
         store,
         Drivers(vault, queue, urgent=True).of,

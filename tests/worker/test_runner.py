@@ -15,6 +15,7 @@ from bmprov.power import BootDevice, BootOverride, Power, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
+from tests import databases
 from tests.requests import no_ports, no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
@@ -67,8 +68,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.clock = Clock()
-        self.store = Store(f"sqlite:///{folder}/bmprov.db", self.clock)
-        self.store.migrate()
+        self.store = Store(databases.sqlite(folder / "bmprov.db"), self.clock)
         self.chassis = Chassis()
         self.limits = WorkerSettings()
         self.runner = Runner(

@@ -16,6 +16,7 @@ from bmprov.power import Power, PowerAction
 from bmprov.queue import JobQueue
 from bmprov.store import Store
 from bmprov.vault import Vault
+from tests import databases
 from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, free_udp_port, simulated_bmcs
 from worker.drivers.choice import Drivers
 from worker.sweep import Pace, Sweeper
@@ -28,8 +29,7 @@ class Hall:
         Vault.create_file(folder / "secret.key")
         vault, queue = Vault.from_file(folder / "secret.key"), JobQueue(valkey)
         queue.redis.flushall()
-        self.store = Store(f"sqlite:///{folder}/bmprov.db")
-        self.store.migrate()
+        self.store = Store(databases.sqlite(folder / "bmprov.db"))
         self.bmcs = bmcs
         self.pool = ThreadPoolExecutor(16)
         drivers = Drivers(vault, queue, urgent=False)

@@ -17,6 +17,7 @@ from bmprov.queue import JobQueue
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
+from tests import databases
 from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, simulated_bmcs
 from tests.requests import no_ports, no_request
 from worker.drivers.choice import Drivers
@@ -48,8 +49,7 @@ class Site:
         Vault.create_file(folder / "secret.key")
         vault, queue = Vault.from_file(folder / "secret.key"), JobQueue(valkey, pause_s=0.01)
         queue.redis.flushall()
-        self.store = Store(f"sqlite:///{folder}/bmprov.db", pool_size=8)
-        self.store.migrate()
+        self.store = Store(databases.sqlite(folder / "bmprov.db"), pool_size=8)
         self.orders = Orders(self.store, vault, reservation_s=1800, freshness_s=90)
         self.pool = ThreadPoolExecutor(8)
         watch = Drivers(vault, queue, urgent=False)

@@ -17,6 +17,7 @@ from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
 from bmprov.vault import Vault
+from tests import databases
 from tests.contract.redfish_bmcs import SimulatedRedfish, simulated_redfish
 from tests.requests import no_ports, no_request
 from worker.drivers.choice import Drivers
@@ -36,8 +37,7 @@ class House:
         self.ahead_s = 0.0
         queue = JobQueue(redis, pause_s=0.0)
         queue.redis.flushall()
-        self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: time.time() + self.ahead_s)
-        self.store.migrate()
+        self.store = Store(databases.sqlite(folder / "bmprov.db"), lambda: time.time() + self.ahead_s)
         drivers = Drivers(self.vault, queue, urgent=True)
         self.runner = Runner(
             self.store, drivers.of, LIMITS, "w1", lambda: 1.0, self.cd_url, no_request, no_ports(self.store)

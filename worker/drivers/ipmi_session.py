@@ -147,7 +147,9 @@ def _silence(login: BmcLogin, waited_s: float, *, name_sent: bool) -> BmcUnreach
 def log_in(login: BmcLogin, habits: Habits, by: Deadline, connect: Connect, *, brief: bool = False) -> Wire:
     """Log in; the caller logs out. To be called within `explained`."""
     known = habits.get(login.address)
-    suites = _suites(login, known)
+    suites = _suites(login.cipher_suites, known and known.suite)
+    if not suites:
+        raise _no_suite(login)
     takes_brief = known is None or known.brief
     brief = brief and takes_brief
     # several BMCs let only administrators set the boot device
@@ -211,12 +213,11 @@ def _numeric(address: str) -> _Peer | None:
         return None
 
 
-def _suites(login: BmcLogin, known: Habit | None) -> tuple[int, ...]:
+@lru_cache
+def _suites(pinned: tuple[int, ...], known: int | None) -> tuple[int, ...]:
     """Suites to offer, in order: the one that did last time, then as pinned, else the strongest first."""
-    allowed = [number for number in login.cipher_suites or SUITES if number in SUITES]
-    if not allowed:
-        raise _no_suite(login)
-    return tuple(sorted(allowed, key=lambda number: known is None or number != known.suite))
+    allowed = [number for number in pinned or SUITES if number in SUITES]
+    return tuple(sorted(allowed, key=lambda number: number != known))
 
 
 def _no_suite(login: BmcLogin) -> BmcRefused:

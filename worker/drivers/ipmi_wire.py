@@ -201,7 +201,12 @@ class Wire(Session):  # type: ignore[misc] # pyghmi ships no types
         self.incommand = False
         self.lastpayload = None
         self._closing = True
-        self.raw_command(*_CLOSE_SESSION, data=self.sessionid.to_bytes(4, "little"))
+        try:
+            self.raw_command(*_CLOSE_SESSION, data=self.sessionid.to_bytes(4, "little"))
+        finally:
+            # By these it holds itself, and would wait for the collector, which then takes a tenth of a sweep.
+            self.logonwaiters.clear()
+            self.ipmicallback = None
 
     def send_serial(self, payload: bytes) -> None:
         """Send a packet of Serial over LAN, once. What comes back goes to `sol_handler`."""

@@ -19,6 +19,7 @@ from bmprov.settings import ConsoleSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
 from images.blobs import ImageStore
+from tests import databases
 from tests.bmprov.api.caller import Api, Contract
 
 CLOUD = "c1"
@@ -28,8 +29,8 @@ CLOUD = "c1"
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """SQLite, unless a test asks for `postgresql` too."""
     postgresql = getattr(request, "param", "sqlite") == "postgresql"
-    opened = Store(request.getfixturevalue("postgres_url")() if postgresql else f"sqlite:///{tmp_path}/bmprov.db")
-    opened.migrate()
+    url = request.getfixturevalue("postgres_tables")() if postgresql else databases.sqlite(tmp_path / "bmprov.db")
+    opened = Store(url)
     yield opened
     opened.close()
 

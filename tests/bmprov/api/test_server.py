@@ -9,8 +9,8 @@ import ssl
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.client import HTTPResponse, HTTPSConnection
@@ -47,6 +47,7 @@ server.serve(load(Path(sys.argv[1])))
 class Server:
     """A running `serve`, an administrator's token, and a client's idea of its certificate."""
 
+    settings: Settings
     process: subprocess.Popen[str]
     port: int
     context: ssl.SSLContext
@@ -68,36 +69,48 @@ class Server:
         return output
 
 
-@pytest.fixture
-def settings(tmp_path: Path, valkey: str) -> Settings:
-    Vault.create_file(tmp_path / "secret.key")
+def settings_in(folder: Path, redis: str) -> Settings:
+    Vault.create_file(folder / "secret.key")
     return Settings(
-        database=f"sqlite:///{tmp_path}/bmprov.db",
-        redis=valkey,
-        key_file=tmp_path / "secret.key",
-        images=tmp_path / "images",
-        api=ApiSettings(
-            port=0, certificate=tmp_path / "api.pem", key=tmp_path / "api.key", processes=1, threads=THREADS
-        ),
+        database=f"sqlite:///{folder}/bmprov.db",
+        redis=redis,
+        key_file=folder / "secret.key",
+        images=folder / "images",
+        api=ApiSettings(port=0, certificate=folder / "api.pem", key=folder / "api.key", processes=1, threads=THREADS),
     )
 
 
-@pytest.fixture
-def start(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    with ExitStack() as running:
-
-        def start(stalled_s: float = 30.0) -> Server:
-            (tmp_path / "bmprov.toml").write_text(dump(settings))
-            command = [sys.executable, "-c", PROGRAM, str(tmp_path / "bmprov.toml"), str(stalled_s)]
-            process = running.enter_context(
-                subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            )
-            running.callback(process.kill)
+@contextmanager
+def serving(settings: Settings, stalled_s: float = 30.0) -> Iterator[Server]:
+    file = settings.key_file.with_name("bmprov.toml")
+    file.write_text(dump(settings))
+    command = [sys.executable, "-c", PROGRAM, str(file), str(stalled_s)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
             port = _port(process)
             context = ssl.create_default_context(cafile=str(settings.api.certificate))
-            return Server(process, port, context, _admin(settings.database))
+            yield Server(settings, process, port, context, _admin(settings.database))
+        finally:
+            process.kill()
 
-        yield start
+
+@pytest.fixture
+def settings(tmp_path: Path, valkey: str) -> Settings:
+    return settings_in(tmp_path, valkey)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[Server]:
+    """One that all share who leave it as it was."""
+    with serving(settings_in(tmp_path_factory.mktemp("server"), valkey)) as server:
+        yield server
+
+
+@pytest.fixture
+def own(settings: Settings) -> Iterator[Server]:
+    """One of a test's own, which may end it."""
+    with serving(settings) as server:
+        yield server
 
 
 def _port(process: subprocess.Popen[str]) -> int:
@@ -119,19 +132,14 @@ def _admin(database: str) -> str:
     return secret
 
 
-@pytest.fixture
-def server(start: Callable[..., Server]) -> Server:
-    return start()
-
-
-def test_it_makes_its_certificate_and_answers_over_tls(server: Server, settings: Settings) -> None:
+def test_it_makes_its_certificate_and_answers_over_tls(server: Server) -> None:
     """The certificate's own file, or its fingerprint, is all that a client needs."""
     with closing(server.connect()) as connection:
         assert server.ask(connection).status == HTTPStatus.OK
         shown = connection.sock.getpeercert(binary_form=True) or b""
         assert connection.sock.version() == "TLSv1.3"
-    assert hashlib.sha256(shown).hexdigest() == tls.fingerprint(settings.api.certificate)
-    assert stat.S_IMODE(settings.api.key.stat().st_mode) == 0o600
+    assert hashlib.sha256(shown).hexdigest() == tls.fingerprint(server.settings.api.certificate)
+    assert stat.S_IMODE(server.settings.api.key.stat().st_mode) == 0o600
 
 
 def test_tls_1_2_is_the_oldest(settings: Settings) -> None:
@@ -140,31 +148,31 @@ def test_tls_1_2_is_the_oldest(settings: Settings) -> None:
     assert tls_context(settings).minimum_version is ssl.TLSVersion.TLSv1_2
 
 
-def test_its_access_log_is_one_json_object_a_request(server: Server) -> None:
+def test_its_access_log_is_one_json_object_a_request(own: Server) -> None:
     """With who called and from where, and without the token."""
-    with closing(server.connect()) as connection:
-        server.ask(connection)
-    lines = [json.loads(line) for line in server.stop().splitlines()]
+    with closing(own.connect()) as connection:
+        own.ask(connection)
+    lines = [json.loads(line) for line in own.stop().splitlines()]
     logged = next(line for line in lines if line["event"] == "request")
     assert (logged["path"], logged["caller"], logged["origin"]) == ("/api/v1/machines", "admin", "127.0.0.1")
-    assert server.secret not in json.dumps(lines)
+    assert own.secret not in json.dumps(lines)
 
 
-def test_sigterm_lets_a_request_end(server: Server) -> None:
+def test_sigterm_lets_a_request_end(own: Server) -> None:
     """An upload that is under way is finished, then the process ends with 0."""
     image = b"disk" * 100_000
-    with closing(server.connect()) as connection:
+    with closing(own.connect()) as connection:
         connection.putrequest("PUT", "/api/v1/images/debian-12?format=raw")
-        connection.putheader("Authorization", f"Bearer {server.secret}")
+        connection.putheader("Authorization", f"Bearer {own.secret}")
         connection.putheader("Content-Length", str(len(image)))
         connection.endheaders(image[:1000])
-        with closing(server.connect()) as other:
-            assert server.ask(other, "/healthz").status == HTTPStatus.OK  # so the upload has been accepted
-        server.process.send_signal(signal.SIGTERM)
+        with closing(own.connect()) as other:
+            assert own.ask(other, "/healthz").status == HTTPStatus.OK  # so the upload has been accepted
+        own.process.send_signal(signal.SIGTERM)
         connection.send(image[1000:])
         answer = connection.getresponse()
         assert (answer.status, json.load(answer)["size_bytes"]) == (HTTPStatus.OK, len(image))
-    assert server.process.wait(ENDS_S) == 0
+    assert own.process.wait(ENDS_S) == 0
 
 
 def test_an_image_is_streamed_without_a_length(server: Server) -> None:
@@ -204,10 +212,9 @@ def test_idle_connections_hold_no_thread(server: Server) -> None:
             assert {server.ask(connection, "/healthz").status for connection in connections} == {HTTPStatus.OK}
 
 
-def test_stalled_clients_do_not_hold_the_threads_for_ever(start: Callable[..., Server]) -> None:
+def test_stalled_clients_do_not_hold_the_threads_for_ever(settings: Settings) -> None:
     """Clients that send half a request, or half a handshake, and then nothing are given up after a while."""
-    server = start(stalled_s=0.5)
-    with ExitStack() as clients:
+    with serving(settings, stalled_s=0.5) as server, ExitStack() as clients:
         for _ in range(THREADS):
             half = clients.enter_context(closing(server.connect()))
             half.putrequest("POST", "/api/v1/machines")
@@ -234,16 +241,16 @@ def test_noise_does_no_harm(server: Server, noise: bytes) -> None:
     ("header", "part"),
     [(("Content-Length", "1000000"), b"x" * 1000), (("Transfer-Encoding", "chunked"), b"3e8\r\n" + b"x" * 1000)],
 )
-def test_half_an_upload_is_no_image(server: Server, settings: Settings, header: tuple[str, str], part: bytes) -> None:
+def test_half_an_upload_is_no_image(own: Server, settings: Settings, header: tuple[str, str], part: bytes) -> None:
     """A client that goes away in the middle has not uploaded a shorter image."""
-    with closing(server.connect()) as connection:
+    with closing(own.connect()) as connection:
         connection.putrequest("PUT", "/api/v1/images/half?format=raw")
-        connection.putheader("Authorization", f"Bearer {server.secret}")
+        connection.putheader("Authorization", f"Bearer {own.secret}")
         connection.putheader(*header)
         connection.endheaders(part)
-        with closing(server.connect()) as other:
-            server.ask(other, "/healthz")  # so the upload has been accepted
-    assert [line["status"] for line in map(json.loads, server.stop().splitlines()) if line.get("method") == "PUT"] == [
+        with closing(own.connect()) as other:
+            own.ask(other, "/healthz")  # so the upload has been accepted
+    assert [line["status"] for line in map(json.loads, own.stop().splitlines()) if line.get("method") == "PUT"] == [
         HTTPStatus.BAD_REQUEST
     ]
     with closing(Store(settings.database)) as store, store.read() as transaction:

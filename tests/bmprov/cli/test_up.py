@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bmprov.cli.embedded import free_ports
+from bmprov.cli.embedded import check_ports, free_ports, settle
+from bmprov.cli.folder import Folder
+from bmprov.errors import Fatal
 from tests.bmprov.cli.conftest import Said
 from tests.bmprov.cli.house import House, alive, house, kill, until
 
@@ -55,9 +57,12 @@ def test_dns_runs_where_a_port_is_set_for_it(tmp_path: Path) -> None:
     data, (port,) = tmp_path / "data", free_ports(socket.SOCK_STREAM, 1)
     data.mkdir()
     (data / "bmprov.toml").write_text(f"[pxe]\ndns_port = {port}\n")
-    with socket.create_server(("127.0.0.1", port)):
-        said = up("--data", data, "--port", 0)
-    assert f"network boot's DNS port {port} of 127.0.0.1 cannot be listened on" in said.err
+    chosen = settle(Folder.make(data), None, 0)
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(Fatal, match=rf"network boot's DNS port {port} of 127\.0\.0\.1 cannot be listened on"),
+    ):
+        check_ports(chosen, 0.1)
     with house(data) as running:
         assert any(part.endswith(" dns ") for part in running.parts())
         socket.create_connection(("127.0.0.1", port), 5).close()

@@ -12,6 +12,7 @@ from bmprov.model import Bmc, Machine, Nic, Role
 from bmprov.orders import Caller, NewSwitch, Orders
 from bmprov.store import Store
 from bmprov.vault import Vault
+from tests import databases
 
 ADMIN = Caller("admin", Role.ADMIN, "", "127.0.0.1")
 LEAF = NewSwitch(
@@ -31,8 +32,7 @@ class Office:
 
     def __init__(self, folder: Path) -> None:
         self.now = 1000.0
-        self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: self.now)
-        self.store.migrate()
+        self.store = Store(databases.sqlite(folder / "bmprov.db"), lambda: self.now)
         self.vault = Vault([Fernet.generate_key()])
         self.orders = Orders(self.store, self.vault, reservation_s=1800, freshness_s=90)
         self._enrolled = 0

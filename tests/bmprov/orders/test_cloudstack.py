@@ -19,6 +19,7 @@ from bmprov.power import BmcLogin, PowerAction
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
+from tests import databases
 from tests.requests import no_ports, no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
@@ -66,8 +67,7 @@ class House:
 
     def __init__(self, folder: Path, machines: int) -> None:
         self.now = 1_000_000.0
-        self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: self.now)
-        self.store.migrate()
+        self.store = Store(databases.sqlite(folder / "bmprov.db"), lambda: self.now)
         self.orders = Orders(self.store, Vault([Fernet.generate_key()]), reservation_s=1800, freshness_s=90)
         self.runner = Runner(
             self.store, _drivers, WorkerSettings(), "w1", lambda: 1.0, lambda _: "", no_request, no_ports(self.store)

@@ -16,6 +16,7 @@ from bmprov.power import BmcLogin, PowerAction
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
 from bmprov.vault import Vault
+from tests import databases
 
 ADMIN = Caller("admin", Role.ADMIN, "", "127.0.0.1")
 KEY = "consumer:token:geheim"
@@ -28,8 +29,7 @@ class Office:
     """Orders, and what they have left in the store."""
 
     def __init__(self, folder: Path) -> None:
-        self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: 1000.0)
-        self.store.migrate()
+        self.store = Store(databases.sqlite(folder / "bmprov.db"), lambda: 1000.0)
         self.vault = Vault([Fernet.generate_key()])
         self.orders = Orders(self.store, self.vault, reservation_s=1800, freshness_s=90)
 

@@ -67,8 +67,10 @@ def test_the_power_is_read_while_the_console_is_open(machine: IpmiSimMachine) ->
 
 
 def test_a_console_that_another_has_is_taken_only_on_demand_and_the_other_is_told(
-    machine: IpmiSimMachine, port: SerialPort
+    machine: IpmiSimMachine, port: SerialPort, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("worker.console.ipmi_line._QUIET_S", 1.0)
+
     async def take() -> None:
         first, second = Ear(), Ear()
         await opened(machine, first)

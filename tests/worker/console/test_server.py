@@ -23,6 +23,7 @@ from bmprov.power import BmcLogin
 from bmprov.queue import JobQueue
 from bmprov.store import Store
 from bmprov.vault import Vault
+from tests import databases
 from tests.contract.bmcs import PASSWORD, USER, IpmiSimMachine, free_udp_port
 from tests.worker.console.ear import comes
 from tests.worker.console.serial_port import SerialPort
@@ -126,8 +127,7 @@ def service_of(tmp_path: Path, valkey: str, login: BmcLogin) -> Service:
     Vault.create_file(tmp_path / "secret.key")
     vault, queue = Vault.from_file(tmp_path / "secret.key"), JobQueue(valkey)
     queue.redis.flushall()
-    store = Store(f"sqlite:///{tmp_path}/bmprov.db")
-    store.migrate()
+    store = Store(databases.sqlite(tmp_path / "bmprov.db"))
     bmc = Bmc(login.address, login.user, vault.seal(login.password.encode()))
     with store.write() as transaction:
         transaction.machines.add(Machine("m", "rack1-07", bmc, (), state=State.RESERVED))

@@ -88,7 +88,9 @@ def test_a_bmc_that_closes_is_told() -> None:
     run(test())
 
 
-def test_a_wrong_password_nobody_and_a_stranger_are_told() -> None:
+def test_a_wrong_password_nobody_and_a_stranger_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.console.ssh_line.OPEN_S", 4.0)
+
     async def test() -> None:
         async with ssh_bmc() as bmc:
             wrong = BmcLogin(LOGIN.address, USER, "hunter2")

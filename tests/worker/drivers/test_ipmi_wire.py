@@ -1,5 +1,6 @@
 """The session over a bad wire: slow, lossy, garbled, or with a BMC that has its own ideas. No network, no waiting."""
 
+import gc
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,6 +24,7 @@ from tests.sim.memory import Clock, MemorySocket
 from worker.drivers import ipmi_session
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
+from worker.drivers.ipmi_wire import Wire
 
 LOGIN = BmcLogin("ipmi://bmc.example:623", "admin", "secret")
 STATUS, CONTROL, SET_BOOT, GET_BOOT = [(NetFn.CHASSIS, command) for command in (0x01, 0x02, 0x08, 0x09)]
@@ -89,6 +91,23 @@ def test_a_reading_takes_five_exchanges(monkeypatch: pytest.MonkeyPatch) -> None
     asked.clear()
     wires.driver.switch(PowerAction.ON, wires.soon())
     assert len(asked) > 7
+
+
+def test_a_session_that_has_ended_is_freed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not wait for the garbage collector, which a thousand of them would keep busy."""
+
+    def alive() -> int:
+        return sum(isinstance(one, Wire) for one in gc.get_objects())
+
+    wires = Wires(monkeypatch, simulated().answer)
+    gc.collect()
+    before = alive()
+    gc.disable()
+    try:
+        wires.driver.read(wires.soon())
+        assert alive() == before
+    finally:
+        gc.enable()
 
 
 def test_a_bmc_that_wants_more_than_a_users_privilege_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from bmprov.queue import JobQueue
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.vault import Vault
+from tests import databases
 from tests.maas.running import RunningRegion
 from tests.requests import no_ports
 from worker.drivers.choice import Drivers
@@ -65,8 +66,7 @@ class MaasHouse:
     ) -> None:
         Vault.create_file(folder / "secret.key")
         self.vault, self.maas, self.ahead_s = Vault.from_file(folder / "secret.key"), maas, 0.0
-        self.store = Store(database or f"sqlite:///{folder}/bmprov.db", lambda: time.time() + self.ahead_s)
-        self.store.migrate()
+        self.store = Store(database or databases.sqlite(folder / "bmprov.db"), lambda: time.time() + self.ahead_s)
         queue = JobQueue(redis, pause_s=0.0)
         queue.redis.flushall()
         self.orders = Orders(self.store, self.vault, reservation_s=1800, freshness_s=90)

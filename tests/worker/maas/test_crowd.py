@@ -13,6 +13,7 @@ from bmprov.errors import Conflict, NoCapacity
 from bmprov.lifecycle import State
 from bmprov.model import Machine, Operation, OperationState
 from bmprov.orders import Answer
+from tests import databases
 from tests.maas.power import Timings
 from tests.maas.running import RunningRegion, region
 from tests.maas.status import NodeStatus
@@ -31,7 +32,7 @@ def maas() -> Iterator[RunningRegion]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def lab(request: pytest.FixtureRequest, tmp_path: Path, valkey: str, maas: RunningRegion) -> Iterator[MaasHouse]:
     sqlite = request.param == "sqlite"
-    url = f"sqlite:///{tmp_path}/bmprov.db" if sqlite else request.getfixturevalue("postgres_url")()
+    url = databases.sqlite(tmp_path / "bmprov.db") if sqlite else request.getfixturevalue("postgres_tables")()
     built = MaasHouse(tmp_path, valkey, maas, url, create_networks=True)
     with closing(built.store):
         yield built

@@ -27,6 +27,7 @@ from bmprov.switch import Bounds, Change, Outcome, Plan, PortSetting, PortState,
 from bmprov.vault import Vault
 from bmprov.vlan_map import VlanMap
 from bmprov.vlans import VlanRanges
+from tests import databases
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
 from worker.flow import MachineDrivers
 from worker.ports import PortMover
@@ -124,8 +125,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.now = 1_000_000.0
-        self.store = Store(f"sqlite:///{folder}/bmprov.db", lambda: self.now)
-        self.store.migrate()
+        self.store = Store(databases.sqlite(folder / "bmprov.db"), lambda: self.now)
         self.vault = Vault([Fernet.generate_key()])
         vlan_map = VlanMap.parse(MAPPINGS)
         self.orders = Orders(self.store, self.vault, reservation_s=1800, freshness_s=90, vlan_map=vlan_map)
