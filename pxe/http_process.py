@@ -13,6 +13,7 @@ from pxe.http import BootHttp, create_boot_app
 from pxe.http_server import listen, serve
 from pxe.loaders import loaders_in
 from pxe.media import Media
+from pxe.seats import Seats
 from pxe.transfer import Transfers
 
 log = structlog.get_logger()
@@ -30,7 +31,7 @@ def run(settings: Settings) -> None:
 def build(settings: Settings) -> BootHttp:
     """What HTTP boot works with."""
     store, transfers = Store(settings.database, pool_size=8), Transfers(settings.pxe.threads)
-    ramdisk, leases = settings.images / "ramdisk", StoreLeases(store, settings.pxe, settings.site)
+    ramdisk, leases = settings.images / "ramdisk", StoreLeases(Seats(store), settings.pxe, settings.site)
     return BootHttp(
         store=store,
         vault=Vault.from_file(settings.key_file),

@@ -96,23 +96,29 @@ def _built_once(factory: pytest.TempPathFactory, name: str, *command: str) -> Pa
 
 
 class Postgres:
-    """One PostgreSQL server. It refuses to run as root, so root starts it as Debian's user `postgres`."""
+    """One PostgreSQL server. It refuses to run as root, so root starts it as Debian's user `postgres`.
 
-    def __init__(self, home: Path) -> None:
+    Unless it is to be `durable`, as it is by default elsewhere, it waits for no disk.
+    """
+
+    def __init__(self, home: Path, *, durable: bool = False) -> None:
         self._home = home
         self._numbers = itertools.count()
+        self._risk = "" if durable else "-c fsync=off -c full_page_writes=off"
         self._user = "postgres" if os.geteuid() == 0 else None
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
         if not found:
             debian.missing("PostgreSQL", "install the Debian package `postgresql`")
         self._programs = found[-1]
 
-    def start(self) -> None:
+    def start(self) -> int:
+        """Its process id."""
         if self._user:
             shutil.chown(self._home, self._user, self._user)
         self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync", "--pgdata", f"{self._home}/data")
-        options = f"-c listen_addresses='' -c unix_socket_directories={self._home} -c fsync=off -c full_page_writes=off"
+        options = f"-c listen_addresses='' -c unix_socket_directories={self._home} {self._risk}"
         self._run("pg_ctl", "start", "-w", "-D", f"{self._home}/data", "-l", f"{self._home}/log", "-o", options)
+        return int((self._home / "data/postmaster.pid").read_text().partition("\n")[0])
 
     def create_database(self, name: str = "", template: str = "template1") -> str:
         name = name or f"test_{next(self._numbers)}"

@@ -6,6 +6,7 @@ port (RFC 8357) is a client that every correct server answers on any port, so th
 
 import asyncio
 import random
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
@@ -15,6 +16,7 @@ from pxe.dhcp.packet import BadPacket, MessageType, Option, Packet, parse, seria
 _RELAY_PORT_SUBOPTION = bytes([19, 2, 0, 0])
 _TRIES = 4
 _FIRST_S, _CAP_S = 4.0, 16.0  # RFC 2131, 4.1: a second sooner or later, so that a rack does not ask in step
+_RECEIVE_BYTES = 2**22  # a whole hall's answers come to one socket
 _UUID = bytes(17)
 _ANSWERS = {MessageType.DISCOVER: (MessageType.OFFER,), MessageType.REQUEST: (MessageType.ACK, MessageType.NAK)}
 IPXE_CLASS: dict[int, bytes] = {Option.USER_CLASS: b"iPXE", Option.IPXE: bytes([1, 1, 1])}
@@ -42,18 +44,24 @@ class _Question:
 
 
 class Relay(asyncio.DatagramProtocol):
-    """One socket for all machines; answers find their machine by the transaction's id."""
+    """One socket for all machines; answers find their machine by the transaction's id.
+
+    `resent` counts the requests that had no answer in time and were sent once more.
+    """
 
     def __init__(self, server: tuple[str, int], address: str = "127.0.0.1") -> None:
+        self.resent = 0
         self._server = server
         self._giaddr = IPv4Address(address)
         self._transport: asyncio.DatagramTransport | None = None
         self._asking: dict[int, _Question] = {}
 
-    async def open(self) -> "Relay":
-        """Bind the socket."""
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(str(self._giaddr), 0))
+    async def open(self, bound: socket.socket | None = None) -> "Relay":
+        """Bind the socket, or use one that is bound already: to port 67, for servers that know no other."""
+        loop, local = asyncio.get_running_loop(), None if bound else (str(self._giaddr), 0)
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=local, sock=bound)
+        own: socket.socket = self._transport.get_extra_info("socket")
+        own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
         return self
 
     def close(self) -> None:
@@ -96,9 +104,10 @@ class Relay(asyncio.DatagramProtocol):
         question = self._asking[xid] = _Question(_ANSWERS[kind], asyncio.get_running_loop().create_future())
         pause_s = _FIRST_S
         try:
-            for _ in range(_TRIES):
+            for number in range(_TRIES):
                 if self._transport is not None:
                     self._transport.sendto(request, self._server)
+                    self.resent += number > 0
                 waited_s = pause_s * random.uniform(0.75, 1.25)  # noqa: S311 - not cryptography
                 await asyncio.wait([question.answer], timeout=waited_s)
                 if question.answer.done():

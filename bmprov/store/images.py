@@ -1,12 +1,15 @@
 """The catalogue's entries. The bytes are on disk, named by their SHA-256."""
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bmprov.errors import Conflict
 from bmprov.model import Image
 from bmprov.store import schema
 from bmprov.store.rows import from_image, to_image
+
+_I = schema.images.c
+_NAMED = select(schema.images).where((_I.name == bindparam("what")) | (_I.id == bindparam("what")))
 
 
 class Images:
@@ -31,8 +34,7 @@ class Images:
 
     def named(self, name: str) -> Image | None:
         """The image with this name or this id."""
-        query = select(schema.images).where((schema.images.c.name == name) | (schema.images.c.id == name))
-        row = self._connection.execute(query).mappings().first()
+        row = self._connection.execute(_NAMED, {"what": name}).mappings().first()
         return to_image(dict(row)) if row else None
 
     def all(self) -> list[Image]:

@@ -13,6 +13,7 @@ from bmprov.store.rows import to_instance
 from bmprov.truth import Running
 
 _I = schema.instances.c
+_GET = select(schema.instances).where(_I.id == bindparam("whose"))
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,8 @@ class Instances:
 
     def get(self, instance_id: str, cloud: str | None = None) -> Instance | None:
         """The instance with this id; with `cloud`, only when it is that cloud's."""
-        query = select(schema.instances).where(_I.id == instance_id)
-        query = query.where(_I.cloud == cloud) if cloud is not None else query
-        row = self._connection.execute(query).mappings().first()
-        return to_instance(dict(row)) if row else None
+        row = self._connection.execute(_GET, {"whose": instance_id}).mappings().first()
+        return to_instance(dict(row)) if row and cloud in (None, row["cloud"]) else None
 
     def all(self, cloud: str | None = None) -> list[Instance]:
         """Instances by name, of one cloud or of all."""

@@ -1,14 +1,41 @@
-"""Addresses that DHCP has given out on the provisioning networks."""
+"""Addresses that DHCP has given out on the provisioning networks.
 
-from collections.abc import Iterable
+DHCP asks for each packet, so the statements are made once.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from bmprov.store import schema
 
 _L, _O = schema.leases.c, schema.operations.c
 _DECLINED_S = 3600.0
+_OF = select(_L.mac, _L.ip, _L.site, _L.expires_at).where(_L.mac.in_(bindparam("macs", expanding=True)))
+_LASTS = _L.expires_at > bindparam("now")
+_LEASED = select(_L.ip).where(_L.site == bindparam("site"), _LASTS)
+_LEASED_ONE = _LEASED.where(_L.ip == bindparam("which"))
+_UNFINISHED = (_O.site == bindparam("site"), _O.finished_at.is_(None), _O.id != bindparam("asking"))
+_BOUND = select(_O.boot_ip).where(*_UNFINISHED)
+_BOUND_ONE = _BOUND.where(_O.boot_ip == bindparam("which"))
+_PROLONG = (
+    update(schema.leases)
+    .where(_L.mac == bindparam("whose"), _L.ip == bindparam("which"))
+    .values(site=bindparam("at"), operation_id=bindparam("asking"), expires_at=bindparam("until"), declined=False)
+)
+_CLEAR = delete(schema.leases).where((_L.mac == bindparam("whose")) | (_L.ip == bindparam("which")))
+_GIVE = insert(schema.leases)
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The address that a MAC has, or had: `expires_at` may have passed."""
+
+    ip: str
+    site: str
+    expires_at: float
 
 
 class Leases:
@@ -18,37 +45,42 @@ class Leases:
         self._connection = connection
         self._now = now
 
-    def of(self, mac: str, site: str) -> str | None:
-        """The address that `mac` has, run out or not."""
-        return self._connection.execute(select(_L.ip).where(_L.mac == mac, _L.site == site)).scalar()
+    def of(self, macs: Collection[str]) -> dict[str, Lease]:
+        """The leases of these NICs, by MAC, run out or not."""
+        return {mac: Lease(*rest) for mac, *rest in self._connection.execute(_OF, {"macs": list(macs)})}
 
-    def lasts(self, mac: str, for_s: float) -> bool:
-        """Whether the lease of `mac` runs for at least so many seconds more."""
-        query = select(_L.ip).where(_L.mac == mac, _L.expires_at > self._now + for_s)
-        return self._connection.execute(query).first() is not None
-
-    def taken(self, site: str, operation_id: str = "") -> set[str]:
-        """Addresses that may not be given to another machine now; `operation_id` is the operation that asks.
+    def taken(self, site: str) -> set[str]:
+        """Addresses that may not be given to another machine now.
 
         A ramdisk keeps its loader's address until it is done, however long that takes: an operation's token is bound
         to it, so it is nobody else's while the operation lasts.
         """
-        leased = select(_L.ip).where(_L.site == site, _L.expires_at > self._now)
-        bound = select(_O.boot_ip).where(_O.site == site, _O.finished_at.is_(None), _O.id != operation_id)
-        return {ip for query in (leased, bound) for ip in self._connection.execute(query).scalars() if ip}
+        asked = {"site": site, "now": self._now, "asking": ""}
+        return {ip for query in (_LEASED, _BOUND) for ip in self._connection.execute(query, asked).scalars() if ip}
+
+    def is_leased(self, ip: str, site: str) -> bool:
+        """Whether somebody's lease of this address lasts."""
+        asked = {"which": ip, "site": site, "now": self._now}
+        return self._connection.execute(_LEASED_ONE, asked).first() is not None
+
+    def is_bound(self, ip: str, site: str, operation_id: str) -> bool:
+        """Whether another operation's token is bound to this address."""
+        asked = {"which": ip, "site": site, "asking": operation_id}
+        return self._connection.execute(_BOUND_ONE, asked).first() is not None
 
     def give(self, mac: str, ip: str, site: str, operation_id: str, lease_s: float) -> None:
-        """Write down that `mac` has `ip`."""
-        values: dict[str, Any] = {
-            "site": site,
-            "operation_id": operation_id,
-            "expires_at": self._now + lease_s,
-            "declined": False,
-        }
-        if self._connection.execute(update(schema.leases).where(_L.mac == mac, _L.ip == ip).values(**values)).rowcount:
-            return
-        self._connection.execute(delete(schema.leases).where((_L.mac == mac) | (_L.ip == ip)))
-        self._connection.execute(insert(schema.leases), values | {"mac": mac, "ip": ip})
+        """Write down that `mac` has `ip`, which it may have had before."""
+        until = self._now + lease_s
+        asked = {"whose": mac, "which": ip, "at": site, "asking": operation_id, "until": until}
+        if not self._connection.execute(_PROLONG, asked).rowcount:
+            self.give_anew(mac, ip, site, operation_id, lease_s)
+
+    def give_anew(self, mac: str, ip: str, site: str, operation_id: str, lease_s: float) -> None:
+        """Write down that `mac` has `ip` from now on, which it has not now."""
+        until = self._now + lease_s
+        self._connection.execute(_CLEAR, {"whose": mac, "which": ip})
+        values: dict[str, Any] = {"site": site, "operation_id": operation_id, "expires_at": until, "declined": False}
+        self._connection.execute(_GIVE, values | {"mac": mac, "ip": ip})
 
     def release(self, mac: str) -> None:
         """The machine gives its address back."""
@@ -63,8 +95,3 @@ class Leases:
     def sweep(self, older_than_s: float = 86400.0) -> None:
         """Forget leases that ran out long ago."""
         self._connection.execute(delete(schema.leases).where(_L.expires_at < self._now - older_than_s))
-
-
-def first_free(pool: Iterable[str], taken: set[str]) -> str | None:
-    """The first address of the pool that nobody has."""
-    return next((ip for ip in pool if ip not in taken), None)

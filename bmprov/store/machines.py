@@ -1,10 +1,10 @@
 """Machines, their NICs, and the only place that writes a machine's state."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bmprov.allocation import Need
@@ -22,6 +22,10 @@ _FACTS = ("name", "arch", "boot_mode", "cpus", "memory_mib", "disk_gib", "tags",
 _BUSY = select(schema.operations.c.id).where(
     schema.operations.c.machine_id == _M.id, schema.operations.c.finished_at.is_(None)
 )
+_GET = select(schema.machines).where(_M.id == bindparam("whose"))  # made once: every call of a ramdisk asks these
+_OF: BindParameter[Any] = bindparam("of", expanding=True)
+_NICS = select(schema.nics).where(schema.nics.c.machine_id.in_(_OF)).order_by(schema.nics.c.position)
+_SECONDS = select(schema.second_bmcs).where(schema.second_bmcs.c.machine_id.in_(_OF))
 _UNTOUCHED = update(schema.machines).where(
     _M.id == bindparam("whose"), _M.version == bindparam("as_of"), ~_BUSY.exists()
 )
@@ -56,7 +60,7 @@ class Machines:
 
     def get(self, machine_id: str) -> Machine | None:
         """The machine with this id."""
-        return next(self._where(_M.id == machine_id), None)
+        return next(self._found(_GET, {"whose": machine_id}), None)
 
     def named(self, name: str) -> Machine | None:
         """The machine with this name or id."""
@@ -250,19 +254,21 @@ class Machines:
 
     def _where(self, *wanted: ColumnElement[bool]) -> Iterator[Machine]:
         query = select(schema.machines).where(*wanted).order_by(_M.cpus, _M.memory_mib, _M.disk_gib, _M.name)
-        for rows in self._connection.execute(query).mappings().partitions(_FETCH):
+        return self._found(query, {})
+
+    def _found(self, query: Select[Any], asked: Mapping[str, Any]) -> Iterator[Machine]:
+        for rows in self._connection.execute(query, asked).mappings().partitions(_FETCH):
             ids = [row["id"] for row in rows]
             nics, seconds = self._nics(ids), self._seconds(ids)
             yield from (to_machine(row, nics[row["id"]], seconds.get(row["id"])) for row in rows)
 
     def _seconds(self, machine_ids: Sequence[str]) -> dict[str, Bmc]:
-        query = select(schema.second_bmcs).where(schema.second_bmcs.c.machine_id.in_(machine_ids))
-        return {row["machine_id"]: to_bmc(row) for row in self._connection.execute(query).mappings()}
+        rows = self._connection.execute(_SECONDS, {"of": machine_ids}).mappings()
+        return {row["machine_id"]: to_bmc(row) for row in rows}
 
     def _nics(self, machine_ids: Sequence[str]) -> dict[str, list[Nic]]:
-        query = select(schema.nics).where(schema.nics.c.machine_id.in_(machine_ids)).order_by(schema.nics.c.position)
         found: dict[str, list[Nic]] = defaultdict(list)
-        for row in self._connection.execute(query).mappings():
+        for row in self._connection.execute(_NICS, {"of": machine_ids}).mappings():
             found[row["machine_id"]].append(to_nic(row))
         return found
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bmprov.errors import Conflict, Retryable
@@ -22,6 +22,8 @@ from bmprov.store.rows import from_operation, from_report, to_operation, to_step
 _O = schema.operations.c
 _IDLE = {"lease_owner": None, "lease_until": None}
 _BUSY_RETRY_S = 0.5
+_GET = select(schema.operations).where(_O.id == bindparam("whose"))  # made once: every call of a ramdisk asks this
+_SET_BOOT_IP = update(schema.operations).where(_O.id == bindparam("whose")).values(boot_ip=bindparam("ip"))
 
 
 class LeaseLost(Retryable):
@@ -81,7 +83,8 @@ class Operations:
 
     def get(self, operation_id: str) -> Operation | None:
         """The operation with this id."""
-        return self._one(_O.id == operation_id)
+        row = self._connection.execute(_GET, {"whose": operation_id}).mappings().first()
+        return to_operation(row) if row else None
 
     def find(self, prefix: str) -> list[Operation]:
         """Operations whose id begins with `prefix`, at most ten."""
@@ -233,7 +236,7 @@ class Operations:
 
     def set_boot_ip(self, operation_id: str, ip: str) -> None:
         """Remember which address DHCP gave; the operation's token is good from there alone."""
-        self._connection.execute(update(schema.operations).where(_O.id == operation_id).values(boot_ip=ip))
+        self._connection.execute(_SET_BOOT_IP, {"whose": operation_id, "ip": ip})
 
     def cancel(self, operation: Operation, machine: Machine, who: str) -> Operation:
         """End an operation between two steps: at once when no worker has it, else as soon as its worker looks up.

@@ -26,6 +26,7 @@ from bmprov.store.names import Names
 from bmprov.store.operations import Operations
 from bmprov.store.ports import Ports
 from bmprov.store.regions import Regions
+from bmprov.store.seats import Seats
 from bmprov.store.sightings import Sightings
 from bmprov.store.switches import Switches
 from bmprov.store.tokens import Tokens
@@ -51,6 +52,7 @@ class Transaction:
         self.switches = Switches(connection, now)
         self.cabling = Cabling(connection, now)
         self.ports = Ports(connection, now, self.switches, self.cabling)
+        self.seats = Seats(connection)
         self.sightings = Sightings(connection, now)
         self.names = Names(connection)
 
@@ -66,11 +68,15 @@ class Transaction:
 class Store:
     """A database. Threads may share it; each transaction has its own connection.
 
-    Raises `Retryable` when the database does not answer, from any method.
+    Raises `Retryable` when the database does not answer, from any method. Unless it is to be `durable`, PostgreSQL's
+    disk is not waited for, and when its host dies what was written in the last second may be lost. (SQLite's is never
+    waited for: synchronous=NORMAL.)
     """
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.time, pool_size: int = 8) -> None:
-        self._engine = _engine(url, pool_size)
+    def __init__(
+        self, url: str, clock: Callable[[], float] = time.time, pool_size: int = 8, *, durable: bool = True
+    ) -> None:
+        self._engine = _engine(url, pool_size, durable=durable)
         self.clock = clock
 
     @property
@@ -120,7 +126,7 @@ def _first_line(error: DBAPIError) -> str:
     return str(error.orig).partition("\n")[0]
 
 
-def _engine(url: str, pool_size: int) -> Engine:
+def _engine(url: str, pool_size: int, *, durable: bool) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(
@@ -128,7 +134,8 @@ def _engine(url: str, pool_size: int) -> Engine:
         )
     if parsed.get_backend_name() == "postgresql":
         psycopg = parsed.set(drivername="postgresql+psycopg")
-        return create_engine(psycopg, pool_size=pool_size, max_overflow=8, pool_pre_ping=True)
+        told = {} if durable else {"options": "-c synchronous_commit=off"}
+        return create_engine(psycopg, pool_size=pool_size, max_overflow=8, pool_pre_ping=True, connect_args=told)
     raise Fatal(
         f"databases of the kind '{parsed.get_backend_name()}' are not supported", "use sqlite:/// or postgresql://"
     )

@@ -27,15 +27,17 @@ from pxe.dhcp.slow_port import SlowPorts
 from pxe.dhcp.terms import Terms
 from pxe.directory import StoreDirectory, StoreLeases
 from pxe.loaders import loaders_in
+from pxe.seats import Seats
 from pxe.stopping import stop_signals
 
 
 def run(settings: Settings) -> None:
     """Serve DHCP until SIGTERM."""
     pxe = settings.pxe
-    store = Store(settings.database, pool_size=1)
-    directory = StoreDirectory(store, Vault.from_file(settings.key_file), pxe, settings.site)
-    policy = Policy(terms_of(settings), directory, StoreLeases(store, pxe, settings.site))
+    store, vault = Store(settings.database, pool_size=1, durable=False), Vault.from_file(settings.key_file)
+    seats = Seats(store)
+    directory = StoreDirectory(seats, vault, pxe, settings.site)
+    policy = Policy(terms_of(settings), directory, StoreLeases(seats, pxe, settings.site))
     siblings = Siblings(_redis(settings), settings.site, pxe.address)
     others = Others(lambda: siblings.addresses | {pxe.address}, store)
     notes = Notes(store)
@@ -44,12 +46,12 @@ def run(settings: Settings) -> None:
     stopping = stop_signals()
     if not policy.terms.proxy:  # beside another DHCP server, which may have a router of its own too
         card = pxe.interface or advertiser.card_of(pxe.address)
-        _start(advertiser.run, card, partial(_is_ours, directory), stopping)
+        _start(advertiser.run, card, partial(_is_ours, replace(directory, seats=Seats(store))), stopping)
         _start(overhear.run, card, others.overheard, stopping)
     proxy_port = pxe.proxy_port if policy.terms.proxy else None
     shared = SharedPolicy(policy, siblings)
     told = witnesses if policy.terms.proxy else (*witnesses, others)
-    DhcpServer(shared, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, told).run(stopping)
+    DhcpServer(shared, pxe.listen, pxe.dhcp_port, proxy_port, pxe.interface, told, seats.expect).run(stopping)
     siblings.leave()
 
 

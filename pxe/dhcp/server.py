@@ -7,17 +7,18 @@ socket or a forged entry in the ARP table, and RFC 2131, 4.1 allows a broadcast 
 import selectors
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import structlog
 
 from bmprov.errors import BmprovError
-from pxe.datagram import Datagram, bind, broadcast, receive
+from pxe.datagram import bind, broadcast
 from pxe.dhcp.client import client_of
-from pxe.dhcp.packet import ANY, BadPacket, MessageType, Packet, parse, serialise
+from pxe.dhcp.packet import ANY, MessageType, Packet, serialise
 from pxe.dhcp.policy import Answer, Idle, Ignored, Wanted
+from pxe.dhcp.waiting import Request, Waiting
 from pxe.dhcp.witness import Decider, Witness
 
 log = structlog.get_logger()
@@ -26,13 +27,14 @@ _CLIENT_PORT, _SERVER_PORT = 68, 67
 _BROADCAST = "255.255.255.255"
 _RELAY_SOURCE_PORT = 19  # RFC 8357
 _LOOK_UP_S = 0.2
+_AT_ONCE = 32  # requests for which the store is asked in one go; the sockets are looked at before the next
 
 
 @dataclass(frozen=True)
 class DhcpServer:
     """Answers on `port`, and for the proxy on `proxy_port` too. `interface` binds the sockets to one network card.
 
-    `witnesses` are told what became of each packet.
+    `expect` is told whose requests are answered next, `witnesses` what became of each packet.
     """
 
     policy: Decider
@@ -41,6 +43,7 @@ class DhcpServer:
     proxy_port: int | None = None
     interface: str = ""
     witnesses: Sequence[Witness] = ()
+    expect: Callable[[Collection[str]], None] = lambda _: None
 
     def run(self, stopping: threading.Event) -> None:
         """Serve until `stopping` is set.
@@ -57,23 +60,36 @@ class DhcpServer:
 
     def serve(self, bound: socket.socket, stopping: threading.Event, proxy: socket.socket | None = None) -> None:
         """Serve on sockets of `datagram.bind` until `stopping` is set; `proxy` is the one of port 4011."""
+        waiting = Waiting()
         with selectors.DefaultSelector() as selector:
             for each in [bound, proxy] if proxy else [bound]:
                 selector.register(each, selectors.EVENT_READ)
             address, port = bound.getsockname()
             log.info("DHCP server ready", listen=address, port=port, proxy=self.policy.terms.proxy)
             while not stopping.is_set():
-                for key, _ in selector.select(_LOOK_UP_S):
+                for key, _ in selector.select(0 if waiting else _LOOK_UP_S):
                     if isinstance(key.fileobj, socket.socket):
-                        self._serve(key.fileobj, proxy_port=key.fileobj is proxy)
+                        _hear(waiting, key.fileobj, proxy_port=key.fileobj is proxy)
+                if waiting:
+                    self._serve(waiting.first(_AT_ONCE))
+                    _tell_of_crowd(waiting)
                 for witness in self.witnesses:
                     witness.tick()
 
-    def _serve(self, bound: socket.socket, *, proxy_port: bool) -> None:
+    def _serve(self, requests: Sequence[Request]) -> None:
         try:
-            request = receive(bound)
-            if request is not None:
-                self._answer(bound, request, proxy_port=proxy_port)
+            self.expect({request.asked.mac for request in requests})
+        except BmprovError as error:
+            log.warning("DHCP requests not answered; the clients will ask again", error=str(error), lost=len(requests))
+        except Exception:  # an outermost loop too: a crowd must not end the service for all
+            log.exception("DHCP requests met an unexpected fault", lost=len(requests))
+        else:
+            for request in requests:
+                self._serve_one(request)
+
+    def _serve_one(self, request: Request) -> None:
+        try:
+            self._answer(request)
         except BmprovError as error:
             log.warning("DHCP request not answered; the client will ask again", error=str(error))
         except OSError as error:
@@ -81,23 +97,36 @@ class DhcpServer:
         except Exception:  # the outermost loop: one packet must not end the service for all
             log.exception("DHCP request met an unexpected fault")
 
-    def _answer(self, bound: socket.socket, request: Datagram, *, proxy_port: bool) -> None:
-        try:
-            asked = parse(request.data)
-        except BadPacket as error:
-            log.info("DHCP packet ignored", sender=request.sender[0], why=str(error))
-            return
-        answer = self.policy.answer(asked, proxy_port=proxy_port)
+    def _answer(self, request: Request) -> None:
+        asked, came = request.asked, request.came
+        answer = self.policy.answer(asked, proxy_port=request.proxy_port)
         if isinstance(answer, Answer):
             reply = serialise(answer.packet, asked.reply_limit_bytes)
-            to, port = destination(asked, answer.packet, request.sender, proxy_port=proxy_port)
+            to, port = destination(asked, answer.packet, came.sender, proxy_port=request.proxy_port)
             if to == _BROADCAST:
-                broadcast(bound, reply, port, request.card)
+                broadcast(request.bound, reply, port, came.card)
             else:
-                bound.sendto(reply, (to, port))
+                request.bound.sendto(reply, (to, port))
         _log(asked, answer)
         for witness in self.witnesses:
             witness.saw(asked, answer)
+
+
+def _hear(waiting: Waiting, bound: socket.socket, *, proxy_port: bool) -> None:
+    try:
+        waiting.hear(bound, proxy_port=proxy_port)
+    except OSError as error:
+        log.warning("DHCP packet lost: the network refused it", error=str(error))
+    except Exception:  # as above
+        log.exception("DHCP request met an unexpected fault")
+
+
+def _tell_of_crowd(waiting: Waiting) -> None:
+    """Once all are answered, say so if some have asked again meanwhile."""
+    if waiting.repeated and not waiting:
+        check = "if that happens often, see what the database and this host are busy with"
+        log.warning("DHCP clients asked again while they waited", repeated=waiting.repeated, check=check)
+        waiting.repeated = 0
 
 
 def destination(asked: Packet, answer: Packet, sender: tuple[str, int], *, proxy_port: bool = False) -> tuple[str, int]:

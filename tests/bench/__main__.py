@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tests.bench.bmcs import bench_bmcs
 from tests.bench.deployments import change_power, deploy, enrol_fakes
+from tests.bench.dns import bench_dns
 from tests.bench.extension import measure_extension
 from tests.bench.http import bench_http
 from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
@@ -15,12 +16,28 @@ from tests.bench.maas import bench_maas
 from tests.bench.measure import Deployments, Load, http_load
 from tests.bench.netboot import bench_netboot
 from tests.bench.service import Service, payload, running
+from tests.bench.storm import bench_storm
+from tests.bench.switches import bench_switches
 from tests.bench.tftp import bench_tftp
 from tests.bench.writing import bench_ramdisk
 
 WORKERS = "4"
 DEMO_IMAGE = "demo"
-NAMES = ("extension", "simulated", "control", "tftp", "http", "ramdisk", "netboot", "bmcs", "latency", "maas")
+NAMES = (
+    "extension",
+    "simulated",
+    "control",
+    "tftp",
+    "http",
+    "storm",
+    "dns",
+    "switches",
+    "ramdisk",
+    "netboot",
+    "bmcs",
+    "latency",
+    "maas",
+)
 
 
 def main() -> None:
@@ -40,6 +57,9 @@ def main() -> None:
         "control": lambda: bench_control(asked.machines, asked.seconds, peer),
         "tftp": bench_tftp,
         "http": bench_http,
+        "storm": lambda: bench_storm(asked.machines),
+        "dns": lambda: bench_dns(asked.machines),
+        "switches": bench_switches,
         "ramdisk": bench_ramdisk,
         "netboot": bench_netboot,
         "latency": bench_latency,

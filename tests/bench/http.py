@@ -9,12 +9,11 @@ import hashlib
 import os
 import select
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,12 +24,12 @@ from bmprov.deadline import Deadline
 from bmprov.settings import PxeSettings, dump
 from tests import debian
 from tests.bench.measure import BenchError, cpu_seconds, wait_for
+from tests.bench.servers import START_S, free_port, listening, running
 from tests.pxe.provisioning import Site
 
 ROUNDS = 3
 READERS = 20
 IMAGE_BYTES = 2**30
-START_S = 15.0
 STALLED_S = 30.0
 _TAKE_BYTES = 2**20
 _HEAD_BYTES = 4096
@@ -173,14 +172,14 @@ def _compare(server: Server, sha256: str) -> None:
 def _site(folder: Path, stack: ExitStack) -> Site:
     """A site with an image of random bytes, and a Valkey of its own."""
     redis = f"{folder}/valkey.sock"
-    stack.enter_context(_running([valkey.program(), "--port", "0", "--unixsocket", redis, "--save", ""], folder))
+    stack.enter_context(running([valkey.program(), "--port", "0", "--unixsocket", redis, "--save", ""], folder))
     wait_for(Path(redis).exists, "Valkey's start", Deadline.after(START_S))
     return Site(folder, f"unix://{redis}", os.urandom(IMAGE_BYTES))
 
 
 def _bmprov(site: Site, folder: Path, stack: ExitStack) -> Server:
     """`bmprov pxe http` as its settings are by default, and a deployment under way for each reader."""
-    port = _free_port()
+    port = free_port()
     default = PxeSettings()
     pxe = replace(site.settings.pxe, http_port=port, processes=default.processes, threads=default.threads)
     site.settings = replace(site.settings, pxe=pxe)
@@ -190,41 +189,15 @@ def _bmprov(site: Site, folder: Path, stack: ExitStack) -> Server:
         address: site.booted_at(site.deploy(number), address) for number, address in enumerate(_addresses(), start=1)
     }
     bmprov = str(Path(sys.executable).with_name("bmprov"))
-    pid = stack.enter_context(_running([bmprov, "pxe", "http", "--config", str(file)], folder))
-    _wait(port)
+    pid = stack.enter_context(running([bmprov, "pxe", "http", "--config", str(file)], folder))
+    listening(port)
     return Server(pid, port, lambda address: f"/images/v1/{tokens[address]}/{site.image.sha256}")
 
 
 def _nginx(program: str, site: Site, folder: Path, stack: ExitStack) -> Server:
     """It sends the same file to whoever asks."""
-    image, port, file = site.images.path(site.image.sha256), _free_port(), folder / "nginx.conf"
+    image, port, file = site.images.path(site.image.sha256), free_port(), folder / "nginx.conf"
     file.write_text(_NGINX.format(processes=PxeSettings().processes, folder=folder, port=port, root=image.parent))
-    pid = stack.enter_context(_running([program, "-p", str(folder), "-c", str(file)], folder))
-    _wait(port)
+    pid = stack.enter_context(running([program, "-p", str(folder), "-c", str(file)], folder))
+    listening(port)
     return Server(pid, port, lambda _: f"/{image.name}")
-
-
-@contextmanager
-def _running(command: list[str], folder: Path) -> Iterator[int]:
-    log = folder / f"{Path(command[0]).name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder)
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(START_S)
-
-
-def _wait(port: int) -> None:
-    def answers() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    wait_for(answers, f"the start of the server on port {port}", Deadline.after(START_S))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port

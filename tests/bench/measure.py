@@ -129,6 +129,11 @@ def cpu_seconds(roots: Collection[int]) -> float:
     return sum(reading.cpu_s for reading in read_tree(roots))
 
 
+def least_tick(cpu_s: float) -> float:
+    """CPU time to divide by: less than a tick reads as nothing."""
+    return max(cpu_s, 1 / TICKS_PER_S)
+
+
 def memory_bytes(roots: Collection[int]) -> int:
     """Memory of these processes and their descendants: proportional set sizes, so a shared page counts once in all."""
     return sum(_pss_bytes(reading.pid) for reading in read_tree(roots))

@@ -31,6 +31,7 @@ from bmprov.model import (
 )
 from bmprov.power import Power, PowerAction
 from bmprov.store import Store, migrations
+from bmprov.store.leases import Lease
 from bmprov.store.operations import LeaseLost
 from bmprov.store.reservations import Claimant, expire, reserve
 from tests.contract.conftest import Clock
@@ -479,7 +480,9 @@ def test_leases_keep_an_address_per_mac(store: Store, clock: Clock) -> None:
     with store.write() as transaction:
         transaction.leases.give("52:54:00:00:00:01", "127.66.0.10", "default", "op", 600)
         transaction.leases.give("52:54:00:00:00:01", "127.66.0.10", "default", "op", 600)
-        assert transaction.leases.of("52:54:00:00:00:01", "default") == "127.66.0.10"
+        assert transaction.leases.of(["52:54:00:00:00:01"]) == {
+            "52:54:00:00:00:01": Lease("127.66.0.10", "default", clock.now + 600)
+        }
         transaction.leases.give("52:54:00:00:00:01", "127.66.0.11", "default", "op", 600)
         transaction.leases.decline("127.66.0.12", "default")
         assert transaction.leases.taken("default") == {"127.66.0.11", "127.66.0.12"}

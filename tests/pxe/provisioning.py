@@ -27,6 +27,7 @@ from images.ramdisk import medium
 from pxe.directory import StoreLeases
 from pxe.http import BootHttp
 from pxe.media import Media
+from pxe.seats import Seats
 from pxe.transfer import Transfers
 from tests import databases
 
@@ -48,10 +49,10 @@ class Clock:
 class Site:
     """One site's store, images and settings. Addresses are loopback's, ports are the kernel's."""
 
-    def __init__(self, folder: Path, redis: str, image: bytes = IMAGE) -> None:
+    def __init__(self, folder: Path, redis: str, image: bytes = IMAGE, database: str = "") -> None:
         self.clock = Clock()
         self.settings = Settings(
-            database=databases.sqlite(folder / "bmprov.db"),
+            database=database or databases.sqlite(folder / "bmprov.db"),
             redis=redis,
             key_file=folder / "secret.key",
             images=folder / "images",
@@ -59,7 +60,9 @@ class Site:
         )
         Vault.create_file(self.settings.key_file)
         self.vault = Vault.from_file(self.settings.key_file)
-        self.store = Store(self.settings.database, self.clock)
+        self.store = Store(self.settings.database, self.clock, durable=False)
+        if database:
+            self.store.migrate()
         self.queue = JobQueue(redis)
         self.queue.redis.flushall()
         self.images = ImageStore(self.settings.images)
@@ -99,13 +102,13 @@ class Site:
             {"snponly.efi": self.loader},
             ramdisk,
             "http://10.1.0.1:8080" if pxe.http_port == PxeSettings.http_port else pxe.http_url,
-            Media(ramdisk / medium.NAME, StoreLeases(self.store, pxe, self.settings.site), pxe, transfers),
+            Media(ramdisk / medium.NAME, StoreLeases(Seats(self.store), pxe, self.settings.site), pxe, transfers),
             transfers,
         )
 
     def enrol(self, number: int, site: str = "default") -> Machine:
         """A machine that is in nobody's hands."""
-        macs = [f"52:54:00:00:{number:02x}:{place:02x}" for place in range(2)]
+        macs = [f"52:54:00:{number >> 8:02x}:{number & 255:02x}:{place:02x}" for place in range(2)]
         nics = (Nic(macs[0], 0, netboot=True), Nic(macs[1], 1))
         bmc = Bmc(f"ipmi://127.0.0.1:{number}", "admin", b"")
         machine = Machine(f"m{number}", f"rack1-{number:02d}", bmc, nics, state=State.AVAILABLE, site=site)

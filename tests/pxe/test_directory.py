@@ -13,6 +13,7 @@ from bmprov.store import Store
 from bmprov.subnet import Subnet
 from pxe.dhcp.policy import Idle, Wanted
 from pxe.directory import StoreDirectory, StoreLeases
+from pxe.seats import Seats
 from tests.pxe.provisioning import Site
 
 FIRST = IPv4Address("10.1.0.10")
@@ -28,12 +29,12 @@ def settings(addresses: int = 4, first: IPv4Address = FIRST) -> PxeSettings:
 
 @pytest.fixture
 def directory(site: Site) -> StoreDirectory:
-    return StoreDirectory(site.store, site.vault, settings(), "default")
+    return StoreDirectory(Seats(site.store), site.vault, settings(), "default")
 
 
 @pytest.fixture
 def leases(site: Site) -> StoreLeases:
-    return StoreLeases(site.store, settings(), "default")
+    return StoreLeases(Seats(site.store), settings(), "default")
 
 
 def test_a_machine_is_wanted_while_its_network_boot_is_open(site: Site, directory: StoreDirectory) -> None:
@@ -121,24 +122,24 @@ def test_an_address_that_another_host_uses_is_left_alone(site: Site, leases: Sto
     assert leases.offer(mac(1), "") == FIRST
 
 
-def test_a_range_that_was_moved_is_followed(leases: StoreLeases) -> None:
+def test_a_range_that_was_moved_is_followed(site: Site, leases: StoreLeases) -> None:
     """An address of the old range is no address any more, however long its lease still runs."""
     assert leases.offer(mac(0), "") == FIRST
-    moved = replace(leases, settings=settings(first=IPv4Address("10.7.0.10")))
+    moved = StoreLeases(Seats(site.store), settings(first=IPv4Address("10.7.0.10")), "default")
     assert moved.offer(mac(0), "") == IPv4Address("10.7.0.10")
 
 
-def test_each_network_has_a_range_of_its_own(leases: StoreLeases) -> None:
+def test_each_network_has_a_range_of_its_own(site: Site) -> None:
     """A machine that was moved behind a relay gets an address there, and gives the one before back."""
     rack = Subnet(IPv4Network("10.8.0.0/24"), IPv4Address("10.8.0.10"), IPv4Address("10.8.0.11"), "10.8.0.1")
-    both = replace(leases, settings=replace(leases.settings, networks=(rack,)))
+    both = StoreLeases(Seats(site.store), replace(settings(), networks=(rack,)), "default")
     assert both.offer(mac(0), "", rack.network) == IPv4Address("10.8.0.10")
     assert both.offer(mac(1), "", rack.network) == IPv4Address("10.8.0.11")
     assert (
         both.offer(mac(2), "", rack.network) == "no address is left in the range 10.8.0.10 to 10.8.0.11: make it larger"
     )
     assert both.offer(mac(0), "", rack.network) == IPv4Address("10.8.0.10")
-    assert both.offer(mac(0), "", leases.settings.network) == FIRST
+    assert both.offer(mac(0), "", settings().network) == FIRST
     assert both.offer(mac(2), "", rack.network) == IPv4Address("10.8.0.10")
 
 
@@ -152,16 +153,16 @@ def test_the_token_is_bound_when_the_machine_takes_its_address(site: Site, lease
     assert site.operation(operation).boot_ip == str(FIRST)
 
 
-def test_a_machine_is_on_one_network_while_an_operation_lasts(site: Site, leases: StoreLeases) -> None:
+def test_a_machine_is_on_one_network_while_an_operation_lasts(site: Site) -> None:
     """Who forges its MAC behind another relay gets no token, and does not take its address from it."""
     rack = Subnet(IPv4Network("10.8.0.0/24"), IPv4Address("10.8.0.10"), IPv4Address("10.8.0.11"), "10.8.0.1")
-    both = replace(leases, settings=replace(leases.settings, networks=(rack,)))
+    both = StoreLeases(Seats(site.store), replace(settings(), networks=(rack,)), "default")
     operation = site.deploy()
-    assert both.offer("52:54:00:00:01:00", operation.id, leases.settings.network) == FIRST
+    assert both.offer("52:54:00:00:01:00", operation.id, settings().network) == FIRST
     both.confirm("52:54:00:00:01:00", FIRST, operation.id)
     why = both.offer("52:54:00:00:01:00", operation.id, rack.network)
     assert why == f"it asks from 10.8.0.0/24, and has {FIRST} in this operation: forged, or cabled anew meanwhile"
-    assert both.offer("52:54:00:00:01:00", operation.id, leases.settings.network) == FIRST
+    assert both.offer("52:54:00:00:01:00", operation.id, settings().network) == FIRST
     assert site.operation(operation).boot_ip == str(FIRST)
     site.cancel(operation)
     assert both.offer("52:54:00:00:01:00", "", rack.network) == IPv4Address("10.8.0.10")
@@ -174,7 +175,8 @@ def test_a_machine_that_asks_again_keeps_its_lease_for_as_long_as_it_is_told(sit
     for _ in range(10):
         leases.confirm("52:54:00:00:01:00", FIRST, operation.id)
         with site.store.read() as transaction:
-            assert transaction.leases.lasts("52:54:00:00:01:00", 600 - 1)
+            lease = transaction.leases.of(["52:54:00:00:01:00"])["52:54:00:00:01:00"]
+        assert lease.expires_at > site.clock.now + 600 - 1
         site.clock.now += 40
     others = [leases.offer(mac(number), "") for number in range(9)]
     assert FIRST not in others
@@ -189,7 +191,16 @@ def postgresql(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 def test_two_servers_give_no_address_twice(postgresql: Store) -> None:
     """Sixty machines ask at once, through several connections, and get sixty addresses."""
-    leases = StoreLeases(postgresql, settings(60), "default")
+    leases = StoreLeases(Seats(postgresql), settings(60), "default")
     with ThreadPoolExecutor(12) as pool:
         given = list(pool.map(lambda number: leases.offer(mac(number), ""), range(60)))
     assert sorted(given, key=str) == sorted((FIRST + number for number in range(60)), key=str)
+
+
+def test_dhcp_waits_for_no_disk(request: pytest.FixtureRequest, postgresql: Store) -> None:
+    """A store that need not be durable says so to PostgreSQL; the others wait."""
+    quick = Store(request.getfixturevalue("postgres_url")(), durable=False)
+    for store, waits in ((postgresql, "on"), (quick, "off")):
+        with store.read() as transaction:
+            assert transaction.connection.exec_driver_sql("SHOW synchronous_commit").scalar() == waits
+    quick.close()

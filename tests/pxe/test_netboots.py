@@ -20,6 +20,7 @@ from pxe.dhcp.process import end
 from pxe.directory import StoreDirectory
 from pxe.http import create_boot_app
 from pxe.netboots import Netboots
+from pxe.seats import Seats
 from tests.pxe.provisioning import Site
 from tests.requests import no_ports, no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
@@ -61,7 +62,7 @@ def test_without_redis_machines_boot_all_the_same() -> None:
 def test_what_becomes_of_a_machine_that_loops(site: Site, *, secure_boot: bool) -> None:
     """A worker fails the operation and switches the machine off; if it comes back, it is told to boot its disk."""
     operation = site.deploy()
-    directory = StoreDirectory(site.store, site.vault, site.settings.pxe, "default")
+    directory = StoreDirectory(Seats(site.store), site.vault, site.settings.pxe, "default")
     wanted = directory.lookup(MAC)
     assert isinstance(wanted, Wanted)
     if secure_boot:

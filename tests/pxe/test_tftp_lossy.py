@@ -29,7 +29,8 @@ SIMULATED = """
 import asyncio, pathlib, sys
 from bmprov.sim.tftp_client import fetch
 _, port, name, target = sys.argv
-pathlib.Path(target).write_bytes(asyncio.run(fetch(name, ("127.0.0.1", int(port)), "127.0.0.1")))
+fetched = asyncio.run(fetch(name, ("127.0.0.1", int(port)), "127.0.0.1"))
+pathlib.Path(target).write_bytes(fetched.content)
 """
 
 

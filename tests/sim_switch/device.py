@@ -47,6 +47,7 @@ class Faults:
     """What a switch may do wrong. `answers` replaces what it says to a line that begins so."""
 
     delay_s: float = 0.0
+    login_s: float = 0.0
     answers: dict[str, str] = field(default_factory=dict)
     breaks_off_at: str = ""
     reboots_at: str = ""

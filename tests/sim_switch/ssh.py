@@ -67,7 +67,8 @@ class _Passwords(asyncssh.SSHServer):
     def password_auth_supported(self) -> bool:
         return True
 
-    def validate_password(self, username: str, password: str) -> bool:
+    async def validate_password(self, username: str, password: str) -> bool:
+        await asyncio.sleep(self._device.faults.login_s)
         return (username, password) == (self._device.user, self._device.password)
 
 

@@ -21,6 +21,7 @@ from pxe.dhcp.refusals import Refusals
 from pxe.dhcp.server import DhcpServer
 from pxe.dhcp.terms import Terms
 from pxe.directory import StoreDirectory, StoreLeases
+from pxe.seats import Seats
 from tests.pxe.dhcp.asking import Relay, asked
 from tests.pxe.provisioning import Site
 
@@ -74,8 +75,8 @@ def port(site: Site) -> Iterator[int]:
     """A server's port. Its own network has two addresses."""
     pxe = replace(site.settings.pxe, network=HERE, range_first=FIRST, range_last=SECOND, networks=(RACK,))
     terms = Terms(SERVER, HERE, "http://127.0.0.1:8080", loaders=frozenset({"snponly.efi"}), relayed=(RACK,))
-    directory = StoreDirectory(site.store, site.vault, pxe, "default")
-    policy = Policy(terms, directory, StoreLeases(site.store, pxe, "default"))
+    directory = StoreDirectory(Seats(site.store), site.vault, pxe, "default")
+    policy = Policy(terms, directory, StoreLeases(Seats(site.store), pxe, "default"))
     server = DhcpServer(policy, "", 0, witnesses=(Refusals(Notes(site.store).refused),))
     stopping = threading.Event()
     with bind("127.0.0.1", 0) as bound:

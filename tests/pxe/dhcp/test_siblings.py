@@ -12,6 +12,7 @@ from pxe.dhcp.policy import Answer, Ignored, Policy
 from pxe.dhcp.siblings import SharedPolicy, Siblings
 from pxe.dhcp.terms import Terms
 from pxe.directory import StoreDirectory, StoreLeases
+from pxe.seats import Seats
 from tests.pxe.provisioning import Clock, Site
 
 MAC = "52:54:00:00:01:00"
@@ -30,8 +31,8 @@ class Pair:
 
     def _server(self, site: Site, address: IPv4Address) -> SharedPolicy:
         pxe = replace(site.settings.pxe, address=str(address))
-        directory = StoreDirectory(site.store, site.vault, pxe, site.settings.site)
-        leases = StoreLeases(site.store, pxe, site.settings.site)
+        directory = StoreDirectory(Seats(site.store), site.vault, pxe, site.settings.site)
+        leases = StoreLeases(Seats(site.store), pxe, site.settings.site)
         loaders = frozenset({"snponly.efi"})
         terms = Terms(address, IPv4Network("127.0.0.0/8"), "http://10.1.0.1:8080", loaders=loaders)
         siblings = Siblings(self.redis, site.settings.site, str(address), self.clock)
