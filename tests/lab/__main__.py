@@ -87,8 +87,9 @@ class Story:
 
     def _instance(self, number: int, image: str, kind: Kind) -> Instance:
         key = self.tenant.public_key
+        asking = {"root_disk": kind.root_disk}
         return self.lab.instance(
-            number + 1, image, kind.name, nics=kind.nics, root_disk=kind.root_disk, ssh_key=key, memory_mib=512
+            number + 1, image, kind.name, nics=kind.nics, asking=asking, ssh_key=key, memory_mib=512
         )
 
     def _lives(self, home: Home, one: Instance, kind: Kind) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -72,18 +72,21 @@ class Lab:
         firmware: Firmware,
         *,
         nics: int = 1,
+        taps: Sequence[str] = (),
         lossy: float = 0,
         virtual_cd: bool = False,
         **more: Any,  # noqa: ANN401 - its fields
     ) -> Hardware:
         """A machine, enrolled with its BMC and inspected. Its cables lose a share `lossy` of frames (`lossy.py`).
 
-        With `virtual_cd` its BMC speaks Redfish, and it boots the ramdisk from there.
+        With `taps` its NICs are plugged in there, else on the lab's bridge. With `virtual_cd` its BMC speaks Redfish,
+        and it boots the ramdisk from there.
         """
         number = len(self.machines) + 1
         folder = self.folder.root / name
         folder.mkdir()
-        cables = {self._plug(number + 50 * nic, lossy): f"52:54:00:77:{nic:02x}:{number:02x}" for nic in range(nics)}
+        taps = taps or [self._plug(number + 50 * nic, lossy) for nic in range(nics)]
+        cables = {tap: f"52:54:00:77:{nic:02x}:{number:02x}" for nic, tap in enumerate(taps)}
         hardware = Hardware(folder, firmware, cables, **more)
         if virtual_cd:
             login = self.stack.enter_context(redfish_bmc(hardware))
@@ -115,17 +118,17 @@ class Lab:
         machine: str = "",
         *,
         nics: int = 1,
-        root_disk: str = "",
-        **more: Any,  # noqa: ANN401 - virtual_machine's
+        asking: Mapping[str, str] | None = None,
+        **more: Any,  # noqa: ANN401 - those of `Instance.prepared`
     ) -> Instance:
-        """An instance of CloudStack's, prepared; `more` is what `virtual_machine` takes."""
+        """An instance of CloudStack's, prepared; `asking` are details by which it asks for more."""
         login = Login.from_file(self.folder.extension_ini)
         details = {"endpoint": login.endpoint, "token": login.token, "ca": login.ca}
         place = self.folder.root / f"cloudstack-{number}"
         (place / "extension").mkdir(parents=True)
         extension = Path(shutil.copy(_EXTENSION, place / "extension"))
         cloudstack = CloudStack(extension, place / "payloads", details, host={"host": "metal1"}, timeout_s=300)
-        chosen = {"image": image, "machine": machine, "root_disk": root_disk}
+        chosen = {"image": image, "machine": machine, **(asking or {})}
         external = {name: value for name, value in chosen.items() if value}
         return Instance.prepared(cloudstack, number, nics, external, **{"user_data": USER_DATA} | more)
 
@@ -134,9 +137,12 @@ class Lab:
         return self._pool.submit(self.instance(number, **more).create)
 
     @contextmanager
-    def router(self, addresses: Mapping[str, str]) -> Iterator[Home]:
-        """The tenants' network while the block lasts, with the addresses that CloudStack issued, by MAC."""
-        with router(self.net, self.folder.root, addresses) as home:
+    def router(self, addresses: Mapping[str, str], vlan: int = 0) -> Iterator[Home]:
+        """A tenant's network while the block lasts, with the addresses that CloudStack issued, by MAC.
+
+        It is that VLAN on the trunk of the lab's switch; VLAN 0 is the lab's one bridge.
+        """
+        with router(self.net, self.folder.root, addresses, vlan) as home:
             yield home
 
     def add_image(self, name: str, file: Path) -> None:
