@@ -90,8 +90,6 @@ def switched(lab: Lab, system: tuple[Path, Path], ports: int) -> Iterator[LabSwi
 def _first_configuration(ports: Mapping[str, str]) -> Iterator[str]:
     """What the operator of a switch has configured before bmprov comes."""
     access = {"provisioning": PROVISIONING} | dict.fromkeys(ports, QUARANTINE)
-    for port in (*access, "trunk"):
-        yield f"bridge vlan del dev {port} vid 1"
     for port, vlan in access.items():
         yield f"bridge vlan add dev {port} vid {vlan} pvid untagged"
     for vlan in TENANTS:

@@ -32,9 +32,10 @@ mkdir -p /proc /sys /dev/pts /root /run
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mkdir -p /dev/pts; mount -t devpts devpts /dev/pts
 for module in virtio_pci virtio_net bridge dummy; do modprobe $module; done
-echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 # a port has no address of its own
+echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 # a port has no address of its own
 ip link set lo up
-ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 1
+pvid=1; [ "$plugged" ] && pvid=0 # 0: a port carries nothing before it is configured
+ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid $pvid
 if [ "$plugged" ]; then # from the kernel's command line: the names of eth1 and those after it
     card=1
     for port in $plugged; do ip link set eth$card name $port; card=$((card + 1)); done
