@@ -20,7 +20,11 @@ from tests.contract.bmcs import free_tcp_port, running
 from worker.switches.commands import SshCommands
 
 PORTS = ("port1", "port2", "port3")
+NAME = "tor1"
+"""What it says in LLDP."""
+
 HISTORY = "history"
+_LLDP = Path(__file__).with_name("lldp.pl")
 USER, PASSWORD = "root", "secret"
 _HASH = "$6$bmprov$uGUABY4UHBvp1WjRDDK5KoIkZ38b//j8jAjIGQPoOre3wJqszB.a3jY5LxzXJha5dGGZL5gAgJ1RqHDpO.Ic/1"
 _BOOT_S = 240  # seconds on an idle host; a busy one has no KVM either
@@ -45,6 +49,7 @@ fi
 for port in ${plugged:-{ports}}; do ip link set $port master br0 up; done
 ip link set br0 up
 bridge -timestamp monitor vlan >/dev/ttyS1 &
+perl /bin/lldp.pl {name} ${plugged:-{ports}} &
 ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up
 dropbear -R -E -p 22
 while :; do sleep 1000; done
@@ -65,7 +70,7 @@ def build(folder: Path) -> tuple[Path, Path]:
     root, tree = folder / "root", folder / "tree"
     try:
         names = packages.with_dependencies(["iproute2", "dropbear-bin", "busybox-static", "dash"])
-        names = [*names, *packages.newest_kernel(["linux-image-cloud-amd64"])]
+        names = [*names, "perl-base", *packages.newest_kernel(["linux-image-cloud-amd64"])]
         packages.unpack(names, folder / "downloads", root)
     except Fatal as error:
         debian.missing("a machine with a VLAN bridge", str(error))
@@ -92,8 +97,8 @@ def build(folder: Path) -> tuple[Path, Path]:
     (tree / "etc/group").write_text("root:x:0:\n")
     (tree / "etc/shells").write_text("/bin/sh\n")
     (tree / "etc/dropbear").mkdir()
-    for name, script in (("init", _INIT), ("bin/reset-ports", _RESET)):
-        (tree / name).write_text(script.replace("{ports}", " ".join(PORTS)))
+    for name, script in (("init", _INIT), ("bin/reset-ports", _RESET), ("bin/lldp.pl", _LLDP.read_text())):
+        (tree / name).write_text(script.replace("{ports}", " ".join(PORTS)).replace("{name}", NAME))
         (tree / name).chmod(0o755)
     initrd = folder / "initrd"
     with initrd.open("wb") as file:
