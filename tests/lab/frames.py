@@ -9,15 +9,15 @@ _SENDER = slice(6, 12)
 
 
 @contextmanager
-def heard(interface: str, mac: str) -> Iterator[Callable[[], int]]:
-    """What tells how many frames of this sender have come by since it was last asked, of any kind."""
-    sender = bytes.fromhex(mac.replace(":", ""))
+def heard(interface: str, *macs: str) -> Iterator[Callable[[], int]]:
+    """What tells how many frames of these senders have come by since it was last asked, of any kind."""
+    senders = {bytes.fromhex(mac.replace(":", "")) for mac in macs}
 
     def count() -> int:
         frames = 0
         while True:
             try:
-                frames += ear.recv(64)[_SENDER] == sender
+                frames += ear.recv(64)[_SENDER] in senders
             except BlockingIOError:
                 return frames
 

@@ -13,13 +13,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bmprov import settings as settings_file
 from bmprov.api.shapes.machine import MachineIn
-from bmprov.cli import credentials, embedded, furnish, valkey
+from bmprov.cli import credentials, furnish, valkey
 from bmprov.cli.api import Api
 from bmprov.cli.api import path as api_path
 from bmprov.cli.enrolling import Enrolling
@@ -28,12 +27,13 @@ from bmprov.cli.login import Login
 from bmprov.cli.readiness import wait_ready
 from bmprov.deadline import Deadline
 from bmprov.power import BmcLogin, PowerAction
-from bmprov.settings import PxeSettings, Settings, WorkerSettings
+from bmprov.settings import Settings, WorkerSettings
 from bmprov.sim.cloudstack import CloudStack, Result
 from tests import debian
 from tests.lab import lossy as cable
 from tests.lab import network
 from tests.lab.bmc import RunningBmc, bmc
+from tests.lab.configured import configured
 from tests.lab.instance import USER_DATA, Instance
 from tests.lab.qemu import Firmware, Hardware
 from tests.lab.redfish_bmc import redfish_bmc
@@ -182,10 +182,13 @@ class Lab:
             assert time.monotonic() < until, f"no '{words}' in {within_s:g} s:\n{printed(events)}"
             time.sleep(_LOOK_EVERY_S)  # the logs of other processes
 
-    def wait_console(self, machine: str, words: str, within_s: float) -> float:
-        """Return when a machine has said this on its serial console; the seconds since power-on."""
+    def wait_console(self, machine: str, words: str, within_s: float, *, behind: int = 0) -> float:
+        """Return when a machine has said this on its serial console; the seconds since power-on.
+
+        What stands in the first `behind` bytes does not count.
+        """
         console, until = self.machines[machine].serial, time.monotonic() + within_s
-        while not console.exists() or words.encode() not in console.read_bytes():
+        while not console.exists() or words.encode() not in console.read_bytes()[behind:]:
             assert time.monotonic() < until, f"no '{words}' in {within_s:g} s: {console}"
             time.sleep(_LOOK_EVERY_S)  # QEMU writes it
         return time.time() - self.started_at(machine)
@@ -241,38 +244,12 @@ def lab(place: Path, worker: WorkerSettings | None = None, **pxe: object) -> Ite
     with ExitStack() as stack:
         net = stack.enter_context(network.network())
         stack.enter_context(net.inside())
-        built = Lab(folder, net, _settings(folder, worker or WorkerSettings(), pxe), stack)
+        built = Lab(folder, net, configured(folder, worker or WorkerSettings(), pxe), stack)
         built.capture()
         built.serve()
         furnish.add_demo_image(built.api)
         stack.callback(built.finish)
         yield built
-
-
-def _settings(folder: Folder, worker: WorkerSettings, pxe: dict[str, Any]) -> Settings:
-    """What an operator has after `bmprov init` and a look through the file."""
-    subprocess.run([*_BMPROV, "init", "--config", str(folder.settings)], check=True, capture_output=True)
-    own = PxeSettings(
-        address=str(network.ADDRESS.ip),
-        interface=network.BRIDGE,
-        http_port=80,
-        network=network.ADDRESS.network,
-        range_first=network.address(100),
-        range_last=network.address(200),
-        processes=1,
-        kernel_arguments="console=ttyS0",
-    )
-    chosen = replace(
-        settings_file.load(folder.settings),
-        database=f"sqlite:///{folder.root / 'bmprov.db'}",
-        redis="redis://:secret@127.0.0.1:6379/0",
-        images=folder.root / "images",
-        worker=worker,
-        pxe=replace(own, **pxe),
-    )
-    folder.settings.write_text(settings_file.dump(chosen))
-    embedded.make_secrets(chosen)
-    return chosen
 
 
 def _enrolled(name: str, hardware: Hardware, login: BmcLogin) -> MachineIn:

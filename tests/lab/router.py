@@ -28,9 +28,10 @@ _OPTIONS = {15: "cs1cloud.internal", 6: ADDRESS.ip, 3: ADDRESS.ip, 1: ADDRESS.ne
 
 @dataclass(frozen=True)
 class Home:
-    """What instances have said when they phoned home, and where they can be reached from."""
+    """What instances have said when they phoned home, where they can be reached from, and what dnsmasq has to tell."""
 
     namespace: str
+    log: Path
     _calls: list[dict[str, str]] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -59,20 +60,20 @@ def router(network: Network, place: Path, addresses: Mapping[str, str], vlan: in
     """The router while the block lasts; `addresses` are those that CloudStack issued, by MAC. VLAN 0 is the bridge."""
     host = network.taken(f"vlan{vlan}", ADDRESS) if vlan else network.neighbour("router", ADDRESS)
     with host as namespace:
-        home, address = Home(namespace), (str(ADDRESS.ip), PHONE_HOME_PORT)
+        home, address = Home(namespace, place / f"{namespace}.log"), (str(ADDRESS.ip), PHONE_HOME_PORT)
         with _dnsmasq(home, place, addresses), heard(address, home.called, network.inside(namespace)):
             yield home
 
 
 @contextmanager
 def _dnsmasq(home: Home, place: Path, addresses: Mapping[str, str]) -> Iterator[None]:
-    hosts, leases, log = (place / f"{home.namespace}.{what}" for what in ("hosts", "leases", "log"))
+    hosts, leases = (place / f"{home.namespace}.{what}" for what in ("hosts", "leases"))
     hosts.write_text("".join(f"{mac},{address},infinite\n" for mac, address in addresses.items()))
     leases.unlink(missing_ok=True)
     command = [
         *(debian.program("ip", "iproute2"), "netns", "exec", home.namespace),
         *(debian.program("dnsmasq", "dnsmasq-base"), "--keep-in-foreground", "--conf-file=/dev/null", "--port=0"),
-        *("--user=root", "--pid-file=", f"--dhcp-leasefile={leases}", "--log-dhcp", f"--log-facility={log}"),
+        *("--user=root", "--pid-file=", f"--dhcp-leasefile={leases}", "--log-dhcp", f"--log-facility={home.log}"),
         *("--except-interface=lo", f"--listen-address={ADDRESS.ip}", f"--dhcp-hostsfile={hosts}"),
         *(f"--dhcp-range=set:interface-eth0-0,{ADDRESS.ip},static", "--dhcp-ignore=tag:!known"),
         *(f"--dhcp-option=tag:interface-eth0-0,{number},{value}" for number, value in _OPTIONS.items()),

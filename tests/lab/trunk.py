@@ -19,6 +19,7 @@ from contextlib import suppress
 _TUNSETIFF, _TAP_WITHOUT_HEADER = 0x400454CA, 0x1002  # linux/if_tun.h
 _LARGEST_BYTES = 65_536
 _MACS, _TAG = 12, 4
+_NEIGHBOUR = bytes.fromhex("0180c200000e")  # LLDP's: meant for this end itself, without a tag
 _ETHERTYPE = b"\x81\x00"
 _VLAN_BITS = 0x0FFF
 
@@ -49,6 +50,8 @@ class Trunk:
                     poll.unregister(descriptor)  # its namespace is gone
 
     def _deliver(self, frame: bytes) -> None:
+        if frame.startswith(_NEIGHBOUR):
+            return
         vlan = int.from_bytes(frame[_MACS + 2 : _MACS + _TAG], "big") & _VLAN_BITS
         if frame[_MACS : _MACS + 2] != _ETHERTYPE or vlan not in self._taps:
             self.strays += 1

@@ -1,7 +1,8 @@
 """A machine in QEMU whose kernel filters VLANs on a bridge, with SSH: the real thing where this host's kernel cannot.
 
 Debian's cloud kernel, iproute2 and dropbear, unpacked and not installed, in an initramfs. It is configured over QEMU's
-own network. Its ports are dummies that lead nowhere, or NICs of it. What its kernel tells of VLANs goes to a file.
+own network. Its ports are dummies that lead nowhere, or NICs of it: then it sends LLDP, and what its kernel tells of
+VLANs goes to a file.
 """
 
 import shutil
@@ -43,13 +44,13 @@ ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid $pvid
 if [ "$plugged" ]; then # from the kernel's command line: the names of eth1 and those after it
     card=1
     for port in $plugged; do ip link set eth$card name $port; card=$((card + 1)); done
+    perl /bin/lldp.pl {name} $plugged &
 else
     for port in {ports} uplink; do ip link add $port type dummy; done
 fi
 for port in ${plugged:-{ports}}; do ip link set $port master br0 up; done
 ip link set br0 up
-bridge -timestamp monitor vlan >/dev/ttyS1 &
-perl /bin/lldp.pl {name} ${plugged:-{ports}} &
+[ "$plugged" ] && bridge -timestamp monitor vlan >/dev/ttyS1 &
 ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up
 dropbear -R -E -p 22
 while :; do sleep 1000; done
