@@ -85,11 +85,15 @@ class Network:
 
     @contextmanager
     def taken(self, interface: str, address: IPv4Interface) -> Iterator[str]:
-        """Another host with this interface of the network's as its own: the name of its namespace."""
+        """Another host with this interface of the network's as its own while the block lasts: its namespace's name."""
         with self._namespace(interface) as namespace:
             self._ip("link", "set", interface, "netns", namespace, "name", "eth0")
-            _bring_up(namespace, address)
-            yield namespace
+            try:
+                _bring_up(namespace, address)
+                yield namespace
+            finally:  # an interface dies with its namespace
+                back = ("link", "set", "eth0", "down", "netns", self.name, "name", interface)
+                _run(debian.program("ip", "iproute2"), "-netns", namespace, *back)
 
     @contextmanager
     def _namespace(self, name: str) -> Iterator[str]:
