@@ -125,7 +125,8 @@ def bridge_machine(
         *("-append", f'console=ttyS0 panic=-1 plugged="{" ".join(plugs)}"'),
         *_nic("management", f"user,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"),
         *(word for name, plug in plugs.items() for word in _nic(name, plug)),
-        *("-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng", "-cpu", "max,la57=off"),
+        *("-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"),
+        *("-cpu", "max,la57=off"),
     ]
     login = SwitchLogin(f"linux-bridge://127.0.0.1:{port}/br0", USER, PASSWORD)
     with running(command, folder):
