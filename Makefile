@@ -14,7 +14,7 @@ help:
 	@echo "make test          every test (ARGS='-k power' chooses)"
 	@echo "make lint          ruff, mypy --strict, import-linter, vermin"
 	@echo "make bench         measures, prints ratios (PEERS=1 installs and measures OpenStack Ironic too)"
-	@echo "make lab           four machines with real firmware in QEMU, deployed with Debian 12; needs root"
+	@echo "make lab           machines with real firmware in QEMU, deployed with Debian 12, and a switch; needs root"
 
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

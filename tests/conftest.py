@@ -19,6 +19,7 @@ import pytest
 
 from bmprov.cli.main import run
 from tests import databases, debian
+from tests.sim_switch.bridge_machine import build
 from tests.valkey import valkey_server
 
 _BOOTS = {"ramdisk", "tiny_image", "lab", "test_switches.py"}  # fixtures, folders, files
@@ -93,6 +94,14 @@ def _built_once(factory: pytest.TempPathFactory, name: str, *command: str) -> Pa
             assert run([*command, str(building)]) == 0
             building.rename(shared / name)
     return shared / name
+
+
+@pytest.fixture(scope="session")
+def bridge_system(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Kernel and initramfs of the machine that is a switch."""
+    debian.program("apt-get", "apt")
+    debian.program("depmod", "kmod")
+    return build(tmp_path_factory.mktemp("bridge-system"))
 
 
 class Postgres:

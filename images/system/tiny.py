@@ -1,8 +1,8 @@
 """A tiny system that boots with BIOS and UEFI and takes its NoCloud data, made in seconds: for rehearsals and tests.
 
-Linux and busybox, all in an initramfs. It reads the file system CIDATA as cloud-init does, takes the host name, asks
-DHCP for an address on every NIC, and runs the user data when it is a script. It is not for tenants: its serial console
-asks for a login, and nobody has a password unless that script gives one.
+Linux and busybox, all in an initramfs. It reads the file system CIDATA as cloud-init does, takes the host name and the
+MACs that are imposed on its NICs, asks DHCP for an address on each, and runs the user data when it is a script. It is
+not for tenants: its serial console asks for a login, and nobody has a password unless that script gives one.
 """
 
 import shutil

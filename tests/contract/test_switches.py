@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,8 +24,8 @@ def servers() -> Iterator[SwitchServers]:
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SwitchLogin]:
-    with bridge_machine(tmp_path_factory.mktemp("bridge")) as login:
+def machine(tmp_path_factory: pytest.TempPathFactory, bridge_system: tuple[Path, Path]) -> Iterator[SwitchLogin]:
+    with bridge_machine(tmp_path_factory.mktemp("bridge"), bridge_system) as login:
         yield login
 
 

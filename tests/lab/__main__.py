@@ -1,8 +1,9 @@
-"""`make lab`: four machines with real firmware, deployed by CloudStack's calls with a real Debian, and logged in to.
+"""`make lab`: machines with real firmware, deployed by CloudStack's calls with a real Debian, and logged in to.
 
 A machine with BIOS, one with UEFI, one with Secure Boot, and one like a server: two NVMe disks and two Intel NICs.
 Each is deployed, phones home, is logged in to, rebooted, stopped, started, given back, and deployed again with another
-image. All that was said stays in a folder: the services' logs, the consoles, the packets, the timelines.
+image. Then two tenants have VLANs of a switch (`tenancy.py`). All that was said stays in folders: the services' logs,
+the consoles, the packets, the timelines.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +24,16 @@ from tests.lab.lab import Lab, lab
 from tests.lab.qemu import Firmware
 from tests.lab.router import Home
 from tests.lab.story import deployed, phones_home
+from tests.lab.switch import switched
+from tests.lab.tenancy import Tenancy
 from tests.lab.tenant import Tenant
 from tests.lab.timeline import printed
+from tests.sim_switch import bridge_machine
 
 _BMPROV = (sys.executable, "-m", "bmprov")
 _BOOT_S = 400  # a whole Debian, emulated, beside another one
 _DISK_MIB = 3072
+TENANTS = "tenants"
 
 
 @dataclass(frozen=True)
@@ -87,8 +92,9 @@ class Story:
 
     def _instance(self, number: int, image: str, kind: Kind) -> Instance:
         key = self.tenant.public_key
+        asking = {"root_disk": kind.root_disk}
         return self.lab.instance(
-            number + 1, image, kind.name, nics=kind.nics, root_disk=kind.root_disk, ssh_key=key, memory_mib=512
+            number + 1, image, kind.name, nics=kind.nics, asking=asking, ssh_key=key, memory_mib=512
         )
 
     def _lives(self, home: Home, one: Instance, kind: Kind) -> None:
@@ -138,9 +144,9 @@ def built(path: Path, *command: str) -> Path:
 def main() -> None:
     """Build what is missing, run the story, say where everything is."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the machines and services are ended
-    parser = argparse.ArgumentParser(prog="make lab", description="Deploy four machines with real firmware, in QEMU.")
+    parser = argparse.ArgumentParser(prog="make lab", description="Deploy machines with real firmware, in QEMU.")
     parser.add_argument("--data", type=Path, default=Path("lab-data"), help="images and the last run's logs")
-    parser.add_argument("only", nargs="*", help="some of the machines, by name")
+    parser.add_argument("only", nargs="*", help=f"some of the machines, by name, or `{TENANTS}`")
     asked = parser.parse_args()
     pairs = [[kind for kind in pair if not asked.only or kind.name in asked.only] for pair in PAIRS]
     data = asked.data.absolute()
@@ -149,15 +155,28 @@ def main() -> None:
     images = {"debian-12": data / "debian-12.raw", "tiny": built(data / "tiny.raw", "build", "tiny")}
     if not images["debian-12"].exists():  # it takes minutes, and an earlier run's will do
         built(images["debian-12"], "build", "debian-12")
-    run = data / "run"
-    shutil.rmtree(run, ignore_errors=True)
-    with lab(run) as running:
+    if any(pairs):
+        with furnished(data / "run", ramdisk, images) as running:
+            Story(running, Tenant.with_key(data / "run")).run([pair for pair in pairs if pair])
+    if not asked.only or TENANTS in asked.only:
+        shutil.rmtree(data / "switch", ignore_errors=True)
+        with took("the switch's system"):
+            system = bridge_machine.build(data / "switch")
+        with furnished(data / "tenants", ramdisk, images) as running, switched(running, system, 2) as switch:
+            Tenancy(running, switch, Tenant.with_key(data / "tenants"), took).run(_DISK_MIB)
+    print(f"logs, consoles, packets and disks are in {data}")
+
+
+@contextmanager
+def furnished(place: Path, ramdisk: Path, images: Mapping[str, Path]) -> Iterator[Lab]:
+    """A new lab with these images."""
+    shutil.rmtree(place, ignore_errors=True)
+    with lab(place) as running:
         shutil.copytree(ramdisk, running.ramdisk)
         for name, file in images.items():
             with took(f"bmprov image add {name}"):
                 running.add_image(name, file)
-        Story(running, Tenant.with_key(run)).run([pair for pair in pairs if pair])
-    print(f"logs, consoles, packets and disks are in {run}")
+        yield running
 
 
 if __name__ == "__main__":

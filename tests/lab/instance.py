@@ -37,12 +37,16 @@ class Instance:
         number: int,
         nics: int,
         external: Mapping[str, str],
+        vlan: int = 1577,
         **more: Any,  # noqa: ANN401 - virtual_machine's
     ) -> "Instance":
-        """The instance after `prepare`: a machine is reserved for it, whose MAC is its own now."""
+        """The instance after `prepare`: a machine is reserved for it, whose MAC is its own now.
+
+        All NICs are in the same VLAN.
+        """
         macs = [f"02:00:4c:9f:{nic:02x}:{number:02x}" for nic in range(nics)]
         issued = [
-            Nic(mac, f"{net}.{10 + number}", "1577", gateway=f"{net}.1")
+            Nic(mac, f"{net}.{10 + number}", str(vlan), gateway=f"{net}.1")
             for net, mac in zip(_NETWORKS, macs, strict=False)
         ]
         vm = virtual_machine(number, issued, external, **more)

@@ -10,16 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bmprov import settings as settings_file
 from bmprov.api.shapes.machine import MachineIn
-from bmprov.cli import credentials, embedded, furnish, valkey
+from bmprov.cli import credentials, furnish, valkey
 from bmprov.cli.api import Api
 from bmprov.cli.api import path as api_path
 from bmprov.cli.enrolling import Enrolling
@@ -28,12 +27,13 @@ from bmprov.cli.login import Login
 from bmprov.cli.readiness import wait_ready
 from bmprov.deadline import Deadline
 from bmprov.power import BmcLogin, PowerAction
-from bmprov.settings import PxeSettings, Settings, WorkerSettings
+from bmprov.settings import Settings, WorkerSettings
 from bmprov.sim.cloudstack import CloudStack, Result
 from tests import debian
 from tests.lab import lossy as cable
 from tests.lab import network
 from tests.lab.bmc import RunningBmc, bmc
+from tests.lab.configured import configured
 from tests.lab.instance import USER_DATA, Instance
 from tests.lab.qemu import Firmware, Hardware
 from tests.lab.redfish_bmc import redfish_bmc
@@ -72,18 +72,21 @@ class Lab:
         firmware: Firmware,
         *,
         nics: int = 1,
+        taps: Sequence[str] = (),
         lossy: float = 0,
         virtual_cd: bool = False,
         **more: Any,  # noqa: ANN401 - its fields
     ) -> Hardware:
         """A machine, enrolled with its BMC and inspected. Its cables lose a share `lossy` of frames (`lossy.py`).
 
-        With `virtual_cd` its BMC speaks Redfish, and it boots the ramdisk from there.
+        With `taps` its NICs are plugged in there, else on the lab's bridge. With `virtual_cd` its BMC speaks Redfish,
+        and it boots the ramdisk from there.
         """
         number = len(self.machines) + 1
         folder = self.folder.root / name
         folder.mkdir()
-        cables = {self._plug(number + 50 * nic, lossy): f"52:54:00:77:{nic:02x}:{number:02x}" for nic in range(nics)}
+        taps = taps or [self._plug(number + 50 * nic, lossy) for nic in range(nics)]
+        cables = {tap: f"52:54:00:77:{nic:02x}:{number:02x}" for nic, tap in enumerate(taps)}
         hardware = Hardware(folder, firmware, cables, **more)
         if virtual_cd:
             login = self.stack.enter_context(redfish_bmc(hardware))
@@ -115,17 +118,17 @@ class Lab:
         machine: str = "",
         *,
         nics: int = 1,
-        root_disk: str = "",
-        **more: Any,  # noqa: ANN401 - virtual_machine's
+        asking: Mapping[str, str] | None = None,
+        **more: Any,  # noqa: ANN401 - those of `Instance.prepared`
     ) -> Instance:
-        """An instance of CloudStack's, prepared; `more` is what `virtual_machine` takes."""
+        """An instance of CloudStack's, prepared; `asking` are details by which it asks for more."""
         login = Login.from_file(self.folder.extension_ini)
         details = {"endpoint": login.endpoint, "token": login.token, "ca": login.ca}
         place = self.folder.root / f"cloudstack-{number}"
         (place / "extension").mkdir(parents=True)
         extension = Path(shutil.copy(_EXTENSION, place / "extension"))
         cloudstack = CloudStack(extension, place / "payloads", details, host={"host": "metal1"}, timeout_s=300)
-        chosen = {"image": image, "machine": machine, "root_disk": root_disk}
+        chosen = {"image": image, "machine": machine, **(asking or {})}
         external = {name: value for name, value in chosen.items() if value}
         return Instance.prepared(cloudstack, number, nics, external, **{"user_data": USER_DATA} | more)
 
@@ -134,9 +137,12 @@ class Lab:
         return self._pool.submit(self.instance(number, **more).create)
 
     @contextmanager
-    def router(self, addresses: Mapping[str, str]) -> Iterator[Home]:
-        """The tenants' network while the block lasts, with the addresses that CloudStack issued, by MAC."""
-        with router(self.net, self.folder.root, addresses) as home:
+    def router(self, addresses: Mapping[str, str], vlan: int = 0) -> Iterator[Home]:
+        """A tenant's network while the block lasts, with the addresses that CloudStack issued, by MAC.
+
+        It is that VLAN on the trunk of the lab's switch; VLAN 0 is the lab's one bridge.
+        """
+        with router(self.net, self.folder.root, addresses, vlan) as home:
             yield home
 
     def add_image(self, name: str, file: Path) -> None:
@@ -176,10 +182,13 @@ class Lab:
             assert time.monotonic() < until, f"no '{words}' in {within_s:g} s:\n{printed(events)}"
             time.sleep(_LOOK_EVERY_S)  # the logs of other processes
 
-    def wait_console(self, machine: str, words: str, within_s: float) -> float:
-        """Return when a machine has said this on its serial console; the seconds since power-on."""
+    def wait_console(self, machine: str, words: str, within_s: float, *, behind: int = 0) -> float:
+        """Return when a machine has said this on its serial console; the seconds since power-on.
+
+        What stands in the first `behind` bytes does not count.
+        """
         console, until = self.machines[machine].serial, time.monotonic() + within_s
-        while not console.exists() or words.encode() not in console.read_bytes():
+        while not console.exists() or words.encode() not in console.read_bytes()[behind:]:
             assert time.monotonic() < until, f"no '{words}' in {within_s:g} s: {console}"
             time.sleep(_LOOK_EVERY_S)  # QEMU writes it
         return time.time() - self.started_at(machine)
@@ -235,38 +244,12 @@ def lab(place: Path, worker: WorkerSettings | None = None, **pxe: object) -> Ite
     with ExitStack() as stack:
         net = stack.enter_context(network.network())
         stack.enter_context(net.inside())
-        built = Lab(folder, net, _settings(folder, worker or WorkerSettings(), pxe), stack)
+        built = Lab(folder, net, configured(folder, worker or WorkerSettings(), pxe), stack)
         built.capture()
         built.serve()
         furnish.add_demo_image(built.api)
         stack.callback(built.finish)
         yield built
-
-
-def _settings(folder: Folder, worker: WorkerSettings, pxe: dict[str, Any]) -> Settings:
-    """What an operator has after `bmprov init` and a look through the file."""
-    subprocess.run([*_BMPROV, "init", "--config", str(folder.settings)], check=True, capture_output=True)
-    own = PxeSettings(
-        address=str(network.ADDRESS.ip),
-        interface=network.BRIDGE,
-        http_port=80,
-        network=network.ADDRESS.network,
-        range_first=network.address(100),
-        range_last=network.address(200),
-        processes=1,
-        kernel_arguments="console=ttyS0",
-    )
-    chosen = replace(
-        settings_file.load(folder.settings),
-        database=f"sqlite:///{folder.root / 'bmprov.db'}",
-        redis="redis://:secret@127.0.0.1:6379/0",
-        images=folder.root / "images",
-        worker=worker,
-        pxe=replace(own, **pxe),
-    )
-    folder.settings.write_text(settings_file.dump(chosen))
-    embedded.make_secrets(chosen)
-    return chosen
 
 
 def _enrolled(name: str, hardware: Hardware, login: BmcLogin) -> MachineIn:

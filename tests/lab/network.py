@@ -19,6 +19,8 @@ ADDRESS = IPv4Interface("10.77.0.1/24")
 
 BRIDGE = "provisioning"
 _CLONE_NEWNET = 0x40000000  # setns(2)
+_LLDP = "0x4000"  # the multicast group 01:80:c2:00:00:0e
+_DEAF = {"ipv4/conf/{}/arp_ignore": "8", "ipv4/conf/{}/rp_filter": "1", "ipv6/conf/{}/disable_ipv6": "1"}
 _OWN = Path("/proc/thread-self/ns/net")
 
 
@@ -50,20 +52,56 @@ class Network:
         self._ip("link", "set", port, "gso_max_segs", "1")
         return tap, plug
 
+    def patch(self, name: str) -> tuple[str, str]:
+        """A cable to a port of a switch that is a machine itself: the tap of who is plugged in, and that of the port.
+
+        A bridge of these two alone, which lets LLDP through (IEEE 802.1D keeps it from other bridges). It is in the
+        namespace of bmprov's addresses, and the kernel answers for them wherever it is asked unless it is told not to.
+        """
+        ends, own = (f"{name}-far", f"{name}-near"), f"{name}-cable"
+        self._ip("link", "add", own, "type", "bridge", "group_fwd_mask", _LLDP)
+        for end in ends:
+            self._ip("tuntap", "add", "dev", end, "mode", "tap")
+        for interface in (*ends, own):
+            self._ip("link", "set", interface, "addrgenmode", "none", "up")
+        for end in ends:
+            self._ip("link", "set", end, "master", own)
+        with self.inside():
+            for setting, value in _DEAF.items():
+                Path("/proc/sys/net", setting.format(own)).write_text(value)
+        return ends
+
     @contextmanager
-    def neighbour(self, name: str, address: IPv4Interface) -> Iterator[str]:
-        """Another host on the bridge while the block lasts: the name of its own namespace."""
+    def neighbour(self, name: str, address: IPv4Interface | None, bridge: str = BRIDGE) -> Iterator[str]:
+        """Another host on a bridge while the block lasts: the name of its own namespace."""
+        with self._namespace(name) as namespace:
+            self._ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+            self._ip("link", "set", name, "master", bridge, "up")
+            try:
+                _bring_up(namespace, address)
+                yield namespace
+            finally:
+                self._ip("link", "delete", name)  # the namespace itself lives on while a process of it ends
+
+    @contextmanager
+    def taken(self, interface: str, address: IPv4Interface) -> Iterator[str]:
+        """Another host with this interface of the network's as its own while the block lasts: its namespace's name."""
+        with self._namespace(interface) as namespace:
+            self._ip("link", "set", interface, "netns", namespace, "name", "eth0")
+            try:
+                _bring_up(namespace, address)
+                yield namespace
+            finally:  # an interface dies with its namespace
+                back = ("link", "set", "eth0", "down", "netns", self.name, "name", interface)
+                _run(debian.program("ip", "iproute2"), "-netns", namespace, *back)
+
+    @contextmanager
+    def _namespace(self, name: str) -> Iterator[str]:
         ip, namespace = debian.program("ip", "iproute2"), f"{self.name}-{name}"
         _run(ip, "netns", "add", namespace)
         try:
-            self._ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", namespace)
-            self._ip("link", "set", name, "master", BRIDGE, "up")
-            for words in (("link", "set", "lo", "up"), ("address", "add", str(address), "dev", "eth0")):
-                _run(ip, "-netns", namespace, *words)
-            _run(ip, "-netns", namespace, "link", "set", "eth0", "up")
             yield namespace
         finally:
-            self._ip("link", "delete", name)  # the namespace itself lives on while a process of it ends
             _run(ip, "netns", "delete", namespace)
 
     @contextmanager
@@ -104,6 +142,14 @@ def network() -> Iterator[Network]:
 def address(number: int) -> IPv4Address:
     """The host with this number on the network."""
     return ADDRESS.network[number]
+
+
+def _bring_up(namespace: str, address: IPv4Interface | None) -> None:
+    inside = (debian.program("ip", "iproute2"), "-netns", namespace)
+    if address:
+        _run(*inside, "address", "add", str(address), "dev", "eth0")
+    for interface in ("lo", "eth0"):
+        _run(*inside, "link", "set", interface, "up")
 
 
 def _enter(namespace: int) -> None:

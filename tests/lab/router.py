@@ -1,8 +1,8 @@
 """CloudStack's virtual router: on the tenant's network it gives each instance the address that CloudStack issued.
 
-A dnsmasq, as CloudStack's own virtual router runs one, and an HTTP server for instances to phone home to, in a network
-namespace of their own on the lab's bridge. Machines under deployment are not to hear it, so it is there when they are
-deployed: what a VLAN does outside the lab.
+A dnsmasq with the settings of CloudStack's own (its template `dnsmasq.conf.tmpl` and `CsDhcp.py`), and an HTTP server
+for instances to phone home to, in a network namespace of their own: on a tenant's VLAN, or on the lab's one bridge.
+There machines under deployment are not to hear it, so it is started when they are deployed.
 """
 
 import subprocess
@@ -23,13 +23,15 @@ ADDRESS = IPv4Interface("192.0.2.1/24")
 
 PHONE_HOME_PORT = 8080
 _DNSMASQ_S = 10
+_OPTIONS = {15: "cs1cloud.internal", 6: ADDRESS.ip, 3: ADDRESS.ip, 1: ADDRESS.netmask}
 
 
 @dataclass(frozen=True)
 class Home:
-    """What instances have said when they phoned home, and where they can be reached from."""
+    """What instances have said when they phoned home, where they can be reached from, and what dnsmasq has to tell."""
 
     namespace: str
+    log: Path
     _calls: list[dict[str, str]] = field(default_factory=list)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -54,24 +56,27 @@ class Home:
 
 
 @contextmanager
-def router(network: Network, place: Path, addresses: Mapping[str, str]) -> Iterator[Home]:
-    """The router while the block lasts; `addresses` are those that CloudStack issued, by MAC."""
-    with network.neighbour("router", ADDRESS) as namespace:
-        home, address = Home(namespace), (str(ADDRESS.ip), PHONE_HOME_PORT)
+def router(network: Network, place: Path, addresses: Mapping[str, str], vlan: int = 0) -> Iterator[Home]:
+    """The router while the block lasts; `addresses` are those that CloudStack issued, by MAC. VLAN 0 is the bridge."""
+    host = network.taken(f"vlan{vlan}", ADDRESS) if vlan else network.neighbour("router", ADDRESS)
+    with host as namespace:
+        home, address = Home(namespace, place / f"{namespace}.log"), (str(ADDRESS.ip), PHONE_HOME_PORT)
         with _dnsmasq(home, place, addresses), heard(address, home.called, network.inside(namespace)):
             yield home
 
 
 @contextmanager
 def _dnsmasq(home: Home, place: Path, addresses: Mapping[str, str]) -> Iterator[None]:
-    leases = place / "dnsmasq.leases"
+    hosts, leases = (place / f"{home.namespace}.{what}" for what in ("hosts", "leases"))
+    hosts.write_text("".join(f"{mac},{address},infinite\n" for mac, address in addresses.items()))
     leases.unlink(missing_ok=True)
     command = [
         *(debian.program("ip", "iproute2"), "netns", "exec", home.namespace),
         *(debian.program("dnsmasq", "dnsmasq-base"), "--keep-in-foreground", "--conf-file=/dev/null", "--port=0"),
-        *("--user=root", f"--dhcp-leasefile={leases}", f"--dhcp-range={ADDRESS.network.network_address},static"),
-        *(f"--dhcp-host={mac},{address}" for mac, address in addresses.items()),
-        *("--log-dhcp", f"--log-facility={place / 'dnsmasq.log'}", "--pid-file="),
+        *("--user=root", "--pid-file=", f"--dhcp-leasefile={leases}", "--log-dhcp", f"--log-facility={home.log}"),
+        *("--except-interface=lo", f"--listen-address={ADDRESS.ip}", f"--dhcp-hostsfile={hosts}"),
+        *(f"--dhcp-range=set:interface-eth0-0,{ADDRESS.ip},static", "--dhcp-ignore=tag:!known"),
+        *(f"--dhcp-option=tag:interface-eth0-0,{number},{value}" for number, value in _OPTIONS.items()),
     ]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:

@@ -53,14 +53,23 @@ class Tenant:
 
     def logs_in(self, home: Home, address: str, within_s: float, after_boot: str = "") -> dict[str, Any]:
         """What the instance is, seen from inside, as soon as it lets the tenant in; not in the boot `after_boot`."""
-        options = [word for option in _TRUSTING for word in ("-o", option)]
-        ssh = [debian.program("ssh", "openssh-client"), "-q", "-i", str(self.key), *options, f"{_USER}@{address}"]
         until = time.monotonic() + within_s
         while True:
-            done = home.run(*ssh, "python3", "-", told=_LOOK)
+            done = self._runs(home, address, _LOOK)
             if done.returncode == 0:
                 seen: dict[str, Any] = json.loads(done.stdout)
                 if seen["boot"] != after_boot:
                     return seen
             assert time.monotonic() < until, f"no login at {address} within {within_s:g} s: {done.stderr[-300:]}"
             time.sleep(1)  # it boots
+
+    def reaches(self, home: Home, address: str, other: str, port: int) -> bool:
+        """Whether a TCP server is reached from the instance at this address."""
+        done = self._runs(home, address, f"import socket; socket.create_connection(({other!r}, {port}), 3)")
+        assert done.returncode in (0, 1), f"no login at {address}: {done.stderr[-300:]}"
+        return done.returncode == 0
+
+    def _runs(self, home: Home, address: str, program: str) -> subprocess.CompletedProcess[str]:
+        options = [word for option in _TRUSTING for word in ("-o", option)]
+        ssh = [debian.program("ssh", "openssh-client"), "-q", "-i", str(self.key), *options, f"{_USER}@{address}"]
+        return home.run(*ssh, "python3", "-", told=program)

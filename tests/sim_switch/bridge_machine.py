@@ -1,12 +1,14 @@
 """A machine in QEMU whose kernel filters VLANs on a bridge, with SSH: the real thing where this host's kernel cannot.
 
-Debian's cloud kernel, iproute2 and dropbear, unpacked and not installed, in an initramfs. Its network is QEMU's own.
+Debian's cloud kernel, iproute2 and dropbear, unpacked and not installed, in an initramfs. It is configured over QEMU's
+own network. Its ports are dummies that lead nowhere, or NICs of it: then it sends LLDP, and what its kernel tells of
+VLANs goes to a file.
 """
 
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +21,11 @@ from tests.contract.bmcs import free_tcp_port, running
 from worker.switches.commands import SshCommands
 
 PORTS = ("port1", "port2", "port3")
+NAME = "tor1"
+"""What it says in LLDP."""
+
+HISTORY = "history"
+_LLDP = Path(__file__).with_name("lldp.pl")
 USER, PASSWORD = "root", "secret"
 _HASH = "$6$bmprov$uGUABY4UHBvp1WjRDDK5KoIkZ38b//j8jAjIGQPoOre3wJqszB.a3jY5LxzXJha5dGGZL5gAgJ1RqHDpO.Ic/1"
 _BOOT_S = 240  # seconds on an idle host; a busy one has no KVM either
@@ -30,10 +37,20 @@ mkdir -p /proc /sys /dev/pts /root /run
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 mkdir -p /dev/pts; mount -t devpts devpts /dev/pts
 for module in virtio_pci virtio_net bridge dummy; do modprobe $module; done
+echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 # a port has no address of its own
 ip link set lo up
-ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid 1
-for port in {ports}; do ip link add $port type dummy; ip link set $port master br0 up; done
-ip link add uplink type dummy; ip link set br0 up
+pvid=1; [ "$plugged" ] && pvid=0 # 0: a port carries nothing before it is configured
+ip link add br0 type bridge vlan_filtering 1 vlan_default_pvid $pvid
+if [ "$plugged" ]; then # from the kernel's command line: the names of eth1 and those after it
+    card=1
+    for port in $plugged; do ip link set eth$card name $port; card=$((card + 1)); done
+    perl /bin/lldp.pl {name} $plugged &
+else
+    for port in {ports} uplink; do ip link add $port type dummy; done
+fi
+for port in ${plugged:-{ports}}; do ip link set $port master br0 up; done
+ip link set br0 up
+[ "$plugged" ] && bridge -timestamp monitor vlan >/dev/ttyS1 &
 ip addr add 10.0.2.15/24 dev eth0; ip link set eth0 up
 dropbear -R -E -p 22
 while :; do sleep 1000; done
@@ -54,7 +71,7 @@ def build(folder: Path) -> tuple[Path, Path]:
     root, tree = folder / "root", folder / "tree"
     try:
         names = packages.with_dependencies(["iproute2", "dropbear-bin", "busybox-static", "dash"])
-        names = [*names, *packages.newest_kernel(["linux-image-cloud-amd64"])]
+        names = [*names, "perl-base", *packages.newest_kernel(["linux-image-cloud-amd64"])]
         packages.unpack(names, folder / "downloads", root)
     except Fatal as error:
         debian.missing("a machine with a VLAN bridge", str(error))
@@ -81,8 +98,8 @@ def build(folder: Path) -> tuple[Path, Path]:
     (tree / "etc/group").write_text("root:x:0:\n")
     (tree / "etc/shells").write_text("/bin/sh\n")
     (tree / "etc/dropbear").mkdir()
-    for name, script in (("init", _INIT), ("bin/reset-ports", _RESET)):
-        (tree / name).write_text(script.replace("{ports}", " ".join(PORTS)))
+    for name, script in (("init", _INIT), ("bin/reset-ports", _RESET), ("bin/lldp.pl", _LLDP.read_text())):
+        (tree / name).write_text(script.replace("{ports}", " ".join(PORTS)).replace("{name}", NAME))
         (tree / name).chmod(0o755)
     initrd = folder / "initrd"
     with initrd.open("wb") as file:
@@ -91,21 +108,35 @@ def build(folder: Path) -> tuple[Path, Path]:
 
 
 @contextmanager
-def bridge_machine(folder: Path) -> Iterator[SwitchLogin]:
-    """The machine while the block lasts, once it lets one in."""
+def bridge_machine(
+    folder: Path, system: tuple[Path, Path] | None = None, plugs: Mapping[str, str] | None = None
+) -> Iterator[SwitchLogin]:
+    """The machine while the block lasts, once it lets one in. `system` is what `build` has made, if it has.
+
+    `plugs` are its ports, each with the end of a cable in QEMU's words (`-netdev`, without an id); else it has `PORTS`.
+    """
+    plugs = plugs or {}
     qemu, port = debian.program("qemu-system-x86_64", "qemu-system-x86"), free_tcp_port()
-    linux, initrd = build(folder)
+    linux, initrd = system or build(folder)
     command = [
         *(qemu, "-accel", "tcg", "-m", "512", "-nographic", "-no-reboot", "-nodefaults", "-serial", "file:console"),
-        *("-kernel", str(linux), "-initrd", str(initrd), "-append", "console=ttyS0 panic=-1"),
-        *("-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"),
-        *("-device", "virtio-net-pci,netdev=net,romfile=", "-object", "rng-random,id=rng,filename=/dev/urandom"),
-        *("-device", "virtio-rng-pci,rng=rng", "-cpu", "max,la57=off"),
+        *("-serial", f"file:{HISTORY}"),
+        *("-kernel", str(linux), "-initrd", str(initrd)),
+        *("-append", f'console=ttyS0 panic=-1 plugged="{" ".join(plugs)}"'),
+        *_nic("management", f"user,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"),
+        *(word for name, plug in plugs.items() for word in _nic(name, plug)),
+        *("-object", "rng-random,id=rng,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng"),
+        *("-cpu", "max,la57=off"),
     ]
     login = SwitchLogin(f"linux-bridge://127.0.0.1:{port}/br0", USER, PASSWORD)
     with running(command, folder):
         _wait(login, folder)
         yield login
+
+
+def _nic(name: str, plug: str) -> list[str]:
+    """Linux numbers them in the order in which they are on QEMU's command line."""
+    return ["-netdev", f"{plug},id={name}", "-device", f"virtio-net-pci,netdev={name},romfile="]
 
 
 def _wait(login: SwitchLogin, folder: Path) -> None:
