@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from bmprov.model import NOTE, StepRun
 from bmprov.settings import PxeSettings
 from bmprov.store import Transaction
 from bmprov.store.leases import Lease
@@ -89,8 +90,21 @@ class StoreLeases:
         with self._store.write() as transaction:
             if not bound:
                 transaction.operations.set_boot_ip(operation_id, str(address))
+                self._note(transaction, mac, address, operation_id)
             if not leased:  # as after an offer of long ago
                 transaction.leases.give(mac, str(address), self._site, operation_id, self._lease_s * _KEPT)
+
+    def _note(self, transaction: Transaction, mac: str, address: IPv4Address, operation_id: str) -> None:
+        """Tell in the timeline which NIC asked, what it was given, and where, as far as a relay or a switch says."""
+        operation, seen = transaction.operations.get(operation_id), transaction.sightings.of(mac)
+        if operation is None:
+            return
+        words = f"NIC {mac} was given {address}"
+        if seen is not None:
+            relay = f"relay {seen.relay}" if seen.relay else ""
+            words += f"; option 82 says {', '.join(filter(None, (seen.remote_id, seen.circuit_id, relay)))}"
+        run = StepRun("DHCP", 1, transaction.now, transaction.now, NOTE, words)
+        transaction.operations.record(operation, run)
 
     def release(self, mac: str) -> None:
         """The machine gives its address back."""

@@ -7,7 +7,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from bmprov.model import BootFrom, BootMode
+from bmprov.cabling import RelaySighting
+from bmprov.model import NOTE, BootFrom, BootMode
 from bmprov.settings import PxeSettings
 from bmprov.store import Store
 from bmprov.subnet import Subnet
@@ -204,3 +205,18 @@ def test_dhcp_waits_for_no_disk(request: pytest.FixtureRequest, postgresql: Stor
         with store.read() as transaction:
             assert transaction.connection.exec_driver_sql("SHOW synchronous_commit").scalar() == waits
     quick.close()
+
+
+def test_the_timeline_tells_who_was_given_which_address_and_where(site: Site, leases: StoreLeases) -> None:
+    """Once, however often the machine asks; with what a relay or a switch says of the port."""
+    operation = site.deploy(1)
+    nic = "52:54:00:00:01:00"
+    with site.store.write() as transaction:
+        transaction.sightings.keep(RelaySighting(nic, "10.2.0.1", "Gi1/0/7", "leaf-1"))
+    leases.offer(nic, operation.id)
+    for _ in range(3):
+        leases.confirm(nic, FIRST, operation.id)
+    with site.store.read() as transaction:
+        [told] = transaction.operations.steps_of(operation.id)
+    assert (told.step, told.outcome) == ("DHCP", NOTE)
+    assert told.detail == f"NIC {nic} was given {FIRST}; option 82 says leaf-1, Gi1/0/7, relay 10.2.0.1"
