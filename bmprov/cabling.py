@@ -172,8 +172,9 @@ class KnownSwitches:
         self._by_id = {switch.id: switch for switch in switches}
         self._by_name = {name: switch for switch in self._by_id.values() for name in switch.names}
 
-    def __getitem__(self, switch_id: str) -> ManagedSwitch:
-        return self._by_id[switch_id]
+    def of_id(self, switch_id: str) -> ManagedSwitch | None:
+        """The one with this id."""
+        return self._by_id.get(switch_id)
 
     def called(self, *names: str) -> ManagedSwitch | None:
         """The one that has one of these names; a host name counts with its domain and without."""
@@ -189,6 +190,8 @@ def settle(mac: str, heard: Heard, known: KnownSwitches) -> NicCabling:
     entered = _entered(heard.cable, known)
     seen = [fact for fact in (_by_lldp(heard.neighbour, known), _by_relay(heard.relay, known)) if fact]
     facts = ([entered] if entered else []) + seen
+    if entered and entered.place is None:
+        return NicCabling(mac, tuple(facts), None, (f"it is entered for {entered.words}",))
     chosen = next((fact for fact in facts if fact.place), None)
     if chosen is None or chosen.place is None:
         return NicCabling(mac, tuple(facts))
@@ -202,7 +205,10 @@ def settle(mac: str, heard: Heard, known: KnownSwitches) -> NicCabling:
 def _entered(cable: Cable | None, known: KnownSwitches) -> Fact | None:
     if cable is None:
         return None
-    place = PortPlace(known[cable.switch_id], cable.port, cable.aggregate)
+    switch = known.of_id(cable.switch_id)
+    if switch is None:
+        return Fact(cable.source, f"port {cable.port} of a switch of another site", cable.at, cable.by)
+    place = PortPlace(switch, cable.port, cable.aggregate)
     return Fact(cable.source, str(place), cable.at, cable.by, place)
 
 

@@ -10,9 +10,16 @@ class BmprovError(Exception):
     """Base of all. `why` is one sentence without its full stop, `check` is what to look at (may be empty)."""
 
     def __init__(self, why: str, check: str = "") -> None:
-        super().__init__(f"{why}: {check}" if check else why)
+        super().__init__(why, check)
         self.why = why
         self.check = check
+
+    def concerns(self, what: str) -> None:
+        """Name first what the error is about, where only a caller knows that."""
+        self.why = f"{what}: {self.why}"
+
+    def __str__(self) -> str:
+        return f"{self.why}: {self.check}" if self.check else self.why
 
 
 class Retryable(BmprovError):
@@ -127,6 +134,10 @@ class SwitchUnreachable(Retryable):
 
 class SwitchBusy(Retryable):
     """Another session, ours or somebody's, holds the switch or its configuration; nothing was changed."""
+
+
+class SwitchHeld(SwitchBusy):
+    """Another session of ours holds the switch, which was not asked."""
 
 
 class SwitchMismatch(Retryable):

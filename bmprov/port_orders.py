@@ -38,6 +38,7 @@ class PortOrder:
 class PortView:
     """A machine's ports as the store has them: its site's switches, its NICs' cables, and what is open for it.
 
+    What is open for it may be on a switch that has moved to another site since; it is closed there all the same.
     `others` are those of its ports that are open for another machine, whose name is the value.
     """
 
@@ -48,8 +49,8 @@ class PortView:
 
     @property
     def managed(self) -> bool:
-        """Whether the machine's site has switches that bmprov sets."""
-        return bool(self.switches)
+        """Whether there is a switch to be told of the machine."""
+        return bool(self.switches or self.opened)
 
     @property
     def conflicts(self) -> tuple[str, ...]:
@@ -105,7 +106,12 @@ def tenants(machine: Machine, view: PortView, request: InstanceRequest, vlan_map
     for nic in request.nics:
         for place in (places[member.mac] for member in carriers[nic.nic_uuid].nics if member.mac in places):
             setting = PortSetting.access(_vlan(nic, place.switch, vlan_map))
-            made[place.interface] = PortOrder(place.interface, setting, enabled=True, purpose=f"NIC {nic.position}")
+            order = PortOrder(place.interface, setting, enabled=True, purpose=f"NIC {nic.position}")
+            if made.setdefault(place.interface, order).setting != setting:
+                raise Invalid(
+                    f"{made[place.interface].purpose} and {order.purpose} share {place.interface}, and want two VLANs",
+                    "cable them to ports that are not aggregated, or give the instance one network",
+                )
     return _closed_first(view, made)
 
 

@@ -6,7 +6,7 @@ deadline wakes the operation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -72,6 +72,10 @@ class Fail:
     check: str = ""
     quarantine: bool = False
     taken: bool = False
+
+    def also(self, check: str) -> "Fail":
+        """The same failure, with more to look at."""
+        return replace(self, check="; ".join(filter(None, (self.check, check))))
 
 
 Outcome = Done | Wait | Retry | Fail

@@ -11,12 +11,12 @@ from itertools import groupby
 from bmprov.adoption import adopt
 from bmprov.cabling import Interface, ManagedSwitch
 from bmprov.deadline import Deadline
-from bmprov.errors import BmprovError
+from bmprov.errors import BmprovError, SwitchHeld, SwitchRefused
 from bmprov.model import Machine
 from bmprov.payload import InstanceRequest
 from bmprov.port_orders import PortOrder, PortView, by_switch, isolated, provisioning, tenants, unknown
 from bmprov.store import Store
-from bmprov.switch import Outcome, PortState, Switch
+from bmprov.switch import Change, Outcome, PortState, Switch
 from bmprov.vlan_map import VlanMap
 
 
@@ -107,33 +107,51 @@ class MachinePorts:
         return planned
 
     def isolate(self, by: Deadline) -> list[str]:
-        """Let no port of the machine lead anywhere."""
-        return self.move(isolated(self.view), by)
+        """Let no port of the machine lead anywhere. A switch that fails keeps no other one from being told."""
+        told, failed = list[str](), None
+        grouped = by_switch(isolated(self.view))
+        for place, (switch, orders) in enumerate(grouped.items()):
+            share_s = by.remaining_s / (len(grouped) - place)
+            try:
+                told += self._closed(switch, orders, by.within(share_s))
+            except BmprovError as error:
+                failed = failed or error
+        if failed:
+            raise failed
+        return told
 
     def move(self, orders: Iterable[PortOrder], by: Deadline) -> list[str]:
         """Carry out orders, switch by switch, in one session each."""
-        grouped = by_switch(orders)
-        told = list[str]()
-        for switch, mine in grouped.items():
-            with self.mover.store.write() as transaction:
-                transaction.ports.open(self.machine, [order.interface for order in mine if order.enabled])
-                cabled = transaction.cabling.ports_of(switch) | {order.interface.name for order in mine}
-            outcome = self._applied(switch, mine, cabled, by)
-            with self.mover.store.write() as transaction:
-                transaction.ports.close(self.machine, [order.interface for order in mine if not order.enabled])
-                transaction.switches.heard(switch.id)
-            told += [_told(order, outcome) for order in mine]
-        return told
+        return [told for switch, mine in by_switch(orders).items() for told in self._moved(switch, mine, by)]
 
-    def _applied(
-        self, switch: ManagedSwitch, orders: list[PortOrder], cabled: Collection[str], by: Deadline
-    ) -> Outcome:
+    def _moved(self, switch: ManagedSwitch, orders: Sequence[PortOrder], by: Deadline) -> list[str]:
+        with self.mover.store.write() as transaction:
+            transaction.ports.open(self.machine, [order.interface for order in orders if order.enabled])
+        outcome = self._applied(switch, [order.change for order in orders], by)
+        with self.mover.store.write() as transaction:
+            transaction.ports.close(self.machine, [order.interface for order in orders if not order.enabled])
+            transaction.switches.heard(switch.id)
+        return [_told(order, outcome) for order in orders]
+
+    def _closed(self, switch: ManagedSwitch, orders: Sequence[PortOrder], by: Deadline) -> list[str]:
         try:
-            driver = self.mover.driver_of(switch, cabled)
-            return driver.apply([order.change for order in orders], by, save=switch.save)
+            return self._moved(switch, orders, by)
+        except SwitchRefused as refused:  # it may have no room for the quarantine VLAN
+            self._applied(switch, [Change(order.interface.name, enabled=False) for order in orders], by)
+            check = f"{refused.check}; until then they are disabled, and still in the VLANs that they had"
+            raise SwitchRefused(refused.why, check) from refused
+
+    def _applied(self, switch: ManagedSwitch, changes: Sequence[Change], by: Deadline) -> Outcome:
+        ports = [change.port for change in changes]
+        with self.mover.store.read() as transaction:
+            cabled = transaction.cabling.ports_of(switch) | set(ports)
+        try:
+            return self.mover.driver_of(switch, cabled).apply(changes, by, save=switch.save)
         except BmprovError as error:
-            with self.mover.store.write() as transaction:
-                transaction.switches.heard(switch.id, error.why)
+            if not isinstance(error, SwitchHeld):
+                with self.mover.store.write() as transaction:
+                    transaction.switches.heard(switch.id, error.why)
+            error.concerns(f"{switch.name} {', '.join(ports)}")
             raise
 
 

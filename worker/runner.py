@@ -25,7 +25,8 @@ from worker.ports import MachinePorts
 
 log = structlog.get_logger()
 
-_CLEAR_UP_S = 60.0
+CLEAR_UP_S = 60.0
+"""How long clearing up may take after a failure: its BMC and its switches share it."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Runner:
             operation = self._prolonged(operation, step.limit_s)
         context, outcome = self._run(step, operation, machine, began)
         if isinstance(outcome, Fail) and context is not None and flow.clear_up is not None and not step.harmless:
-            operation = self._prolonged(operation, _CLEAR_UP_S)
+            operation = self._prolonged(operation, CLEAR_UP_S)
             outcome = self._cleared_up(flow.clear_up, context, outcome)
         with self.store.write() as transaction:
             settlement = _Settlement(self, transaction, operation, flow, step, began)
@@ -122,13 +123,12 @@ class Runner:
 
     @staticmethod
     def _cleared_up(clear_up: Callable[[Context, Fail], Fail], context: Context, fail: Fail) -> Fail:
-        context.by = Deadline.after(_CLEAR_UP_S)
+        context.by = Deadline.after(CLEAR_UP_S)
         try:
             return clear_up(context, fail)
         except Exception:  # as above; the failure itself must be told
             log.exception("clearing up raised", operation=context.operation.id, machine=context.machine.name)
-            check = f"{fail.check}; {context.machine.name} may still be on, and its switch ports open"
-            return replace(fail, check=check.removeprefix("; "))
+            return fail.also(f"{context.machine.name} may still be on, and its switch ports open")
 
     def asked_s(self, error: Retryable) -> float | None:
         """Seconds that the other side has asked us to wait for, as far as we let it."""
@@ -163,7 +163,9 @@ class _Settlement:
         if current.cancelled_by and not self.operation.cancelled_by and self._clears_up:
             return current, machine  # once more, and only to clear up
         if current.cancelled_by:
-            operations.finish(current, machine, OperationState.CANCELLED, error=f"cancelled by {current.cancelled_by}")
+            check = outcome.check if isinstance(outcome, Fail) else ""
+            why = f"cancelled by {current.cancelled_by}"
+            operations.finish(current, machine, OperationState.CANCELLED, error=why, check=check)
             return None, machine
         return self._store(outcome, current, machine), machine
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from bmprov.cabling import Interface
 from bmprov.errors import Conflict
@@ -26,12 +27,12 @@ class Ports:
 
     def view(self, machine: Machine) -> PortView:
         """A machine's ports. Those of a MAAS's machine are not ours to set."""
-        switches = [] if machine.back_end is BackEnd.MAAS else self._switches.all(machine.site)
-        if not switches:
+        known = {} if machine.back_end is BackEnd.MAAS else {switch.id: switch for switch in self._switches.all()}
+        if not known:
             return PortView()
-        known = {switch.id: switch for switch in switches}
+        switches = [switch for switch in known.values() if switch.site == machine.site]
         rows = self._connection.execute(select(_P.switch_id, _P.interface).where(_P.machine_id == machine.id))
-        opened = tuple(Interface(known[switch_id], name) for switch_id, name in rows if switch_id in known)
+        opened = tuple(Interface(known[switch_id], name) for switch_id, name in rows)
         cabling = self._cabling.of(machine.nics, switches)
         places = {nic.place.interface for nic in cabling.values() if nic.place}
         others = {place: name for place in sorted(places, key=str) if (name := self._other(machine, place))}
@@ -44,15 +45,20 @@ class Ports:
             Conflict: one of them is open for another.
         """
         for interface in interfaces:
-            if other := self._other(machine, interface):
-                raise Conflict(
-                    f"port {interface} is open for machine '{other}'",
-                    "one of the two is cabled elsewhere: look at the cable, then `bmprov cable set`",
-                )
-            known = update(schema.open_ports).where(_at(interface)).values(opened_at=self._now)
-            if not self._connection.execute(known).rowcount:
-                row = {"switch_id": interface.switch.id, "interface": interface.name, "machine_id": machine.id}
+            mine = _at(interface) & (_P.machine_id == machine.id)
+            if not self._connection.execute(update(schema.open_ports).where(mine).values(opened_at=self._now)).rowcount:
+                self._insert(machine, interface)
+
+    def _insert(self, machine: Machine, interface: Interface) -> None:
+        row = {"switch_id": interface.switch.id, "interface": interface.name, "machine_id": machine.id}
+        try:
+            with self._connection.begin_nested():
                 self._connection.execute(insert(schema.open_ports), row | {"opened_at": self._now})
+        except IntegrityError as error:
+            raise Conflict(
+                f"port {interface} is open for machine '{self._other(machine, interface)}'",
+                "one of the two is cabled elsewhere: look at the cable, then `bmprov cable set`",
+            ) from error
 
     def close(self, machine: Machine, interfaces: Iterable[Interface]) -> None:
         """Note that these interfaces have been closed."""

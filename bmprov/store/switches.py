@@ -11,7 +11,7 @@ from bmprov.store import schema
 from bmprov.store.rows import Row
 from bmprov.vlans import VlanRanges
 
-_S = schema.switches.c
+_S, _M = schema.switches.c, schema.machines.c
 
 
 class Switches:
@@ -64,16 +64,24 @@ class Switches:
         """Forget a switch.
 
         Raises:
-            Conflict: NICs are cabled to it, or ports of it are open.
+            Conflict: NICs are cabled to it, or its ports are open for machines.
         """
         try:
             with self._connection.begin_nested():
                 self._connection.execute(delete(schema.switches).where(_S.id == switch.id))
         except IntegrityError as error:
+            if names := self._open_for(switch):
+                why = f"ports of switch '{switch.name}' are open for machine {', '.join(names)}"
+                raise Conflict(why, "release what runs there, so that they are closed") from error
             raise Conflict(
-                f"NICs are cabled to switch '{switch.name}', or ports of it are open for machines",
-                f"see `bmprov cable list --switch {switch.name}`; give machines back, then `bmprov cable remove`",
+                f"NICs are cabled to switch '{switch.name}'",
+                f"see `bmprov cable list --switch {switch.name}`, and take them back with `bmprov cable remove`",
             ) from error
+
+    def _open_for(self, switch: ManagedSwitch) -> list[str]:
+        opened = select(schema.open_ports.c.machine_id).where(schema.open_ports.c.switch_id == switch.id)
+        query = select(_M.name).where(_M.id.in_(opened)).order_by(_M.name)
+        return list(self._connection.execute(query).scalars())
 
     def _where(self, *wanted: ColumnElement[bool]) -> list[ManagedSwitch]:
         rows = self._connection.execute(select(schema.switches).where(*wanted).order_by(_S.name)).mappings()

@@ -5,7 +5,6 @@ A switch that does not answer may be restarting, which takes minutes: it is aske
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from bmprov.errors import BmprovError, Retryable
 from bmprov.lifecycle import State
@@ -68,7 +67,7 @@ def moved(context: Context, move: Callable[[], list[str]]) -> Outcome:
     except Retryable as error:
         if context.overdue:
             return Fail(error.why, error.check)
-        return Wait(error.why, context.limits.switch_s, _ASK_AGAIN_S)
+        return Wait(str(error), context.limits.switch_s, max(_ASK_AGAIN_S, error.retry_after_s or 0.0))
 
 
 def closed(context: Context, fail: Fail) -> Fail:
@@ -77,7 +76,7 @@ def closed(context: Context, fail: Fail) -> Fail:
         if context.ports.managed:
             context.ports.isolate(context.by)
     except BmprovError as error:
-        return replace(fail, check=f"{fail.check}; its switch ports are still open: {error.why}")
+        return fail.also(f"its switch ports are still open: {error}")
     return fail
 
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol
 
 from bmprov.deadline import Deadline
-from bmprov.errors import BmcBusy, SwitchBusy
+from bmprov.errors import BmcBusy, SwitchHeld
 from bmprov.queue import JobQueue
 
 _GRACE_S = 2.0
@@ -23,7 +23,7 @@ class SwitchLock(Protocol):
         """Hold the switch with this address, not longer than until the deadline.
 
         Raises:
-            SwitchBusy: another held it until the deadline.
+            SwitchHeld: another held it until the deadline.
         """
         ...
 
@@ -70,5 +70,5 @@ class LocalSwitchLock:
             lock.release()
 
 
-def _busy(address: str) -> SwitchBusy:
-    return SwitchBusy(f"another session of ours holds switch {address}", "look for a stuck operation")
+def _busy(address: str) -> SwitchHeld:
+    return SwitchHeld(f"another session of ours holds switch {address}", "look for a stuck operation")

@@ -72,18 +72,19 @@ def payload(number: int = 1, networks: Sequence[str] = ("vlan://1577",), **detai
 
 
 class Chassis(FakeDriver):
-    """A machine's power, and whether its BMC answers."""
+    """A machine's power, whether its BMC answers, and how long the newest call would have waited for that."""
 
     def __init__(self) -> None:
         super().__init__(Power.OFF)
         self.silent = False
+        self.patience_s = 0.0
 
     def read(self, by: Deadline) -> Power:
-        self._answer()
+        self._answer(by)
         return super().read(by)
 
     def switch(self, action: PowerAction, by: Deadline) -> Power:
-        self._answer()
+        self._answer(by)
         return super().switch(action, by)
 
     @property
@@ -91,7 +92,8 @@ class Chassis(FakeDriver):
         """What is so, whether or not the BMC tells."""
         return super().read(_SOON) is Power.OFF
 
-    def _answer(self) -> None:
+    def _answer(self, by: Deadline) -> None:
+        self.patience_s = by.remaining_s
         if self.silent:
             raise BmcSilent("10.0.0.7", 5)
 

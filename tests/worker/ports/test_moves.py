@@ -142,7 +142,7 @@ def test_a_switch_that_refuses_ends_a_deployment_at_once(house: House) -> None:
     """Nothing is booted."""
     operation = house.create()
     house.failures = [("before", SwitchRefused("switch fake://tor1 has no port 1"))]
-    assert house.advance(operation).error == "switch fake://tor1 has no port 1"
+    assert house.advance(operation).error == "tor1 1: switch fake://tor1 has no port 1"
     assert house.machine().reading.power is Power.OFF
 
 
