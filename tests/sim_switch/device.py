@@ -44,7 +44,10 @@ class State:
 
 @dataclass
 class Faults:
-    """What a switch may do wrong. `answers` replaces what it says to a line that begins so."""
+    """What a switch may do wrong. `answers` replaces what it says to a line that begins so.
+
+    `hangs_at` is a line to which it says nothing for `hangs_s` seconds.
+    """
 
     delay_s: float = 0.0
     login_s: float = 0.0
@@ -52,6 +55,8 @@ class Faults:
     breaks_off_at: str = ""
     reboots_at: str = ""
     ignores: str = ""
+    hangs_at: str = ""
+    hangs_s: float = 3600.0
     no_new_vlans: bool = False
     locked: bool = False
     silent: bool = False

@@ -78,6 +78,8 @@ async def _terminal(device: Device, shell: Shell, process: "asyncssh.SSHServerPr
     process.stdout.write(f"\r\n{shell.prompt}")
     try:
         while line := await process.stdin.readline():
+            if device.faults.hangs_at and line.startswith(device.faults.hangs_at):
+                await asyncio.sleep(device.faults.hangs_s)
             echo = "" if shell.hides else line.strip()
             text = await asyncio.to_thread(device.answer, shell, line)
             if shell.ended:

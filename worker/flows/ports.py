@@ -76,7 +76,7 @@ def closed(context: Context, fail: Fail) -> Fail:
         if context.ports.managed:
             context.ports.isolate(context.by)
     except BmprovError as error:
-        return fail.also(f"its switch ports are still open: {error}")
+        return fail.also(f"its switch ports are not closed: {error}")
     return fail
 
 

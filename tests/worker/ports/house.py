@@ -149,10 +149,14 @@ class House:
                 bmc = Bmc(f"ipmi://10.0.0.{number}", "u", b"")
                 transaction.machines.add(Machine(f"m{number}", f"m{number}", bmc, nics, cpus=4, state=State.AVAILABLE))
                 for place in (0, 1):
-                    transaction.cabling.enter(Cable(mac_of(number, place), f"tor{place + 1}", f"{number}"))
+                    port = self.interface(place + 1, number)
+                    transaction.cabling.enter(Cable(mac_of(number, place), f"tor{place + 1}", port))
 
-    @staticmethod
-    def switch(number: int) -> ManagedSwitch:
+    def interface(self, switch: int, machine: int) -> str:  # noqa: ARG002 - both switches are alike here
+        """What a switch calls a machine's port."""
+        return f"{machine}"
+
+    def switch(self, number: int) -> ManagedSwitch:
         """A switch."""
         name, vlans = f"tor{number}", VlanRanges.parse("1500-1599")
         return ManagedSwitch(name, name, f"fake://{name}", "", b"", b"", PROVISIONING, QUARANTINE, vlans, ("48",))

@@ -198,7 +198,7 @@ def test_a_cancelled_deployment_tells_what_it_could_not_close(house: House) -> N
     house.failures = [("before", SwitchUnreachable("switch fake://tor1 does not answer"))]
     ended = house.advance(operation)
     assert ended.state is OperationState.CANCELLED
-    assert ended.check == "its switch ports are still open: tor1 1: switch fake://tor1 does not answer"
+    assert ended.check == "its switch ports are not closed: tor1 1: switch fake://tor1 does not answer"
     assert house.open_ports() == ["tor1 1"]
     assert house.delete().state is OperationState.SUCCEEDED
     assert (house.port(1), house.open_ports()) == (CLOSED, [])
