@@ -4,6 +4,7 @@ Netmiko logs in, finds the prompt and turns paging off; lines are exchanged here
 looked at before the next line is sent. No word of the login gets into an error.
 """
 
+import logging
 import re
 import socket
 import threading
@@ -20,6 +21,9 @@ from bmprov.errors import SwitchAuthFailed, SwitchRefused, SwitchUnreachable
 from bmprov.switch import SwitchLogin
 from bmprov.switch_address import SwitchAddress
 from worker.switches.dialect import Dialect
+
+for _chatty in ("paramiko", "netmiko"):  # they log, some with a traceback, what is told in an exception too
+    logging.getLogger(_chatty).setLevel(logging.CRITICAL)
 
 _CONNECT_S = 10.0
 _LEAST_S = 0.1

@@ -41,7 +41,7 @@ def house(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> Iterator[SshHouse]:
-    """The house; whatever happens in it, no password gets into a log or the database."""
+    """The house; whatever happens in it, what is logged are sentences of ours, and no password is kept."""
     caplog.set_level(logging.INFO)
     house = SshHouse(tmp_path, servers, valkey)
     yield house
@@ -50,6 +50,8 @@ def house(
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
     told = caplog.text + "".join(capfd.readouterr()) + kept.decode(errors="replace")
     assert "switch ports" in told, "this looks where nothing is"
+    assert "Traceback" not in told
+    assert not [one for one in caplog.records if one.name.startswith(("paramiko", "netmiko"))]
     assert PASSWORD not in told
     assert ENABLE not in told
 

@@ -1,5 +1,6 @@
 """What switches do wrong, over real SSH: each ends in time, in an error that says what happens next, and in words."""
 
+import logging
 import socket
 import threading
 import time
@@ -85,8 +86,9 @@ def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.0 400 Bad Request\r\n\r\n", b"\xff\xfd\x18\xff\xfd" * 200])
-def test_something_that_is_no_ssh(said: bytes) -> None:
-    """Silence and garbage where SSH should be end by the deadline, as a switch that does not answer."""
+def test_something_that_is_no_ssh(said: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Silence and garbage where SSH should be end by the deadline, as a switch that does not answer: one sentence."""
+    caplog.set_level(logging.INFO)
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=lambda: server.accept()[0].sendall(said), daemon=True).start()
         login = SwitchLogin(f"sonic://127.0.0.1:{server.getsockname()[1]}", "admin", "secret")
@@ -95,6 +97,7 @@ def test_something_that_is_no_ssh(said: bytes) -> None:
         with pytest.raises(SwitchUnreachable):
             switch.read(["Ethernet0"], Deadline.after(1))
         assert time.monotonic() - began < 3
+        assert not caplog.records, "paramiko would log a traceback"
 
 
 def test_a_login_without_a_prompt(ios: SimulatedStand) -> None:
