@@ -63,7 +63,7 @@ class Faults:
 
 
 class Device:
-    """A switch with a command line. `said` are the lines that it was told."""
+    """A switch with a command line. `said` are the lines that it was told, `most_sessions` those there were at once."""
 
     user, password, enable_password = "admin", "secret", "enable secret"
 
@@ -73,6 +73,7 @@ class Device:
         self.faults = Faults()
         self.said: list[str] = []
         self.saves = 0
+        self.sessions = self.most_sessions = 0
 
     def shell(self) -> "Shell":
         """A new session's command line."""

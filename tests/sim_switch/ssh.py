@@ -34,7 +34,12 @@ class SwitchServers:
     async def _start(self, device: Device) -> int:
         async def serve(process: "asyncssh.SSHServerProcess[str]") -> None:
             self.sessions += 1
-            await _terminal(device, device.shell(), process)
+            device.sessions += 1
+            device.most_sessions = max(device.most_sessions, device.sessions)
+            try:
+                await _terminal(device, device.shell(), process)
+            finally:
+                device.sessions -= 1
 
         acceptor = await asyncssh.listen(
             "127.0.0.1",

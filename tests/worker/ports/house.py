@@ -5,7 +5,7 @@ port that is open to another network than before while its machine is on.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -123,11 +123,11 @@ class WatchedSwitch:
 
 
 class House:
-    """Two machines of two NICs: the first NIC of machine N is on port N of `tor1`, the second on port N of `tor2`."""
+    """Machines of two NICs: the first NIC of machine N is on port N of `tor1`, the second on port N of `tor2`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, machines: int = 2) -> None:
         self.now = 1_000_000.0
-        self.store = Store(databases.sqlite(folder / "bmprov.db"), lambda: self.now)
+        self.store = Store(databases.sqlite(folder / "bmprov.db"), self.clock)
         self.vault = Vault([Fernet.generate_key()])
         vlan_map = VlanMap.parse(MAPPINGS)
         self.orders = Orders(self.store, self.vault, reservation_s=1800, freshness_s=90, vlan_map=vlan_map)
@@ -135,22 +135,28 @@ class House:
         self.deaf: dict[str, Exception] = {}
         self.repairs = False  # a person sets ports under a machine that runs
         self._notes, self._lock = MemoryNotes(), LocalSwitchLock()
-        self.chassis = {f"m{number}": Chassis() for number in (1, 2)}
-        self.mover = PortMover(self.store, self._driver, vlan_map)
-        self.runner = Runner(
-            self.store, self._drivers, LIMITS, "w1", lambda: 1.0, lambda _: "", self._request, self.mover.of
-        )
+        self.chassis = {f"m{number}": Chassis() for number in range(1, machines + 1)}
+        self.runner = self.worker("w1", self._driver)
         with self.store.write() as transaction:
             transaction.images.add(Image("img", "debian", "raw", "00", 1, "00", 1))
             for number in (1, 2):
                 transaction.switches.add(self.switch(number))
-            for number in (1, 2):
+            for number in range(1, machines + 1):
                 nics = (Nic(mac_of(number), 0, netboot=True), Nic(mac_of(number, 1), 1))
                 bmc = Bmc(f"ipmi://10.0.0.{number}", "u", b"")
                 transaction.machines.add(Machine(f"m{number}", f"m{number}", bmc, nics, cpus=4, state=State.AVAILABLE))
                 for place in (0, 1):
                     port = self.interface(place + 1, number)
                     transaction.cabling.enter(Cable(mac_of(number, place), f"tor{place + 1}", port))
+
+    def clock(self) -> float:
+        """The house's time."""
+        return self.now
+
+    def worker(self, name: str, driver_of: Callable[[ManagedSwitch, Collection[str]], Switch]) -> Runner:
+        """What a worker runs operations with."""
+        ports = PortMover(self.store, driver_of, VlanMap.parse(MAPPINGS)).of
+        return Runner(self.store, self._drivers, LIMITS, name, lambda: 1.0, lambda _: "", self._request, ports)
 
     def interface(self, switch: int, machine: int) -> str:  # noqa: ARG002 - both switches are alike here
         """What a switch calls a machine's port."""

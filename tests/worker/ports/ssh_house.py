@@ -24,7 +24,8 @@ from worker.switches.choice import Switches
 
 DIALECTS = {1: "cisco-ios", 2: "juniper-junos"}
 PASSWORD, ENABLE = "correct horse", "battery staple"
-_FACTORY = 1
+_FACTORY, _TENANTS = 1, {1577, 1501}
+_NEVER_BOOTS = 2
 
 
 @dataclass(frozen=True)
@@ -46,20 +47,20 @@ class Hurried:
 
 
 class SshHouse(House):
-    """Two machines of two NICs on two switches, whose `devices` may be hurt; `gates` lie before them."""
+    """Machines of two NICs on two switches, whose `devices` may be hurt; `gates` lie before them."""
 
-    def __init__(self, folder: Path, servers: SwitchServers, valkey: str) -> None:
+    def __init__(self, folder: Path, servers: SwitchServers, valkey: str, machines: int = 2) -> None:
+        self.machines = machines
         self.patience_s = 30.0
-        self.networks = {1577, 1501}
         self.devices = dict[int, Device]()
         self.gates = dict[int, Gate]()
         for number, dialect in DIALECTS.items():
-            stand = simulated(dialect, servers, 4)
+            stand = simulated(dialect, servers, machines + 2)
             stand.device.password, stand.device.enable_password = PASSWORD, ENABLE
             self.devices[number] = stand.device
             self.gates[number] = Gate(servers, int(stand.login.address.rpartition(":")[2]))
         self.queue = JobQueue(valkey, "w1")
-        super().__init__(folder)
+        super().__init__(folder, machines)
         self._switches = Switches(self.vault, self.queue)
 
     def interface(self, switch: int, machine: int) -> str:
@@ -69,6 +70,7 @@ class SshHouse(House):
         name, vlans = f"tor{number}", VlanRanges.parse("1500-1599")
         address = f"{DIALECTS[number]}://127.0.0.1:{self.gates[number].port}"
         password, enable = self.vault.seal(PASSWORD.encode()), self.vault.seal(ENABLE.encode())
+        uplink = self.interface(number, self.machines + 2)
         return ManagedSwitch(
             name,
             name,
@@ -79,21 +81,26 @@ class SshHouse(House):
             PROVISIONING,
             QUARANTINE,
             vlans,
-            (self.interface(number, 4),),
+            (uplink,),
         )
 
     def advance(self, operation: Operation) -> Operation:
         after = super().advance(operation)
-        for number, device in self.devices.items():
-            told = {self.interface(number, machine): device.port(self.interface(number, machine)) for machine in (1, 2)}
-            for port, (enabled, vlan, tagged, _) in told.items():
-                assert not tagged
-                ordered = {_FACTORY, PROVISIONING, QUARANTINE, *self.networks}
-                assert vlan in ordered, f"nobody has ordered VLAN {vlan} of {port}"
-                assert not (enabled and vlan == PROVISIONING and number == 2), "the other NIC was never to boot"
-            for port in (self.interface(number, 3), self.interface(number, 4)):
-                assert device.port(port)[:2] == (True, _FACTORY), f"{port} is nobody's to touch"
+        self.look_at_ports()
         return after
+
+    def look_at_ports(self) -> None:
+        """Assert that no port is where it must never be."""
+        for number, device in self.devices.items():
+            for machine in range(1, self.machines + 1):
+                port = self.interface(number, machine)
+                enabled, vlan, tagged, _ = device.port(port)
+                assert not tagged
+                assert vlan in {_FACTORY, PROVISIONING, QUARANTINE, *_TENANTS}, f"nobody ordered VLAN {vlan} of {port}"
+                assert not (enabled and vlan == PROVISIONING and number == _NEVER_BOOTS)
+            for spare in (self.machines + 1, self.machines + 2):
+                port = self.interface(number, spare)
+                assert device.port(port)[:2] == (True, _FACTORY), f"{port} is nobody's to touch"
 
     def port(self, machine: int, nic: int = 0) -> tuple[bool, PortSetting]:
         enabled, vlan, tagged, _ = self.devices[nic + 1].port(self.interface(nic + 1, machine))
