@@ -154,6 +154,16 @@ class SwitchAuthFailed(Fatal):
         )
 
 
+class SwitchLockedOut(SwitchAuthFailed):
+    """The switch has refused this login so often that it is left alone for a while; nothing was sent."""
+
+    def __init__(self, address: str, refusals: int, left_s: float) -> None:
+        super(SwitchAuthFailed, self).__init__(
+            f"switch {address} has refused its user or password {refusals} times, and is not asked for {left_s:.0f} s",
+            "tell them anew with `bmprov switch set`, or wait, before the switch locks the account",
+        )
+
+
 class SwitchRefused(Fatal):
     """The switch answered and will not do it."""
 

@@ -6,7 +6,7 @@ repeated here: each understands more than the driver says, and refuses what its 
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -63,7 +63,10 @@ class Faults:
 
 
 class Device:
-    """A switch with a command line. `said` are the lines that it was told, `most_sessions` those there were at once."""
+    """A switch with a command line. `said` are the lines that it was told, `most_sessions` those there were at once.
+
+    `hears` is called before each line is obeyed.
+    """
 
     user, password, enable_password = "admin", "secret", "enable secret"
 
@@ -74,6 +77,7 @@ class Device:
         self.said: list[str] = []
         self.saves = 0
         self.sessions = self.most_sessions = 0
+        self.hears: Callable[[], object] = lambda: None
 
     def shell(self) -> "Shell":
         """A new session's command line."""
@@ -95,6 +99,7 @@ class Device:
         """What the switch says to a line, its faults included."""
         line = line.strip()
         self.said.append(line)
+        self.hears()
         faults = self.faults
         time.sleep(faults.delay_s)
         if faults.breaks_off_at and line.startswith(faults.breaks_off_at):

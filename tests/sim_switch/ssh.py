@@ -11,12 +11,12 @@ from tests.sim_switch.device import BreaksOffError, Device, Shell
 
 
 class SwitchServers:
-    """SSH servers on one event loop in a thread of its own. `logins` counts sessions by port."""
+    """SSH servers on one event loop in a thread of its own, with a count of sessions and of refused logins."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self.key = asyncssh.generate_private_key("ssh-ed25519")
-        self.sessions = 0
+        self.sessions = self.refusals = 0
         self._thread = threading.Thread(target=self.loop.run_forever, name="simulated switches")
         self._listening: list[asyncssh.SSHAcceptor] = []
         self._thread.start()
@@ -45,7 +45,7 @@ class SwitchServers:
             "127.0.0.1",
             0,
             server_host_keys=[self.key],
-            server_factory=lambda: _Passwords(device),
+            server_factory=lambda: _Passwords(self, device),
             process_factory=serve,
             line_editor=False,
         )
@@ -63,7 +63,8 @@ class SwitchServers:
 
 
 class _Passwords(asyncssh.SSHServer):
-    def __init__(self, device: Device) -> None:
+    def __init__(self, servers: SwitchServers, device: Device) -> None:
+        self._servers = servers
         self._device = device
 
     def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - asyncssh's
@@ -74,7 +75,10 @@ class _Passwords(asyncssh.SSHServer):
 
     async def validate_password(self, username: str, password: str) -> bool:
         await asyncio.sleep(self._device.faults.login_s)
-        return (username, password) == (self._device.user, self._device.password)
+        if (username, password) == (self._device.user, self._device.password):
+            return True
+        self._servers.refusals += 1
+        return False
 
 
 async def _terminal(device: Device, shell: Shell, process: "asyncssh.SSHServerProcess[str]") -> None:

@@ -57,7 +57,7 @@ def close_when_stopped(context: Context) -> Outcome:
     try:
         return Done("; ".join(context.ports.isolate(context.by)), message=is_off)
     except BmprovError as error:  # it is off all the same, which is what was asked for
-        return Done(f"its switch ports are still open: {error.why}", message=is_off)
+        return Done(f"its switch ports are not closed: {error}", message=is_off)
 
 
 def moved(context: Context, move: Callable[[], list[str]]) -> Outcome:

@@ -8,9 +8,11 @@ from bmprov.switch import Bounds, Switch, SwitchLogin
 from bmprov.switch_address import FAKE, LINUX_BRIDGE, SwitchAddress
 from bmprov.vault import Vault
 from bmprov.vlans import VlanRanges
+from worker.drivers.manners import login_name
 from worker.switches.fake import FakeSwitch
 from worker.switches.guarded import GuardedSwitch
-from worker.switches.switch_lock import QueueSwitchLock
+from worker.switches.manners import SwitchManners
+from worker.switches.switch_lock import QueueSwitchLock, SwitchLock
 
 _ROOT = "root"
 _AS_ROOT = ("sudo", "-n")
@@ -38,13 +40,13 @@ class Switches:
     def _driver(self, switch: ManagedSwitch, cabled: Collection[str]) -> Switch:
         address = SwitchAddress.parse(switch.address)
         if address.dialect == FAKE:
-            return FakeSwitch(switch.address, {*cabled, *switch.uplinks}, self._queue, self._lock)
+            return FakeSwitch(switch.address, {*cabled, *switch.uplinks}, self._queue, self._lock_of(switch))
         if address.dialect == LINUX_BRIDGE:
             return self._bridge(switch, address)
         from worker.switches.command_line import CommandLineSwitch  # netmiko takes 0.4 s, for those who need it
         from worker.switches.dialects import DIALECTS
 
-        return CommandLineSwitch(self._login(switch), DIALECTS[address.dialect], self._lock)
+        return CommandLineSwitch(self._login(switch), DIALECTS[address.dialect], self._lock_of(switch))
 
     def _bridge(self, switch: ManagedSwitch, address: SwitchAddress) -> Switch:
         from worker.switches.commands import LocalCommands, SshCommands  # paramiko, likewise
@@ -52,7 +54,11 @@ class Switches:
 
         prefix = () if switch.user in ("", _ROOT) else _AS_ROOT
         commands = SshCommands(self._login(switch), prefix) if address.host else LocalCommands(prefix)
-        return LinuxBridgeSwitch(switch.address, address.bridge, commands, self._lock)
+        return LinuxBridgeSwitch(switch.address, address.bridge, commands, self._lock_of(switch))
+
+    def _lock_of(self, switch: ManagedSwitch) -> SwitchLock:
+        login = login_name(switch.address, switch.user, switch.sealed_password + switch.sealed_enable)
+        return SwitchManners(self._lock, self._queue, login)
 
     def _login(self, switch: ManagedSwitch) -> SwitchLogin:
         return SwitchLogin(

@@ -259,5 +259,6 @@ def test_a_switch_that_is_gone_when_an_instance_is_stopped(house: House) -> None
     ended = house.finish(stopped)
     assert ended.state is OperationState.SUCCEEDED
     assert ended.message == "m1 is off"
-    assert house.steps(ended)[-1].detail == "its switch ports are still open: switch fake://tor1 does not answer"
+    told = "its switch ports are not closed: tor1 1: switch fake://tor1 does not answer"
+    assert house.steps(ended)[-1].detail == told
     assert house.open_ports() == ["tor1 1"]
