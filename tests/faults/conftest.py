@@ -13,6 +13,7 @@ import time
 import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ PACE = {
     "progress_s": 0.2,
     "jitter": 0.2,
 }
-START_S = 60
+START_S = 150
 SETTINGS = "[watch]\nsweep_s = 0.5\nregions_s = 1.0\nregions_look_s = 0.5\n\n[worker]\nlease_s = 20.0\n"
 
 
@@ -144,10 +145,10 @@ def until(holds: Callable[[], bool], what: str, within_s: float = 30) -> None:
         time.sleep(0.02)  # it is another process that makes it hold
 
 
-@pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    folder = tmp_path_factory.mktemp("house")
-    (folder / "bmprov.toml").write_text(SETTINGS)
+@contextmanager
+def running(folder: Path, settings: str = SETTINGS) -> Iterator[House]:
+    """A service in this folder while the block lasts."""
+    (folder / "bmprov.toml").write_text(settings)
     command = [
         str(Path(sys.executable).with_name("bmprov")),
         "up",
@@ -163,12 +164,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     try:
         until(lambda: (folder / "ready").exists() or process.poll() is not None, "the service's start", START_S)
         assert process.poll() is None, (folder / "up.log").read_text()
-        running = House(folder, process)
-        running.tune(pace=PACE)
-        yield running
+        house = House(folder, process)
+        house.tune(pace=PACE)
+        yield house
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with running(tmp_path_factory.mktemp("house")) as house:
+        yield house
 
 
 @pytest.fixture

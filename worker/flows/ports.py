@@ -6,7 +6,7 @@ A switch that does not answer may be restarting, which takes minutes: it is aske
 
 from collections.abc import Callable
 
-from bmprov.errors import BmprovError, Retryable
+from bmprov.errors import BmprovError, Retryable, SwitchBusy, SwitchHeld
 from bmprov.lifecycle import State
 from bmprov.payload import InstanceRequest
 from bmprov.power import Power, PowerAction
@@ -15,6 +15,7 @@ from worker.ports import MachinePorts
 
 LIMIT_S = 60.0
 _ASK_AGAIN_S = 5.0
+_STOPPED_S = 60.0
 
 
 def to_provisioning(context: Context) -> Outcome:
@@ -57,6 +58,8 @@ def close_when_stopped(context: Context) -> Outcome:
     try:
         return Done("; ".join(context.ports.isolate(context.by)), message=is_off)
     except BmprovError as error:  # it is off all the same, which is what was asked for
+        if isinstance(error, SwitchBusy) and not context.overdue:
+            return Wait(str(error), _STOPPED_S, _ASK_AGAIN_S)
         return Done(f"its switch ports are not closed: {error}", message=is_off)
 
 
@@ -74,10 +77,22 @@ def closed(context: Context, fail: Fail) -> Fail:
     """The same failure, of a machine that is on no network any more."""
     try:
         if context.ports.managed:
-            context.ports.isolate(context.by)
+            _isolate(context)
     except BmprovError as error:
         return fail.also(f"its switch ports are not closed: {error}")
     return fail
+
+
+def _isolate(context: Context) -> None:
+    """Close the ports now or not at all: whoever else of ours is on a switch has soon done."""
+    while True:
+        try:
+            context.ports.isolate(context.by)
+        except SwitchHeld:  # after the lock's own patience
+            if context.by.passed:
+                raise
+        else:
+            return
 
 
 def _without_port(ports: MachinePorts, request: InstanceRequest) -> list[str]:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from bmprov.cabling import Cable, ManagedSwitch, Neighbour
-from bmprov.errors import Conflict, NoCapacity, SwitchRefused, SwitchUnreachable
+from bmprov.errors import Conflict, NoCapacity, SwitchHeld, SwitchRefused, SwitchUnreachable
 from bmprov.lifecycle import State
-from bmprov.model import OperationState
+from bmprov.model import Operation, OperationState
 from bmprov.power import Power
 from bmprov.switch import PortSetting
 from bmprov.vlans import VlanRanges
-from tests.worker.ports.house import CLOSED, CLOUD, PROVISIONING, QUARANTINE, House, mac_of, payload
+from tests.worker.ports.house import CLOSED, CLOUD, LIMITS, PROVISIONING, QUARANTINE, House, mac_of, payload
 from worker.runner import CLEAR_UP_S
 
 TENANT = (True, PortSetting.access(1577))
@@ -201,6 +201,33 @@ def test_a_cancelled_deployment_tells_what_it_could_not_close(house: House) -> N
     assert ended.check == "its switch ports are not closed: tor1 1: switch fake://tor1 does not answer"
     assert house.open_ports() == ["tor1 1"]
     assert house.delete().state is OperationState.SUCCEEDED
+    assert (house.port(1), house.open_ports()) == (CLOSED, [])
+
+
+def test_a_machine_that_fails_while_others_are_on_the_switch(house: House) -> None:
+    """It is isolated once they have done."""
+    operation = house.create()
+    house.advance(operation)
+    house.ramdisk(operation, booted=True, failure="EIO")
+    house.failures = [("before", SwitchHeld("another session of ours holds switch fake://tor1"))] * 5
+    ended = house.advance(operation)
+    assert ended.state is OperationState.FAILED
+    assert "not closed" not in ended.check
+    assert (house.port(1), house.port(1, 1), house.open_ports()) == (CLOSED, CLOSED, [])
+
+
+def test_a_machine_that_is_stopped_while_others_are_on_the_switch(house: House) -> None:
+    """The stop waits for its turn, and only a switch that stays busy leaves a stopped machine on its network."""
+    house.finish(house.create())
+    stopping = house.orders.stop(payload(), CLOUD)
+    assert isinstance(stopping, Operation)
+    house.advance(stopping)
+    house.now += LIMITS.shutdown_s  # its system does not obey
+    house.failures = [("before", SwitchHeld("another session of ours holds switch fake://tor1"))]
+    waiting = house.advance(stopping)
+    assert waiting.waiting_for == "tor1 1: another session of ours holds switch fake://tor1"
+    ended = house.finish(stopping)
+    assert ended.state is OperationState.SUCCEEDED
     assert (house.port(1), house.open_ports()) == (CLOSED, [])
 
 
