@@ -49,6 +49,7 @@ class ManagedSwitch:
     heard_at: float | None = None
     error: str = ""
     created_at: float = 0.0
+    sealed_key: bytes = field(default=b"", repr=False)
 
     @property
     def dialect(self) -> str:

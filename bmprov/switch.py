@@ -175,8 +175,10 @@ class SwitchLogin:
     """Where a switch is and how to log in to it.
 
     `address` is a URL without user and password: `DIALECT://HOST[:PORT]`, such as `cisco-ios://10.1.0.2`. `enable` is
-    the second password that some switches ask for. `host_key` is the SSH host key's fingerprint (`SHA256:...`, as
-    `ssh-keygen -lf` tells it); without one any key is believed. `create_vlans` lets a missing VLAN be made.
+    the second password that some switches ask for. `key` is a private SSH key, in OpenSSH's form or PEM, without a
+    passphrase; it is tried before the password, which may then be empty. `host_key` is the SSH host key's fingerprint
+    (`SHA256:...`, as `ssh-keygen -lf` tells it); without one any key is believed. `create_vlans` lets a missing VLAN be
+    made.
     """
 
     address: str
@@ -185,6 +187,7 @@ class SwitchLogin:
     enable: str = field(default="", repr=False)
     host_key: str = ""
     create_vlans: bool = True
+    key: str = field(default="", repr=False)
 
 
 class Switch(Protocol):

@@ -260,6 +260,7 @@ switches = Table(
     _text("user"),
     Column("sealed_password", LargeBinary, nullable=False),
     Column("sealed_enable", LargeBinary, nullable=False),
+    Column("sealed_key", LargeBinary, nullable=False),
     _text("host_key"),
     Column("create_vlans", Boolean, nullable=False),
     Column("save", Boolean, nullable=False),

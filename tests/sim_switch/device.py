@@ -69,6 +69,7 @@ class Device:
     """
 
     user, password, enable_password = "admin", "secret", "enable secret"
+    trusted_key = ""
 
     def __init__(self, ports: Mapping[str, Port], vlans: set[int]) -> None:
         self.running = State(dict(ports), set(vlans))

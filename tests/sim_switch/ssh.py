@@ -73,6 +73,13 @@ class _Passwords(asyncssh.SSHServer):
     def password_auth_supported(self) -> bool:
         return True
 
+    def public_key_auth_supported(self) -> bool:
+        return bool(self._device.trusted_key)
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        known = key.export_public_key().split()[:2] == self._device.trusted_key.encode().split()[:2]
+        return known and username == self._device.user
+
     async def validate_password(self, username: str, password: str) -> bool:
         await asyncio.sleep(self._device.faults.login_s)
         if (username, password) == (self._device.user, self._device.password):

@@ -57,15 +57,13 @@ class Switches:
         return LinuxBridgeSwitch(switch.address, address.bridge, commands, self._lock_of(switch))
 
     def _lock_of(self, switch: ManagedSwitch) -> SwitchLock:
-        login = login_name(switch.address, switch.user, switch.sealed_password + switch.sealed_enable)
+        login = login_name(switch.address, switch.user, b"".join(_secrets(switch)))
         return SwitchManners(self._lock, self._queue, login)
 
     def _login(self, switch: ManagedSwitch) -> SwitchLogin:
-        return SwitchLogin(
-            switch.address,
-            switch.user,
-            self._vault.open(switch.sealed_password).decode(),
-            self._vault.open(switch.sealed_enable).decode(),
-            switch.host_key,
-            switch.create_vlans,
-        )
+        password, enable, key = (self._vault.open(sealed).decode() if sealed else "" for sealed in _secrets(switch))
+        return SwitchLogin(switch.address, switch.user, password, enable, switch.host_key, switch.create_vlans, key)
+
+
+def _secrets(switch: ManagedSwitch) -> tuple[bytes, bytes, bytes]:
+    return switch.sealed_password, switch.sealed_enable, switch.sealed_key

@@ -18,6 +18,7 @@ from bmprov.deadline import Deadline
 from bmprov.errors import SwitchAuthFailed, SwitchRefused, SwitchUnreachable
 from bmprov.switch import SwitchLogin
 from bmprov.switch_address import SwitchAddress
+from worker.switches.private_key import private_key, secrets_of
 from worker.switches.session import HostKey, broken_off, cable
 
 _LEAST_S = 0.1
@@ -100,6 +101,7 @@ class SshCommands:
                 there.port,
                 username=self._login.user,
                 password=self._login.password,
+                pkey=private_key(self._login),
                 sock=wire,
                 timeout=left_s,
                 banner_timeout=left_s,
@@ -108,7 +110,7 @@ class SshCommands:
                 look_for_keys=False,
             )
         except paramiko.AuthenticationException as error:
-            raise SwitchAuthFailed(self._login.address, self._login.user) from error
+            raise SwitchAuthFailed(self._login.address, self._login.user, secrets_of(self._login)) from error
 
     def _run(self, client: paramiko.SSHClient, command: Sequence[str], by: Deadline) -> Answer:
         left_s = max(_LEAST_S, by.remaining_s)

@@ -21,6 +21,7 @@ from bmprov.errors import SwitchAuthFailed, SwitchRefused, SwitchUnreachable
 from bmprov.switch import SwitchLogin
 from bmprov.switch_address import SwitchAddress
 from worker.switches.dialect import Dialect
+from worker.switches.private_key import private_key, secrets_of
 
 for _chatty in ("paramiko", "netmiko"):  # they log, some with a traceback, what is told in an exception too
     logging.getLogger(_chatty).setLevel(logging.CRITICAL)
@@ -128,6 +129,7 @@ def _connected(login: SwitchLogin, dialect: Dialect, wire: socket.socket, by: De
             username=login.user,
             password=login.password,
             secret=login.enable,
+            pkey=private_key(login),
             sock=wire,
             conn_timeout=left_s,
             auth_timeout=left_s,
@@ -181,7 +183,7 @@ def _login_refused(login: SwitchLogin) -> Iterator[None]:
     try:
         yield
     except NetmikoAuthenticationException as error:
-        raise SwitchAuthFailed(login.address, login.user) from error
+        raise SwitchAuthFailed(login.address, login.user, secrets_of(login)) from error
 
 
 @contextmanager

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column('user', sa.Text(), server_default='', nullable=False),
         sa.Column('sealed_password', sa.LargeBinary(), nullable=False),
         sa.Column('sealed_enable', sa.LargeBinary(), nullable=False),
+        sa.Column('sealed_key', sa.LargeBinary(), nullable=False),
         sa.Column('host_key', sa.Text(), server_default='', nullable=False),
         sa.Column('create_vlans', sa.Boolean(), nullable=False),
         sa.Column('save', sa.Boolean(), nullable=False),
