@@ -23,6 +23,9 @@ _OPTIONS = (
     click.option(
         "--enable-file", type=_FILE, help=f"That of a second password, for switches that ask; or {ENABLE_ENV}."
     ),
+    click.option(
+        "--key-file", type=_FILE, help="The file that holds the user's private SSH key, without a passphrase."
+    ),
     click.option("--host-key", metavar="SHA256:…", help="Its SSH host key's fingerprint; without one any is believed."),
     click.option("--uplink", "uplinks", metavar="PORT", multiple=True, help="A port never to touch; may be repeated."),
     click.option("--known-as", metavar="NAME|MAC", multiple=True, help="What LLDP calls it too; may be repeated."),
@@ -88,15 +91,18 @@ def add(
     address: str,
     password_file: Path | None,
     enable_file: Path | None,
+    key_file: Path | None,
     **options: Any,  # noqa: ANN401 - the API's shape checks them
 ) -> None:
     """Add the switch at ADDRESS: DIALECT://HOST[:PORT], or linux-bridge://[HOST]/BRIDGE.
 
     Call it NAME as it calls itself. The password is asked for, unless it comes from --password-file or from
-    BMPROV_SWITCH_PASSWORD. Nothing is said to it until a machine is cabled to it and deployed.
+    BMPROV_SWITCH_PASSWORD, or there is a --key-file. Nothing is said to it until a machine is cabled to it and
+    deployed.
     """
-    told = {"name": name, "address": address} | _given(options)
-    told["password"] = password_of(told.get("user", ""), password_file, what="switch", variable=PASSWORD_ENV)
+    told = {"name": name, "address": address} | _given(options) | _key(key_file)
+    if password_file or not key_file:
+        told["password"] = password_of(told.get("user", ""), password_file, what="switch", variable=PASSWORD_ENV)
     made = api.post("/switches", told | _enable(enable_file))
     click.echo(f"switch {made['name']} at {made['address']} is added; say what is on its ports with `bmprov cable set`")
 
@@ -116,10 +122,11 @@ def change(
     new_password: bool,
     password_file: Path | None,
     enable_file: Path | None,
+    key_file: Path | None,
     **options: Any,  # noqa: ANN401 - as in `add`
 ) -> None:
     """Change a switch; what is not given stays. --uplink and --known-as replace all that were told before."""
-    told = _given(options) | _enable(enable_file)
+    told = _given(options) | _enable(enable_file) | _key(key_file)
     if new_password or password_file:
         user = told.get("user") or api.get(path("switches", name))["user"]
         told["password"] = password_of(user, password_file, what="switch", variable=PASSWORD_ENV)
@@ -151,6 +158,10 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 def _enable(file: Path | None) -> dict[str, str]:
     found = password_from(file) if file else os.environ.get(ENABLE_ENV)
     return {} if found is None else {"enable": found}
+
+
+def _key(file: Path | None) -> dict[str, str]:
+    return {} if file is None else {"key": f"{password_from(file)}\n"}
 
 
 def _row(switch: dict[str, Any]) -> list[object]:

@@ -16,7 +16,7 @@ from bmprov.switch_address import FAKE, LINUX_BRIDGE, SwitchAddress
 from bmprov.vlans import VlanRanges, checked, written
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}", re.ASCII)
-_SECRETS = {"password": "sealed_password", "enable": "sealed_enable"}
+_SECRETS = {"password": "sealed_password", "enable": "sealed_enable", "key": "sealed_key"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class NewSwitch:
     user: str = ""
     password: str = field(default="", repr=False)
     enable: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
     host_key: str = ""
     uplinks: tuple[str, ...] = ()
     known_as: tuple[str, ...] = ()
@@ -50,6 +51,7 @@ class SwitchChange:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     enable: str | None = field(default=None, repr=False)
+    key: str | None = field(default=None, repr=False)
     host_key: str | None = None
     uplinks: tuple[str, ...] | None = None
     known_as: tuple[str, ...] | None = None

@@ -14,6 +14,7 @@ _VLANS = "the VLANs that tenants may have, as in 100-199,1577"
 _PROVISIONING = "where machines network-boot; no tenant may have it"
 _QUARANTINE = "where ports that nobody has are, disabled: a VLAN that leads nowhere"
 _HOST_KEY = "the SSH host key's fingerprint (SHA256:…); empty: any is believed"
+_KEY = "the user's private SSH key, in OpenSSH's form or PEM, without a passphrase; empty: the password alone"
 _UPLINKS = "ports that are never touched, by their full names"
 _KNOWN_AS = "what else LLDP and relays call it: its system name, its chassis' MAC"
 _CREATE = "whether VLANs that it lacks may be made on it"
@@ -24,7 +25,8 @@ Vlan = Annotated[int, Field(ge=1, le=4094)]
 Name = Annotated[Line, StringConstraints(min_length=1)]
 Names = Annotated[list[Name], Field(max_length=256)]
 Password = Annotated[SecretStr, Field(max_length=255, json_schema_extra={"writeOnly": True})]
-_SECRETS = ("password", "enable")
+PrivateKey = Annotated[SecretStr, Field(max_length=16_384, json_schema_extra={"writeOnly": True})]
+_SECRETS = ("password", "enable", "key")
 _LISTS = ("uplinks", "known_as")
 
 
@@ -39,6 +41,7 @@ class SwitchIn(Request):
     user: Line = ""
     password: Password = SecretStr("")
     enable: Password = Field(SecretStr(""), description="the second password that some switches ask for")
+    key: PrivateKey = Field(SecretStr(""), description=_KEY)
     host_key: Line = Field("", description=_HOST_KEY)
     uplinks: Names = Field([], description=_UPLINKS)
     known_as: Names = Field([], description=_KNOWN_AS)
@@ -61,6 +64,7 @@ class SwitchPatch(Request):
     user: Line | None = None
     password: Password | None = None
     enable: Password | None = None
+    key: PrivateKey | None = Field(None, description=_KEY)
     host_key: Line | None = Field(None, description=_HOST_KEY)
     uplinks: Names | None = Field(None, description=_UPLINKS)
     known_as: Names | None = Field(None, description=_KNOWN_AS)

@@ -21,6 +21,7 @@ NEW = {
     "user": "bmprov",
     "password": "geheim",
     "enable": "streng geheim",
+    "key": "-----BEGIN geheim",
     "uplinks": ["GigabitEthernet1/0/48"],
 }
 PORT = "GigabitEthernet1/0/7"
@@ -52,7 +53,7 @@ def test_a_switch_is_added_and_shown(leaf: dict[str, Any], viewer: Api) -> None:
 
 def test_a_password_never_comes_out(leaf: dict[str, Any], admin: Api) -> None:
     """Not in an answer, not in a refusal, not in an event."""
-    change = {"password": "x geheim", "enable": "y geheim"}
+    change = {"password": "x geheim", "enable": "y geheim", "key": "z geheim"}
     answers = [admin.get(SWITCHES), admin.put(f"{SWITCHES}/{leaf['id']}", json=change), admin.post(SWITCHES, json=NEW)]
     for wrong in ("cisco-ios://bmprov:geheim@10.1.0.2", "cisco-ios://bmprov:geheim@10.1.0.2:99999", "x://u:geheim@h"):
         answers += [admin.put(f"{SWITCHES}/leaf-1", json={"address": wrong})]

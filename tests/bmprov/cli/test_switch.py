@@ -86,6 +86,16 @@ def test_a_switch_is_changed(bmprov: Call, leaf: str) -> None:
     assert "VLAN 10 cannot be both the provisioning and the quarantine VLAN" in said.err
 
 
+def test_a_private_key_comes_from_a_file(bmprov: Call, leaf: str, tmp_path: Path) -> None:
+    """A switch that is added with one needs no password."""
+    (tmp_path / "key").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    assert bmprov("switch", "set", leaf, "--key-file", tmp_path / "key").out.strip() == f"{leaf}: key changed"
+    vlans = ("--vlans", "100-199", "--provisioning-vlan", 10, "--quarantine-vlan", 4000)
+    said = bmprov("switch", "add", "leaf-k", "sonic://10.1.9.9", "--user", "u", "--key-file", tmp_path / "key", *vlans)
+    assert said.code == 0, said.err
+    assert "leaf-k at sonic://10.1.9.9 is added" in said.out
+
+
 def test_a_password_comes_from_a_file_the_environment_or_a_person(
     bmprov: Call, leaf: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

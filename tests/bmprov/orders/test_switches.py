@@ -166,8 +166,8 @@ def test_a_switch_that_is_not_there(office: Office) -> None:
 
 def test_a_new_switch_is_what_the_records_have(office: Office) -> None:
     """A field that one of them has and the other not would be lost in silence."""
-    own = {"id", "heard_at", "error", "created_at", "sealed_password", "sealed_enable"}
-    stored = set(ManagedSwitch.__dataclass_fields__) - own | {"password", "enable"}
+    own = {"id", "heard_at", "error", "created_at", "sealed_password", "sealed_enable", "sealed_key"}
+    stored = set(ManagedSwitch.__dataclass_fields__) - own | {"password", "enable", "key"}
     assert set(NewSwitch.__dataclass_fields__) == stored
     assert set(SwitchChange.__dataclass_fields__) == stored - {"name"}
     assert office.switches() == []
