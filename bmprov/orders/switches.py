@@ -95,6 +95,7 @@ class SwitchOrders(OrderDesk):
             _refuse_nonsense(changed)
             _refuse_namesakes(changed, transaction.switches.all())
             _refuse_lost_cables(switch, changed, transaction.cabling.ports_of(switch))
+            _refuse_tenants_vlans(switch, changed, transaction.switches.open_for(switch))
             if columns:
                 transaction.switches.change(switch.id, **columns)
                 detail = f"{switch.name}: {', '.join(_shown(key, columns) for key in told)}"
@@ -203,6 +204,17 @@ def _refuse_lost_cables(before: ManagedSwitch, after: ManagedSwitch, cabled: Ite
         )
     if ports and after.site != before.site:
         raise Conflict(f"NICs of site {before.site} are cabled to switch '{before.name}'", look)
+
+
+def _refuse_tenants_vlans(before: ManagedSwitch, after: ManagedSwitch, machines: Iterable[str]) -> None:
+    """A VLAN that a tenant may be in now must not become bmprov's own: the tenant would be in it."""
+    taken = [vlan for vlan in sorted(after.own_vlans) if vlan in before.vlans]
+    names = ", ".join(machines)
+    if taken and names:
+        raise Conflict(
+            f"VLAN {taken[0]} is one of the tenants' on switch '{before.name}', which has open ports of {names}",
+            "choose another VLAN, or wait until nobody has one of its ports",
+        )
 
 
 def _shown(name: str, columns: dict[str, Any]) -> str:

@@ -70,7 +70,7 @@ class Switches:
             with self._connection.begin_nested():
                 self._connection.execute(delete(schema.switches).where(_S.id == switch.id))
         except IntegrityError as error:
-            if names := self._open_for(switch):
+            if names := self.open_for(switch):
                 why = f"ports of switch '{switch.name}' are open for machine {', '.join(names)}"
                 raise Conflict(why, "release what runs there, so that they are closed") from error
             raise Conflict(
@@ -78,7 +78,8 @@ class Switches:
                 f"see `bmprov cable list --switch {switch.name}`, and take them back with `bmprov cable remove`",
             ) from error
 
-    def _open_for(self, switch: ManagedSwitch) -> list[str]:
+    def open_for(self, switch: ManagedSwitch) -> list[str]:
+        """The names of the machines that ports of a switch are open for."""
         opened = select(schema.open_ports.c.machine_id).where(schema.open_ports.c.switch_id == switch.id)
         query = select(_M.name).where(_M.id.in_(opened)).order_by(_M.name)
         return list(self._connection.execute(query).scalars())

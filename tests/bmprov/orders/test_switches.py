@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bmprov.cabling import ManagedSwitch
+from bmprov.cabling import Interface, ManagedSwitch
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.orders import NewSwitch, NicPort, SwitchChange
 from bmprov.vlans import VlanRanges
@@ -171,3 +171,20 @@ def test_a_new_switch_is_what_the_records_have(office: Office) -> None:
     assert set(NewSwitch.__dataclass_fields__) == stored
     assert set(SwitchChange.__dataclass_fields__) == stored - {"name"}
     assert office.switches() == []
+
+
+def test_a_tenants_vlan_does_not_become_ours(office: Office) -> None:
+    """Not while a port of the switch is open: the tenant in that VLAN would be on the provisioning network."""
+    office.orders.add_switch(LEAF, ADMIN)
+    machine, [switch] = office.enrol("m1"), office.switches()
+    port = Interface(switch, "GigabitEthernet1/0/7")
+    with office.store.write() as transaction:
+        transaction.ports.open(machine, [port])
+    change = SwitchChange(vlans="100-199", provisioning_vlan=1577)
+    with pytest.raises(
+        Conflict, match="VLAN 1577 is one of the tenants' on switch 'leaf-1', which has open ports of m1"
+    ):
+        office.orders.change_switch("leaf-1", change, ADMIN)
+    with office.store.write() as transaction:
+        transaction.ports.close(machine, [port])
+    assert office.orders.change_switch("leaf-1", change, ADMIN).provisioning_vlan == 1577
