@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 from bmprov.adoption import adopt
 from bmprov.cabling import Interface, ManagedSwitch, NicCabling, PortPlace
+from bmprov.carrier import Carrier
 from bmprov.errors import Invalid
-from bmprov.model import Machine
+from bmprov.model import BondMode, Machine
 from bmprov.payload import InstanceRequest, NicRequest
 from bmprov.switch import Change, PortSetting
 from bmprov.vlan_map import VlanMap
@@ -97,14 +98,17 @@ def tenants(machine: Machine, view: PortView, request: InstanceRequest, vlan_map
     So is every member of a bond. A NIC whose port is not known has no order.
 
     Raises:
-        Invalid: the cabling contradicts itself, or a network of the instance is none that its port may carry.
+        Invalid: the cabling contradicts itself, a network of the instance is none that its port may carry, or a bond by
+            LACP is in no link aggregation of its switch.
         NoCapacity: the machine has too few NICs.
     """
     view.check(machine)
     carriers, places = adopt(request.nics, machine.nics), _places(view)
     made = dict[Interface, PortOrder]()
     for nic in request.nics:
-        for place in (places[member.mac] for member in carriers[nic.nic_uuid].nics if member.mac in places):
+        carrier = carriers[nic.nic_uuid]
+        for place in (places[member.mac] for member in carrier.nics if member.mac in places):
+            _check_aggregated(carrier, place)
             setting = PortSetting.access(_vlan(nic, place.switch, vlan_map))
             order = PortOrder(place.interface, setting, enabled=True, purpose=f"NIC {nic.position}")
             if made.setdefault(place.interface, order).setting != setting:
@@ -113,6 +117,15 @@ def tenants(machine: Machine, view: PortView, request: InstanceRequest, vlan_map
                     "cable them to ports that are not aggregated, or give the instance one network",
                 )
     return _closed_first(view, made)
+
+
+def _check_aggregated(carrier: Carrier, place: PortPlace) -> None:
+    """Refuse a bond that its switch would not answer: it would come up on no port."""
+    if carrier.bond_mode is BondMode.LACP and not place.aggregate:
+        raise Invalid(
+            f"{carrier.bond} is by LACP, and {place} is in no link aggregation",
+            "make one on the switch, and tell it: `bmprov cable set MACHINE NIC SWITCH PORT --aggregate …`",
+        )
 
 
 def _vlan(nic: NicRequest, switch: ManagedSwitch, vlan_map: VlanMap) -> int:

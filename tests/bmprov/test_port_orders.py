@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from bmprov.cabling import ManagedSwitch, NicCabling, PortPlace
+from bmprov.errors import Invalid
 from bmprov.model import Bmc, BondMode, Machine, Nic
 from bmprov.payload import parse_request
 from bmprov.port_orders import PortView, provisioning, tenants
@@ -13,18 +16,19 @@ LEFT, RIGHT = (
     ManagedSwitch(name, name, f"fake://{name}", "", b"", b"", 99, 666, VlanRanges.parse("1500-1599"))
     for name in ("left", "right")
 )
-BONDED: dict[str, Any] = {"bond": "bond0", "bond_mode": BondMode.LACP}
-NICS = (
-    Nic("52:54:00:00:00:01", 0),
-    Nic("52:54:00:00:00:02", 1, netboot=True, **BONDED),
-    Nic("52:54:00:00:00:03", 2, **BONDED),
-)
-MACHINE = Machine("m", "m", Bmc("fake://m", "", b""), NICS)
+MACS = ("52:54:00:00:00:01", "52:54:00:00:00:02", "52:54:00:00:00:03")
 
 
 def view(*places: PortPlace) -> PortView:
-    cabling = {nic.mac: NicCabling(nic.mac, place=place) for nic, place in zip(NICS, places, strict=True)}
+    cabling = {mac: NicCabling(mac, place=place) for mac, place in zip(MACS, places, strict=True)}
     return PortView((LEFT, RIGHT), cabling)
+
+
+def machine(mode: BondMode) -> Machine:
+    """One whose last two NICs are a bond."""
+    bond: dict[str, Any] = {"bond": "bond0", "bond_mode": mode}
+    nics = (Nic(MACS[0], 0), Nic(MACS[1], 1, netboot=True, **bond), Nic(MACS[2], 2, **bond))
+    return Machine("m", "m", Bmc("fake://m", "", b""), nics)
 
 
 APART = view(PortPlace(LEFT, "1"), PortPlace(LEFT, "2"), PortPlace(RIGHT, "2"))
@@ -42,8 +46,9 @@ REQUEST = parse_request(
 )
 
 
-def carried(of: PortView, *, boots: bool = False) -> dict[str, str]:
-    orders = provisioning(MACHINE, of) if boots else tenants(MACHINE, of, REQUEST, VlanMap.parse(()))
+def carried(of: PortView, mode: BondMode = BondMode.ACTIVE_BACKUP, *, boots: bool = False) -> dict[str, str]:
+    bonded = machine(mode)
+    orders = provisioning(bonded, of) if boots else tenants(bonded, of, REQUEST, VlanMap.parse(()))
     return {str(order.interface): str(order) for order in orders}
 
 
@@ -54,7 +59,14 @@ def test_every_member_of_a_bond_is_on_its_network() -> None:
         "left 2": "access VLAN 1501",
         "right 2": "access VLAN 1501",
     }
-    assert carried(TOGETHER) == {"left 1": "access VLAN 1500", "left po7": "access VLAN 1501"}
+    for mode in BondMode:
+        assert carried(TOGETHER, mode) == {"left 1": "access VLAN 1500", "left po7": "access VLAN 1501"}
+
+
+def test_a_bond_by_lacp_needs_its_link_aggregation() -> None:
+    """Without one on the switch it would come up on no port."""
+    with pytest.raises(Invalid, match="bond0 is by LACP, and left 2 is in no link aggregation"):
+        carried(APART, BondMode.LACP)
 
 
 def test_one_member_boots_alone() -> None:
