@@ -6,11 +6,20 @@ import click
 
 from bmprov.cli.api import Api, path
 from bmprov.cli.options import as_json, connected
-from bmprov.cli.output import print_json, print_table
+from bmprov.cli.output import print_json, print_record
 from bmprov.cli.timeline import ending
 from bmprov.errors import Fatal
 
-_COLUMNS = ("nic", "network", "port", "wanted", "found", "verdict", "finding")
+_FIELDS = {
+    "nic": "NIC",
+    "port": "port",
+    "network": "CloudStack",
+    "known_from": "cabling",
+    "wanted": "wanted",
+    "found": "on the switch",
+    "verdict": "verdict",
+    "finding": "because",
+}
 
 
 @click.group()
@@ -31,8 +40,10 @@ def check(api: Api, *, machine: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        rows = [[one[name] for name in _COLUMNS] for one in found]
-        print_table([name.upper() for name in _COLUMNS], rows, empty="the machine has no NIC")
+        for place, one in enumerate(found):
+            if place:
+                click.echo()
+            print_record((words, one[name]) for name, words in _FIELDS.items())
     if any(one["verdict"] == "bad" for one in found):
         raise click.exceptions.Exit(1)
 
