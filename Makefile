@@ -11,7 +11,7 @@ PYTHON_DIRS := bmprov worker pxe images tests extension
 help:
 	@echo "make demo          the main job on simulated machines, played as CloudStack plays it"
 	@echo "make demo ONCE=1   the same unattended; exits 0 or 1"
-	@echo "make test          every test (ARGS='-k power' chooses)"
+	@echo "make test          the tests (ARGS='-k power' chooses, LONG=1 adds those that take minutes)"
 	@echo "make lint          ruff, mypy --strict, import-linter, vermin"
 	@echo "make bench         measures, prints ratios (PEERS=1 installs and measures OpenStack Ironic too)"
 	@echo "make lab           machines with real firmware in QEMU, deployed with Debian 12, and a switch; needs root"
@@ -27,7 +27,7 @@ demo: $(STAMP)
 
 # by file, the longest first: pytest 9.2 and xdist's groups do not know one another, and what a file shares is made once
 test: $(STAMP)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(if $(LONG),,-m "not long") $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

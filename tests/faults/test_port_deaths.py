@@ -101,7 +101,7 @@ def servers() -> Iterator[SwitchServers]:
         yield servers
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def hall(request: pytest.FixtureRequest, tmp_path: Path, servers: SwitchServers) -> Iterator[Hall]:
     folder, first = tmp_path / "service", ""
     folder.mkdir()

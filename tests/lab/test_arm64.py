@@ -41,6 +41,7 @@ def loaders(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_arm64_fetches_its_kernel_through_shim_and_grub(loaders: Path, tmp_path: Path) -> None:
     """By option 93. GRUB asks for a kernel only when it has read the token in DHCP's answer."""

@@ -14,6 +14,7 @@ SHARE = 0.05
 CALLED = "ramdisk call=/ramdisk/v1/inventory"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_machine_boots_over_a_bad_cable(ramdisk: Path, tmp_path: Path) -> None:
     """One frame in twenty is lost, one doubled, one late: OVMF's own client, by TFTP, and iPXE get there anyway."""

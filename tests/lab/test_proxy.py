@@ -33,6 +33,7 @@ def foreign_server(running: Lab) -> Iterator[None]:
         running.stop("foreign")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_machines_boot_beside_a_foreign_server(ramdisk: Path, tmp_path: Path) -> None:
     """OVMF's own client and iPXE in a ROM have their addresses from there, and their loader and script from us."""

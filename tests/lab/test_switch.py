@@ -21,6 +21,7 @@ BMPROV = {"bmprov", "HTTP", "TFTP", f"DHCP of {network.ADDRESS.ip}"}
 HOME = {"router", f"DHCP of {router.ADDRESS.ip}"}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_port_reaches_its_vlan_and_nothing_else(bridge_system: tuple[Path, Path], tmp_path: Path) -> None:
     """On its tenant's VLAN a machine has its router; on the provisioning VLAN bmprov; and never both, nor others."""
