@@ -16,11 +16,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bmprov.cli.main import run
 from tests import databases, debian
 from tests.sim_switch.bridge_machine import build
 from tests.valkey import valkey_server
+
+# no test says how quick a machine must be
+settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _BOOTS = {"ramdisk", "tiny_image", "lab", "test_switches.py"}  # fixtures, folders, files
 
