@@ -94,6 +94,7 @@ def test_a_private_key_comes_from_a_file(bmprov: Call, leaf: str, tmp_path: Path
     said = bmprov("switch", "add", "leaf-k", "sonic://10.1.9.9", "--user", "u", "--key-file", tmp_path / "key", *vlans)
     assert said.code == 0, said.err
     assert "leaf-k at sonic://10.1.9.9 is added" in said.out
+    assert bmprov("switch", "remove", "--yes", "leaf-k").code == 0
 
 
 def test_a_password_comes_from_a_file_the_environment_or_a_person(
