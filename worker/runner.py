@@ -6,7 +6,7 @@ It leaves the operation when a step must wait or be tried again, and when it has
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import assert_never
 
 import structlog
@@ -60,12 +60,13 @@ class Runner:
 
     def _step(self, operation: Operation, machine: Machine) -> tuple[Operation | None, Machine]:
         """Run one step; the operation to go on with, or None when it sleeps or has ended."""
-        flow = self._flow(operation, machine)
+        ports_of = cache(partial(self.ports_of, machine))  # read once for a step, if at all
+        flow = _flow(operation, machine, ports_of)
         step = flow.at(operation.step)
         began = self.store.clock()
         if step.limit_s:
             operation = self._prolonged(operation, step.limit_s)
-        context, outcome = self._run(step, operation, machine, began)
+        context, outcome = self._run(step, operation, machine, began, ports_of)
         if isinstance(outcome, Fail) and context is not None and flow.clear_up is not None and not step.harmless:
             operation = self._prolonged(operation, CLEAR_UP_S)
             outcome = self._cleared_up(flow.clear_up, context, outcome)
@@ -75,18 +76,15 @@ class Runner:
         _log_outcome(operation, machine, step, outcome, self.store.clock() - began)
         return goes_on, machine
 
-    def _flow(self, operation: Operation, machine: Machine) -> Flow:
-        flow = flow_of(operation, machine)
-        has_ports = any(step.ports for step in flow.steps) and self.ports_of(machine).managed
-        return flow if has_ports else flow.without_ports
-
     def _prolonged(self, operation: Operation, step_s: float) -> Operation:
         with self.store.write() as transaction:
             return transaction.operations.prolong(operation, step_s + self.limits.lease_s)
 
-    def _run(self, step: Step, operation: Operation, machine: Machine, now: float) -> tuple[Context | None, Outcome]:
+    def _run(
+        self, step: Step, operation: Operation, machine: Machine, now: float, ports_of: Callable[[], MachinePorts]
+    ) -> tuple[Context | None, Outcome]:
         try:
-            context = self._context(step, operation, machine, now)
+            context = self._context(step, operation, machine, now, ports_of)
         except Fatal as error:
             return None, Fail(error.why, error.check)
         if operation.cancelled_by:
@@ -97,7 +95,9 @@ class Runner:
             return context, Fail(f"{outcome.why}; {tried} tries", outcome.check)
         return context, outcome
 
-    def _context(self, step: Step, operation: Operation, machine: Machine, now: float) -> Context:
+    def _context(
+        self, step: Step, operation: Operation, machine: Machine, now: float, ports_of: Callable[[], MachinePorts]
+    ) -> Context:
         return Context(
             operation=operation,
             machine=machine,
@@ -107,7 +107,7 @@ class Runner:
             now=now,
             cd_url=self.cd_url_of(operation),
             request_of=partial(self.request_of, operation),
-            ports_of=partial(self.ports_of, machine),
+            ports_of=ports_of,
         )
 
     def _outcome(self, step: Step, context: Context) -> Outcome:
@@ -239,6 +239,13 @@ class _Settlement:
     def _ran(self, outcome: str, detail: str, attempt: int | None = None) -> StepRun:
         tried = self.operation.attempt + 1 if attempt is None else attempt
         return StepRun(self.step.name, tried, self.began, self.transaction.now, outcome, detail)
+
+
+def _flow(operation: Operation, machine: Machine, ports_of: Callable[[], MachinePorts]) -> Flow:
+    """The operation's flow; without the steps about switch ports where bmprov sets none."""
+    flow = flow_of(operation, machine)
+    has_ports = any(step.ports for step in flow.steps) and ports_of().managed
+    return flow if has_ports else flow.without_ports
 
 
 def _log_outcome(operation: Operation, machine: Machine, step: Step, outcome: Outcome, seconds: float) -> None:

@@ -1,15 +1,14 @@
 """The instance's NICs as CloudStack has them (`NicTO`)."""
 
 import ipaddress
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bmprov.errors import Invalid
+from bmprov.mac import spelt
 from bmprov.payload.nic_modes import AddressMode, MacMode, mode_of_each
 from bmprov.payload.reading import Reader
 
-_MAC = re.compile(r"[0-9a-f]{12}")
 _NIC_LIMIT = 64
 _VLAN_LIMIT = 4094
 
@@ -84,18 +83,6 @@ def parse_nics(instance: Reader, wishes: NicWishes) -> tuple[NicRequest, ...]:
     )
 
 
-def normal_mac(text: str) -> str:
-    """A MAC in lower case with colons, from any of the usual spellings.
-
-    Raises:
-        ValueError: it is none.
-    """
-    digits = re.sub(r"[:.\-]", "", text.lower())
-    if not _MAC.fullmatch(digits):
-        raise ValueError(f"'{text[:40]}' is not a MAC")
-    return ":".join(digits[place : place + 2] for place in range(0, 12, 2))
-
-
 def _each(instance: Reader) -> Iterator[NicRequest]:
     for number, nic in enumerate(instance.objects("nics")):
         position = nic.figure("deviceId")
@@ -118,11 +105,11 @@ def _each(instance: Reader) -> Iterator[NicRequest]:
 
 
 def _mac(nic: Reader) -> str:
-    text = nic.text("mac")
-    try:
-        return normal_mac(text) if text else ""
-    except ValueError as error:
-        raise Invalid(f"the payload's '{nic.key('mac')}' makes no sense", str(error)) from None
+    text = nic.text("mac") or ""
+    mac = spelt(text) if text else ""
+    if mac is None:
+        raise Invalid(f"the payload's '{nic.key('mac')}' makes no sense", f"'{text[:40]}' is not a MAC")
+    return mac
 
 
 def _ip(nic: Reader, key: str) -> str | None:

@@ -117,7 +117,7 @@ def _hear(waiting: Waiting, bound: socket.socket, *, proxy_port: bool) -> None:
         waiting.hear(bound, proxy_port=proxy_port)
     except OSError as error:
         log.warning("DHCP packet lost: the network refused it", error=str(error))
-    except Exception:  # as above
+    except Exception:  # of the outermost loop: a packet that cannot be taken in must not end the service for all
         log.exception("DHCP request met an unexpected fault")
 
 

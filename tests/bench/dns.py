@@ -50,7 +50,7 @@ def bench_dns(machines: int = MACHINES) -> Iterator[str]:
     """Measure, if dnsmasq is there; its lines."""
     try:
         dnsmasq = debian.program("dnsmasq", "dnsmasq-base")
-    except pytest.skip.Exception as missing:
+    except pytest.skip.Exception as missing:  # `debian` skips a test; a bench goes on
         yield f"## DNS: not measured, {missing}"
         return
     with tempfile.TemporaryDirectory(prefix="bench-dns-") as name, ExitStack() as stack:

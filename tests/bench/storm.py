@@ -38,7 +38,7 @@ def bench_storm(machines: int = MACHINES) -> Iterator[str]:
         command = [*debian.own_network(), sys.executable, "-m", "tests.bench.storm", str(machines)]
         debian.program("dnsmasq", "dnsmasq-base")
         debian.file("/usr/lib/postgresql", "postgresql")
-    except pytest.skip.Exception as missing:
+    except pytest.skip.Exception as missing:  # `debian` skips a test; a bench goes on
         yield f"## Boot storm: not measured, {missing}"
         return
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -497,7 +498,8 @@ def test_every_step_may_run_twice(house: House) -> None:
             held = transaction.operations.claim(operation_id, f"doomed-{deaths}", 20)
         assert held is not None
         doomed = replace(house.runner, owner=f"doomed-{deaths}")
-        doomed._run(_step_of(house, held), held, machine, house.clock.now)  # acts on the machine, and dies
+        step, ports_of = _step_of(house, held), partial(doomed.ports_of, machine)
+        doomed._run(step, held, machine, house.clock.now, ports_of)  # acts on the machine, and dies
         deaths += 1
         house.clock.now += 21
         one_step = replace(house.runner, owner="w1")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -146,7 +147,8 @@ def _run_unstored(house: House, operation: Operation) -> None:
     from worker.flows import flow_of
 
     step = flow_of(operation, house.machine).at(operation.step)
-    house.runner._run(step, operation, house.machine, house.store.clock())
+    ports_of = partial(house.runner.ports_of, house.machine)
+    house.runner._run(step, operation, house.machine, house.store.clock(), ports_of)
 
 
 def _one_step(house: House, operation_id: str) -> Operation:
