@@ -139,6 +139,7 @@ class PowerReading:
 class Machine:
     """A physical server. `secure_boot` says that its firmware only runs loaders that Microsoft has signed.
 
+    It fills `height_u` units of its rack from `rack_position` upwards; None when nobody has told. `notes` are people's.
     `second_bmc` is the same BMC by another protocol, or another BMC: it is asked when `bmc` does not answer.
     """
 
@@ -158,6 +159,9 @@ class Machine:
     zone: str = ""
     pod: str = ""
     rack: str = ""
+    rack_position: int | None = None
+    height_u: int = 1
+    notes: str = ""
     back_end: BackEnd = BackEnd.DIRECT
     state: State = State.ENROLLED
     fault: str = ""
@@ -243,6 +247,7 @@ class Operation:
     `due_at` is when a worker should look next; `lease_*` says which worker is looking now; `signals` counts the
     calls of the ramdisk, so that one which arrives while a step runs is never slept through. `command` is the custom
     action (`bmprov.actions`) that it carries out, with its `parameters`; `answer` is what that has to tell, as JSON.
+    `requested_by` is the person or token that asked us, `asked_by` the account that asked CloudStack.
     """
 
     id: str
@@ -251,6 +256,7 @@ class Operation:
     machine_name: str
     site: str
     requested_by: str
+    asked_by: str = ""
     instance_id: str | None = None
     cloud: str = ""
     action: PowerAction | None = None

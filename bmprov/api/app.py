@@ -23,7 +23,7 @@ from bmprov.api.resources.regions import Regions
 from bmprov.api.resources.switches import Switches
 from bmprov.api.resources.tokens import Tokens
 from bmprov.api.routing import Route, routes_of
-from bmprov.api.services import Services
+from bmprov.services import Services
 
 _HEADERS = {
     "Cache-Control": "no-store",

@@ -14,7 +14,7 @@ from pxe.process import PARTS
 @configured
 def serve(settings: Settings) -> None:
     """Serve the REST API over TLS."""
-    from bmprov.api.server import serve as serve_api
+    from bmprov.serve import serve as serve_api
 
     journal.configure(settings.log_format)
     serve_api(settings)

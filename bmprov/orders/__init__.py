@@ -6,7 +6,7 @@ nothing. No order waits for hardware: the caller polls the operation that it get
 
 from bmprov.orders.cable_entry import NicPort
 from bmprov.orders.cabling import CablingOrders, Entered, MachineCable
-from bmprov.orders.cloudstack import CloudStackOrders
+from bmprov.orders.cloudstack import CloudStackOrders, for_account
 from bmprov.orders.consoles import ConsoleOrder
 from bmprov.orders.desk import Answer, Caller
 from bmprov.orders.machines import MachineOrders, NewMachine
@@ -26,6 +26,7 @@ __all__ = [
     "Orders",
     "RegionChange",
     "SwitchChange",
+    "for_account",
 ]
 
 

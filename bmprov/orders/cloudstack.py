@@ -245,6 +245,14 @@ class CloudStackOrders(MaasOrders):
         return machine
 
 
+def for_account(payload: Mapping[str, Any], caller: Caller) -> Caller:
+    """The caller, with the account that asked CloudStack, which an operation will show. Nothing is refused for it."""
+    try:
+        return replace(caller, asked_by=str(parse_user(payload))[:_NAME_CHARS])
+    except Invalid:
+        return caller
+
+
 def need_of(request: InstanceRequest) -> Need:
     """What the instance asks of a machine: its offering, raised by the minima in its details."""
     choice = request.choice

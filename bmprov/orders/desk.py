@@ -22,12 +22,16 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True)
 class Caller:
-    """Who orders: the token's name and role, the cloud of a `cloud` token, and the address that the call came from."""
+    """Who orders: the person's or token's name and role, the cloud of a `cloud` token, where the call came from.
+
+    `asked_by` is the account that asked CloudStack, where it is CloudStack that calls.
+    """
 
     name: str
     role: Role
     cloud: str = ""
     origin: str = ""
+    asked_by: str = ""
 
     @property
     def scope(self) -> str | None:
@@ -85,7 +89,9 @@ class OrderDesk:
         if running is not None and (running.kind, running.action, running.command) == (kind, action, ""):
             return running
         instance = transaction.instances.get(machine.instance_id) if machine.instance_id else None
-        operation = transaction.operations.begin(kind, machine, caller.name, instance=instance, action=action)
+        operation = transaction.operations.begin(
+            kind, machine, caller.name, asked_by=caller.asked_by, instance=instance, action=action
+        )
         self._audit(transaction, caller, f"{kind} {action or ''}".strip(), machine, operation_id=operation.id)
         return operation
 
@@ -116,6 +122,7 @@ class OrderDesk:
             kind,
             machine,
             caller.name,
+            asked_by=caller.asked_by,
             instance=instance,
             action=action.power,
             command=action.name,

@@ -14,6 +14,10 @@ class CloudUser:
     name: str = ""
     role_type: str = ""
 
+    def __str__(self) -> str:
+        """As people read it: `alice (User)`."""
+        return f"{self.name} ({self.role_type})" if self.name and self.role_type else self.name
+
 
 def parse_user(payload: Mapping[str, Any]) -> CloudUser:
     """Who asked.

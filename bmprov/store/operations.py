@@ -38,12 +38,13 @@ class Operations:
         self._now = now
         self._machines = Machines(connection, now)
 
-    def begin(
+    def begin(  # noqa: PLR0913 - what an operation is begun with, each by its name
         self,
         kind: Kind,
         machine: Machine,
         requested_by: str,
         *,
+        asked_by: str = "",
         instance: Instance | None = None,
         action: PowerAction | None = None,
         command: str = "",
@@ -62,6 +63,7 @@ class Operations:
             machine_name=machine.name,
             site=machine.site,
             requested_by=requested_by,
+            asked_by=asked_by,
             instance_id=instance.id if instance else None,
             cloud=instance.cloud if instance else "",
             action=action,

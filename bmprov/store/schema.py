@@ -58,6 +58,9 @@ machines = Table(
     _text("zone"),
     _text("pod"),
     _text("rack"),
+    Column("rack_position", Integer),
+    Column("height_u", Integer, nullable=False, server_default="1"),
+    _text("notes"),
     Column("back_end", Text, nullable=False),
     Column("state", Text, nullable=False),
     _text("fault"),
@@ -154,6 +157,7 @@ operations = Table(
     Column("machine_name", Text, nullable=False),
     Column("site", Text, nullable=False),
     _text("requested_by"),
+    _text("asked_by"),
     Column("instance_id", Text, index=True),
     _text("cloud"),
     Column("action", Text),
@@ -192,6 +196,7 @@ operations = Table(
         postgresql_where=text("finished_at IS NULL"),
     ),
     Index("ix_operations_created_at", "created_at"),
+    Index("ix_operations_finished_at", "finished_at"),
 )
 
 steps = Table(
@@ -219,6 +224,8 @@ events = Table(
     _text("instance_id"),
     _text("operation_id"),
     _text("detail"),
+    Index("ix_events_machine", "machine", "id"),
+    Index("ix_events_actor", "actor", "id"),
 )
 
 images = Table(
@@ -249,6 +256,80 @@ tokens = Table(
     Column("sha256", Text, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("revoked_at", Double),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    _text("password_hash"),
+    Column("issuer", Text),
+    Column("subject", Text),
+    Column("created_at", Double, nullable=False),
+    Column("disabled_at", Double),
+    UniqueConstraint("issuer", "subject"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("person_id", Text, ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    _text("origin"),
+    _text("agent"),
+)
+
+wall_links = Table(
+    "wall_links",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    _text("created_by"),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double),
+    Column("revoked_at", Double),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("url", Text, nullable=False),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("kinds", JSON, nullable=False),
+    _text("trust"),
+    _text("created_by"),
+    Column("created_at", Double, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("webhook_id", Text, ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Double),
+    Column("ended_at", Double),
+    Column("status", Integer),
+    _text("error"),
+    UniqueConstraint("webhook_id", "cause"),
+    Index(
+        "ix_deliveries_due",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
 )
 
 switches = Table(

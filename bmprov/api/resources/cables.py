@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from http import HTTPMethod
 
 from bmprov.api.routing import API, OPERATORS, READERS, route
-from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.cable import (
     CableFileIn,
@@ -20,6 +19,7 @@ from bmprov.orders import Caller
 from bmprov.orders.cable_entry import nic_named
 from bmprov.orders.machines import named
 from bmprov.orders.switches import switch_named
+from bmprov.services import Services
 from bmprov.store import Transaction
 
 _ALL = f"{API}/cables"

@@ -11,11 +11,11 @@ from flask import request
 from pydantic import BaseModel
 
 from bmprov.api.routing import API, CLOUDS, route
-from bmprov.api.services import Services
 from bmprov.api.shapes.cloudstack import Answered, Payload
 from bmprov.api.shapes.operation import OperationBegun
 from bmprov.model import Operation
-from bmprov.orders import Answer, Caller
+from bmprov.orders import Answer, Caller, for_account
+from bmprov.services import Services
 
 _AT = f"{API}/cloudstack"
 _EITHER: Mapping[int, type[BaseModel]] = {200: Answered, 202: OperationBegun}
@@ -30,37 +30,37 @@ class CloudStack:
     @route(HTTPMethod.POST, f"{_AT}/prepare", roles=CLOUDS, answers=_EITHER)
     def prepare(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
         """Reserve a machine and tell the MACs of its NICs; of a MAAS machine, as the `answer` of the operation."""
-        return self._told(self._services.orders.prepare(body.root, caller))
+        return self._told(self._services.orders.prepare(body.root, for_account(body.root, caller)))
 
     @route(HTTPMethod.POST, f"{_AT}/create", roles=CLOUDS, answers=_EITHER)
     def create(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
         """Deploy an instance."""
-        return self._told(self._services.orders.create(body.root, caller))
+        return self._told(self._services.orders.create(body.root, for_account(body.root, caller)))
 
     @route(HTTPMethod.POST, f"{_AT}/start", roles=CLOUDS, answers=_EITHER)
     def start(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
         """Switch an instance's machine on."""
-        return self._told(self._services.orders.start(body.root, caller))
+        return self._told(self._services.orders.start(body.root, for_account(body.root, caller)))
 
     @route(HTTPMethod.POST, f"{_AT}/stop", roles=CLOUDS, answers=_EITHER)
     def stop(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
         """Shut an instance's machine down; an instance that does not exist is stopped."""
-        return self._told(self._services.orders.stop(body.root, caller))
+        return self._told(self._services.orders.stop(body.root, for_account(body.root, caller)))
 
     @route(HTTPMethod.POST, f"{_AT}/reboot", roles=CLOUDS, answers=_EITHER)
     def reboot(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
         """Restart an instance's machine."""
-        return self._told(self._services.orders.reboot(body.root, caller))
+        return self._told(self._services.orders.reboot(body.root, for_account(body.root, caller)))
 
     @route(HTTPMethod.POST, f"{_AT}/delete", roles=CLOUDS, answers=_EITHER)
     def delete(self, body: Payload, caller: Caller) -> Answered | OperationBegun:
         """Give an instance's machine back; an instance that does not exist is deleted."""
-        return self._told(self._services.orders.delete(body.root, caller))
+        return self._told(self._services.orders.delete(body.root, for_account(body.root, caller)))
 
     @route(HTTPMethod.POST, f"{_AT}/custom", roles=CLOUDS, answers={202: OperationBegun})
     def custom(self, body: Payload, caller: Caller) -> OperationBegun:
         """Carry out a custom action on an instance's machine; the operation's `answer` is what it tells."""
-        operation = self._services.orders.custom(body.root, caller)
+        operation = self._services.orders.custom(body.root, for_account(body.root, caller))
         self._services.nudge(operation)
         return OperationBegun.of(operation)
 

@@ -3,8 +3,8 @@
 from http import HTTPMethod
 
 from bmprov.api.routing import API, READERS, route
-from bmprov.api.services import Services
 from bmprov.api.shapes.event import EventFilter, EventList, EventOut
+from bmprov.services import Services
 
 
 class Events:

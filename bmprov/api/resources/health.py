@@ -4,9 +4,9 @@ from http import HTTPMethod
 
 from bmprov.api.refusals import NotReady
 from bmprov.api.routing import ANYBODY, route
-from bmprov.api.services import Services
 from bmprov.api.shapes.health import Alive, Ready
 from bmprov.errors import Retryable
+from bmprov.services import Services
 
 
 class Health:

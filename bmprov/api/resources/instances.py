@@ -3,11 +3,11 @@
 from http import HTTPMethod
 
 from bmprov.api.routing import API, CLOUDS, READERS, route
-from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.instance import InstanceList, InstanceOut, PowerOut
 from bmprov.errors import NotFound
 from bmprov.orders import Caller
+from bmprov.services import Services
 
 _ALL = f"{API}/instances"
 _ONE = f"{_ALL}/{{instance_id}}"

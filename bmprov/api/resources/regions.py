@@ -3,11 +3,11 @@
 from http import HTTPMethod
 
 from bmprov.api.routing import ADMINS, API, READERS, route
-from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.region import RegionIn, RegionList, RegionOut, RegionPatch
 from bmprov.orders import Caller
 from bmprov.orders.regions import region_named
+from bmprov.services import Services
 
 _ALL = f"{API}/regions"
 _ONE = f"{_ALL}/{{name}}"

@@ -4,11 +4,11 @@ from collections import Counter
 from http import HTTPMethod
 
 from bmprov.api.routing import ADMINS, API, READERS, route
-from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.switch import SwitchIn, SwitchList, SwitchOut, SwitchPatch
 from bmprov.orders import Caller
 from bmprov.orders.switches import switch_named
+from bmprov.services import Services
 from bmprov.store import Transaction
 
 _ALL = f"{API}/switches"

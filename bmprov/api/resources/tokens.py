@@ -4,11 +4,11 @@ from http import HTTPMethod
 
 from bmprov.api.credentials import Keyring, issue
 from bmprov.api.routing import ADMINS, API, route
-from bmprov.api.services import Services
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.token import TokenIn, TokenList, TokenMade, TokenOut
 from bmprov.errors import Conflict, NotFound
 from bmprov.orders import Caller
+from bmprov.services import Services
 
 _ALL = f"{API}/tokens"
 

@@ -25,6 +25,7 @@ class OperationOut(Reply):
     site: str
     instance: str | None
     requested_by: str
+    asked_by: str | None = Field(description="the account that asked CloudStack, with its role")
     waiting_for: str
     wait_until: datetime | None
     message: str | None
@@ -112,6 +113,7 @@ def _fields(operation: Operation) -> dict[str, Any]:
         "site": operation.site,
         "instance": operation.instance_id,
         "requested_by": operation.requested_by,
+        "asked_by": operation.asked_by or None,
         "waiting_for": operation.waiting_for,
         "wait_until": moment_or_none(operation.wait_until),
         "message": operation.message or None,

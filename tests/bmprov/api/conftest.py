@@ -9,12 +9,12 @@ from flask import Flask
 
 from bmprov.api.app import create_app
 from bmprov.api.credentials import issue
-from bmprov.api.services import Services
 from bmprov.lifecycle import Event, Kind, State
 from bmprov.model import Bmc, Machine, Nic, OperationState, PowerReading, Role
 from bmprov.orders import Orders
 from bmprov.power import Power
 from bmprov.queue import JobQueue
+from bmprov.services import Services
 from bmprov.settings import ConsoleSettings
 from bmprov.store import Store
 from bmprov.vault import Vault

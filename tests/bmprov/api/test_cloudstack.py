@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bmprov.api.services import Services
 from bmprov.console import Admission, redeem
 from bmprov.model import Machine
+from bmprov.services import Services
 from tests.bmprov.api.caller import Api
 
 URL = "/api/v1/cloudstack"

@@ -11,9 +11,9 @@ from flask import Flask
 from openapi_spec_validator import validate
 
 from bmprov.api.openapi import table
-from bmprov.api.services import Services
 from bmprov.hardware import Console, ConsoleKind
 from bmprov.model import BackEnd, Bmc, Machine, Nic
+from bmprov.services import Services
 from tests.bmprov.api.caller import Api, Contract
 
 SWITCH = {

@@ -10,9 +10,9 @@ import pytest
 import zstandard
 from werkzeug.test import TestResponse
 
-from bmprov.api.server import digest
-from bmprov.api.services import Services
 from bmprov.errors import Fatal
+from bmprov.serve import digest
+from bmprov.services import Services
 from images.blobs import Blob
 from images.layout import Layout
 from tests.bmprov.api.caller import Api

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from bmprov.allocation import Need
-from bmprov.api.services import Services
 from bmprov.lifecycle import Kind, State
 from bmprov.model import Machine
+from bmprov.services import Services
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
 from tests.bmprov.api.caller import Api

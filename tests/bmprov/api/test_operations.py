@@ -10,9 +10,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bmprov.api.app import create_app
-from bmprov.api.services import Services
 from bmprov.model import Machine, StepRun
 from bmprov.queue import JobQueue
+from bmprov.services import Services
 from bmprov.store import Store
 from tests.bmprov.api.caller import Api
 

@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
-from bmprov.api.services import Services
 from bmprov.errors import Conflict, Fatal, Retryable
 from bmprov.model import Machine
+from bmprov.services import Services
 from tests.bmprov.api.caller import Api
 
 MIB = 2**20

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bmprov.api.services import Services
 from bmprov.lifecycle import State
 from bmprov.model import BackEnd, Bmc, Machine
+from bmprov.services import Services
 from tests.bmprov.api.caller import Api
 
 URL = "/api/v1/regions"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bmprov.api.services import Services
 from bmprov.cabling import Neighbour
 from bmprov.model import Machine
+from bmprov.services import Services
 from tests.bmprov.api.caller import Api
 
 SWITCHES, CABLES = "/api/v1/switches", "/api/v1/cables"

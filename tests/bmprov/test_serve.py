@@ -20,9 +20,9 @@ import pytest
 
 from bmprov import tls
 from bmprov.api.credentials import issue
-from bmprov.api.server import listen, tls_context
 from bmprov.errors import Fatal
 from bmprov.model import Role
+from bmprov.serve import listen, tls_context
 from bmprov.settings import ApiSettings, Settings, dump
 from bmprov.store import Store
 from bmprov.vault import Vault
@@ -33,13 +33,13 @@ PROGRAM = """
 import logging, sys
 from pathlib import Path
 import structlog
-from bmprov.api import server
+from bmprov import serve
 from bmprov.settings import load
 
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
 server.STALLED_S = float(sys.argv[2])
-server.serve(load(Path(sys.argv[1])))
+serve.serve(load(Path(sys.argv[1])))
 """
 
 

@@ -16,10 +16,10 @@ from gunicorn.glogging import Logger
 
 from bmprov import tls
 from bmprov.api.app import create_app
-from bmprov.api.services import Services
 from bmprov.errors import BmprovError, Fatal
 from bmprov.orders import Orders
 from bmprov.queue import JobQueue
+from bmprov.services import Services
 from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
