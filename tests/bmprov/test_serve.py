@@ -38,7 +38,7 @@ from bmprov.settings import load
 
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
-server.STALLED_S = float(sys.argv[2])
+serve.STALLED_S = float(sys.argv[2])
 serve.serve(load(Path(sys.argv[1])))
 """
 
