@@ -105,9 +105,16 @@ class JobQueue:
     def progress(self, operation_id: str) -> tuple[int, int] | None:
         """Bytes written and bytes in all, if the machine has told."""
         with _translated():
-            told = self.redis.get(f"bmprov:progress:{operation_id}")
-            done, _, total = told.decode().partition(" ") if isinstance(told, bytes) else ("", "", "")
-            return (int(done), int(total)) if total else None
+            return _progress(self.redis.get(f"bmprov:progress:{operation_id}"))
+
+    def progress_of(self, operation_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+        """The same of many operations, by id, in one question; those that have not told are left out."""
+        if not operation_ids:
+            return {}
+        with _translated():
+            told = self.redis.mget([f"bmprov:progress:{one}" for one in operation_ids])
+        known = zip(operation_ids, map(_progress, told), strict=True)
+        return {operation_id: progress for operation_id, progress in known if progress}
 
     @contextmanager
     def hold(self, address: str, by: Deadline, for_s: float = _HOLD_MS / 1000) -> Iterator[None]:
@@ -206,6 +213,12 @@ class JobQueue:
 
     def _queue(self, name: str) -> Queue:
         return Queue(name, connection=self.redis, serializer=JSONSerializer)
+
+
+def _progress(told: object) -> tuple[int, int] | None:
+    """What `set_progress` has kept, read back."""
+    done, _, total = told.decode().partition(" ") if isinstance(told, bytes) else ("", "", "")
+    return (int(done), int(total)) if total else None
 
 
 @contextmanager

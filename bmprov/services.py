@@ -1,5 +1,6 @@
 """What the routes work with. Built once in each process, by its entry point."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -63,3 +64,11 @@ class Services:
         except Retryable as error:
             _log.warning("progress is not known", operation=operation.id, error=str(error))
             return None
+
+    def progress_of(self, operations: Iterable[Operation]) -> dict[str, tuple[int, int]]:
+        """The same of many operations, by id; empty when nobody knows."""
+        try:
+            return self.queue.progress_of([one.id for one in operations if not one.finished])
+        except Retryable as error:
+            _log.warning("progress is not known", error=str(error))
+            return {}

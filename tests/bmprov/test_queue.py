@@ -73,3 +73,11 @@ def test_notes_are_kept_and_dropped_as_bmcs_are_let_go(queue: JobQueue) -> None:
     assert (queue.kept("one", KEPT_S), queue.kept("two", KEPT_S)) == (None, b"new")
     assert [hold.note for hold in queue.hold_many(BMCS, NOTES, 10 * KEPT_S)] == [None, b"new", None]
     assert queue.redis.ttl("bmprov:kept:two") > KEPT_S
+
+
+def test_the_progress_of_many_is_asked_for_at_once(queue: JobQueue) -> None:
+    """Those that have not told are left out, and nobody is asked about nothing."""
+    queue.set_progress("one", 5, 9)
+    queue.set_progress("two", 0, 2**40)
+    assert queue.progress_of(["two", "three", "one"]) == {"one": (5, 9), "two": (0, 2**40)}
+    assert JobQueue("redis://127.0.0.1:1").progress_of([]) == {}

@@ -27,7 +27,8 @@ class Operations:
         """List operations, newest first."""
         with self._services.store.read() as transaction:
             found = _find(transaction, query)
-        return OperationList(operations=[OperationOut.of(one) for one in found])
+        progress = self._services.progress_of(found) if query.unfinished else {}
+        return OperationList(operations=[OperationOut.of(one, progress.get(one.id)) for one in found])
 
     @route(HTTPMethod.GET, _ONE, roles=READERS | CLOUDS, answers={200: OperationDetail})
     def one(self, operation_id: Key, caller: Caller) -> OperationDetail:

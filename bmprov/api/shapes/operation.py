@@ -11,6 +11,13 @@ from bmprov.model import Operation, OperationState, StepRun
 from bmprov.power import PowerAction
 
 
+class Progress(Reply):
+    """How much of the image the machine has written."""
+
+    done_bytes: int
+    total_bytes: int
+
+
 class OperationOut(Reply):
     """Something that is being, or was, done to a machine."""
 
@@ -32,13 +39,14 @@ class OperationOut(Reply):
     error: str | None
     check: str | None
     answer: Any = Field(None, description="what a custom action has to tell: an object, or a list of them")
+    progress: Progress | None = Field(description="while the image is written; told in lists of what is under way")
     created_at: datetime
     finished_at: datetime | None
 
     @classmethod
-    def of(cls, operation: Operation) -> Self:
+    def of(cls, operation: Operation, progress: tuple[int, int] | None = None) -> Self:
         """An operation as the API shows it."""
-        return cls(**_fields(operation))
+        return cls(**_fields(operation), progress=_progress(progress))
 
 
 class StepOut(Reply):
@@ -52,25 +60,16 @@ class StepOut(Reply):
     detail: str
 
 
-class Progress(Reply):
-    """How much of the image the machine has written."""
-
-    done_bytes: int
-    total_bytes: int
-
-
 class OperationDetail(OperationOut):
     """An operation with its timeline, and how far the image is written while it is being written."""
 
-    progress: Progress | None
     ramdisk_log: str | None = Field(description="the end of the ramdisk's log, when it has given up")
     steps: list[StepOut]
 
     @classmethod
     def with_steps(cls, operation: Operation, steps: list[StepRun], progress: tuple[int, int] | None) -> Self:
         """An operation with everything that is known about it."""
-        told = Progress(done_bytes=progress[0], total_bytes=progress[1]) if progress else None
-        log = operation.report.log or None
+        log, told = operation.report.log or None, _progress(progress)
         return cls(**_fields(operation), progress=told, ramdisk_log=log, steps=[_step(run) for run in steps])
 
 
@@ -98,6 +97,10 @@ class OperationFilter(Request):
     id: str | None = Field(None, pattern="^[0-9a-f-]{1,36}$", description="only those whose id begins so, at most ten")
     unfinished: bool = Field(False, description="only those under way")
     limit: int = Field(100, ge=1, le=10_000)
+
+
+def _progress(told: tuple[int, int] | None) -> Progress | None:
+    return Progress(done_bytes=told[0], total_bytes=told[1]) if told else None
 
 
 def _fields(operation: Operation) -> dict[str, Any]:

@@ -71,6 +71,23 @@ def test_lists_are_newest_first_and_filtered(viewer: Api, operator: Api, add_mac
     assert viewer.get(f"{URL}?limit=0").status_code == HTTPStatus.UNPROCESSABLE_ENTITY
 
 
+def test_a_list_of_what_is_under_way_tells_how_far_each_is(
+    viewer: Api, operator: Api, add_machine: Callable[..., Machine], queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one question to Redis; without Redis the list is there all the same, and a list of all does not ask."""
+    names = [add_machine(number).name for number in (1, 2)]
+    begun = [operator.post(f"/api/v1/machines/{name}/power", json={"action": "on"}) for name in names]
+    queue.set_progress(begun[0].get_json()["operation"]["id"], 300, 4000)
+
+    def told(query: str) -> list[Any]:
+        return [one["progress"] for one in viewer.get(f"{URL}?{query}").get_json()["operations"]]
+
+    assert told("unfinished=true") == [None, {"done_bytes": 300, "total_bytes": 4000}]
+    assert told("") == [None, None]
+    monkeypatch.setattr(queue, "redis", JobQueue("redis://127.0.0.1:1").redis)
+    assert told("unfinished=true") == [None, None]
+
+
 def test_an_operation_between_steps_is_cancelled_at_once(cloud: Api, deploying: str) -> None:
     """200 with how it ended; again, and it is the same."""
     for _ in range(2):
