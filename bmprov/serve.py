@@ -1,4 +1,4 @@
-"""The API as a process: gunicorn with threads, over TLS 1.2 and newer, until SIGTERM.
+"""The API and the page as a process: gunicorn with threads, over TLS 1.2 and newer, until SIGTERM.
 
 The application is built in each process after the fork, because no connection to a database or to Redis survives one.
 Who calls `serve` has set up logging: gunicorn's own log goes to Python's root logger, the access log to structlog.
@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 import structlog
+from flask import Flask
 from gunicorn.glogging import Logger
 
 from bmprov import tls
@@ -23,6 +24,7 @@ from bmprov.services import Services
 from bmprov.settings import Settings
 from bmprov.store import Store
 from bmprov.vault import Vault
+from bmprov.web import app as web
 from bmprov.wsgi import Gunicorn
 from images.blobs import ImageStore
 
@@ -90,7 +92,14 @@ def serve(settings: Settings) -> None:
         "ssl_context": lambda _config, _default: context,
         "logger_class": _RootLogger,
     }
-    Gunicorn(options, lambda: create_app(build(settings))).run()
+    Gunicorn(options, lambda: application(build(settings))).run()
+
+
+def application(services: Services) -> Flask:
+    """The API and the page, as one application."""
+    app = create_app(services)
+    web.register(app, services)
+    return app
 
 
 def digest(services: Services) -> None:

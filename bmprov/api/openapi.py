@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, RootModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from bmprov.api.problems import JSON_TYPE, PROBLEM_TYPE, Problem
-from bmprov.api.routing import ANYBODY, API, Route, route, routes_of
+from bmprov.api.routing import API, Route, route, routes_of
+from bmprov.roles import ANYBODY
 
 _REF = "#/components/schemas/{model}"
 

@@ -73,7 +73,7 @@ _TITLES = {
 def register(app: Flask) -> None:
     """Answer every error of the app with a problem document."""
     app.register_error_handler(BmprovError, _ours)
-    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(HTTPException, of_http)
     app.register_error_handler(Exception, _unforeseen)
 
 
@@ -84,8 +84,18 @@ def answer(slug: str, status: int, detail: str, check: str = "", **headers: str)
     return Response(problem.model_dump_json(exclude_none=True), status, named, content_type=PROBLEM_TYPE)
 
 
+def kind_of(error: BmprovError) -> tuple[HTTPStatus, str]:
+    """An error's HTTP status, and the slug of its kind."""
+    return next((status, slug) for kind, status, slug in _KINDS if isinstance(error, kind))
+
+
+def title_of(slug: str) -> str:
+    """What an error of this kind is called."""
+    return _TITLES[slug]
+
+
 def _ours(error: BmprovError) -> Response:
-    status, slug = next((status, slug) for kind, status, slug in _KINDS if isinstance(error, kind))
+    status, slug = kind_of(error)
     if isinstance(error, Fatal):
         _log.error("a request ended in a fault", why=error.why, exc_info=error)
     headers = {}
@@ -103,7 +113,8 @@ def _seconds(wait_s: float) -> str:
     return str(max(1, round(wait_s)))
 
 
-def _of_http(error: HTTPException) -> Response:
+def of_http(error: HTTPException) -> Response:
+    """Answer an error of Flask's own, such as a path that leads nowhere."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if isinstance(error, NoRoute):
         return answer("not-found", status, f"there is nothing at {request.path}", "the paths in /api/v1/openapi.json")

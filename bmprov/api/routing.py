@@ -18,13 +18,6 @@ from pydantic import BaseModel, create_model
 
 from bmprov.model import Role
 
-READERS = frozenset({Role.VIEWER, Role.OPERATOR, Role.ADMIN})
-OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
-ADMINS = frozenset({Role.ADMIN})
-CLOUDS = frozenset({Role.CLOUD})
-ANYBODY: frozenset[Role] = frozenset()
-"""Without a token."""
-
 API = "/api/v1"
 
 _HandlerT = TypeVar("_HandlerT", bound=Callable[..., BaseModel | None])

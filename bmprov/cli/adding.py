@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from bmprov.cli.output import progress_console, size
+from bmprov.cli.output import progress_console
 from bmprov.errors import Invalid, Retryable
+from bmprov.quantities import size
 from images import blobs, virtual_disk
 from images.checksums import Digests, Hasher, Mismatch
 from images.convert import convert, foreign

@@ -11,8 +11,8 @@ import click
 
 from bmprov import settings
 from bmprov.cli.folder import Folder
-from bmprov.cli.output import size
 from bmprov.errors import Fatal, Invalid
+from bmprov.quantities import size
 from images.convert import pack
 from images.ramdisk.build import build
 from images.ramdisk.flavours import FLAVOURS

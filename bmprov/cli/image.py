@@ -10,8 +10,9 @@ from bmprov.cli import adding
 from bmprov.cli.api import Api, path
 from bmprov.cli.building import build_ramdisk, build_system
 from bmprov.cli.options import as_json, connected
-from bmprov.cli.output import clock, print_json, print_record, print_table, size
+from bmprov.cli.output import clock, print_json, print_record, print_table
 from bmprov.model import Arch
+from bmprov.quantities import size
 from images.provenance import Evidence
 
 _SHORT_HASH = 12

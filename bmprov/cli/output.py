@@ -10,9 +10,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bmprov.quantities import span
+
 _PIPE_COLUMNS = 400
-_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
-_KIB = 1024
 
 COLOURS = {
     "available": "green",
@@ -103,31 +103,6 @@ def age(told: str | None) -> str:
     """How long ago a time is."""
     at = moment(told)
     return f"{span((datetime.now(UTC) - at).total_seconds())} ago" if at else ""
-
-
-def span(seconds: float) -> str:
-    """A length of time: `0.03 s`, `8.2 s`, `3 min 20 s`, `5 h 12 min`, `3 d 4 h`."""
-    if seconds < 1:
-        return f"{max(seconds, 0.0):.2f} s"
-    if seconds < _MINUTE_S:
-        return f"{seconds:.1f} s"
-    if seconds < _HOUR_S:
-        return f"{int(seconds // _MINUTE_S)} min {int(seconds % _MINUTE_S)} s"
-    if seconds < _DAY_S:
-        return f"{int(seconds // _HOUR_S)} h {int(seconds % _HOUR_S // _MINUTE_S)} min"
-    return f"{int(seconds // _DAY_S)} d {int(seconds % _DAY_S // _HOUR_S)} h"
-
-
-def size(size_bytes: int) -> str:
-    """A size: `512 B`, `8.0 MiB`, `1.2 GiB`."""
-    if size_bytes < _KIB:
-        return f"{size_bytes} B"
-    value = float(size_bytes)
-    for unit in ("KiB", "MiB", "GiB"):
-        value /= _KIB
-        if value < _KIB:
-            return f"{value:.1f} {unit}"
-    return f"{value / _KIB:.1f} TiB"
 
 
 def power(machine: dict[str, Any]) -> str:

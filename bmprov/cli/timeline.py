@@ -16,9 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from bmprov.cli.api import Api, path
-from bmprov.cli.output import clock, console, moment, size, span, word
+from bmprov.cli.output import clock, console, moment, word
 from bmprov.errors import Fatal, Retryable
 from bmprov.model import FINAL, NOTE
+from bmprov.quantities import size, span
 
 _FINAL = frozenset(state.value for state in FINAL)
 _FULL_ID = 36

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from http import HTTPMethod
 
-from bmprov.api.routing import API, OPERATORS, READERS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.cable import (
     CableFileIn,
@@ -19,6 +19,7 @@ from bmprov.orders import Caller
 from bmprov.orders.cable_entry import nic_named
 from bmprov.orders.machines import named
 from bmprov.orders.switches import switch_named
+from bmprov.roles import OPERATORS, READERS
 from bmprov.services import Services
 from bmprov.store import Transaction
 

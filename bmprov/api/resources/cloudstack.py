@@ -10,11 +10,12 @@ from http import HTTPMethod
 from flask import request
 from pydantic import BaseModel
 
-from bmprov.api.routing import API, CLOUDS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.cloudstack import Answered, Payload
 from bmprov.api.shapes.operation import OperationBegun
 from bmprov.model import Operation
 from bmprov.orders import Answer, Caller, for_account
+from bmprov.roles import CLOUDS
 from bmprov.services import Services
 
 _AT = f"{API}/cloudstack"

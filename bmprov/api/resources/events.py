@@ -2,8 +2,9 @@
 
 from http import HTTPMethod
 
-from bmprov.api.routing import API, READERS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.event import EventFilter, EventList, EventOut
+from bmprov.roles import READERS
 from bmprov.services import Services
 
 

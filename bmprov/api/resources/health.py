@@ -3,9 +3,10 @@
 from http import HTTPMethod
 
 from bmprov.api.refusals import NotReady
-from bmprov.api.routing import ANYBODY, route
+from bmprov.api.routing import route
 from bmprov.api.shapes.health import Alive, Ready
 from bmprov.errors import Retryable
+from bmprov.roles import ANYBODY
 from bmprov.services import Services
 
 

@@ -7,12 +7,13 @@ from http import HTTPMethod
 from io import BufferedReader
 
 from bmprov.api.body import Body
-from bmprov.api.routing import ADMINS, API, READERS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key, Label
 from bmprov.api.shapes.image import ImageList, ImageOut, ImageUpload
 from bmprov.errors import BmprovError, Conflict, Invalid, NotFound
 from bmprov.model import Image
 from bmprov.orders import Caller
+from bmprov.roles import ADMINS, READERS
 from bmprov.services import Services
 from bmprov.store import Transaction
 from images.blobs import Blob

@@ -2,11 +2,12 @@
 
 from http import HTTPMethod
 
-from bmprov.api.routing import API, CLOUDS, READERS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.instance import InstanceList, InstanceOut, PowerOut
 from bmprov.errors import NotFound
 from bmprov.orders import Caller
+from bmprov.roles import CLOUDS, READERS
 from bmprov.services import Services
 
 _ALL = f"{API}/instances"

@@ -4,7 +4,7 @@ from http import HTTPMethod
 
 from flask import request
 
-from bmprov.api.routing import ADMINS, API, OPERATORS, READERS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.machine import (
     BmcsIn,
@@ -24,6 +24,7 @@ from bmprov.api.shapes.operation import OperationBegun, OperationOut
 from bmprov.errors import NotFound
 from bmprov.model import Operation
 from bmprov.orders import Caller
+from bmprov.roles import ADMINS, OPERATORS, READERS
 from bmprov.services import Services
 
 _ALL = f"{API}/machines"

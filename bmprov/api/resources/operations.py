@@ -2,13 +2,14 @@
 
 from http import HTTPMethod
 
-from bmprov.api.routing import API, CLOUDS, OPERATORS, READERS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.operation import OperationDetail, OperationFilter, OperationList, OperationOut
 from bmprov.errors import NotFound
 from bmprov.model import Operation
 from bmprov.orders import Caller
 from bmprov.orders.desk import visible
+from bmprov.roles import CLOUDS, OPERATORS, READERS
 from bmprov.services import Services
 from bmprov.store import Transaction
 

@@ -2,11 +2,12 @@
 
 from http import HTTPMethod
 
-from bmprov.api.routing import ADMINS, API, READERS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.region import RegionIn, RegionList, RegionOut, RegionPatch
 from bmprov.orders import Caller
 from bmprov.orders.regions import region_named
+from bmprov.roles import ADMINS, READERS
 from bmprov.services import Services
 
 _ALL = f"{API}/regions"

@@ -3,11 +3,12 @@
 from collections import Counter
 from http import HTTPMethod
 
-from bmprov.api.routing import ADMINS, API, READERS, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.switch import SwitchIn, SwitchList, SwitchOut, SwitchPatch
 from bmprov.orders import Caller
 from bmprov.orders.switches import switch_named
+from bmprov.roles import ADMINS, READERS
 from bmprov.services import Services
 from bmprov.store import Transaction
 

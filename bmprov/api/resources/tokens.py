@@ -3,11 +3,12 @@
 from http import HTTPMethod
 
 from bmprov.api.credentials import Keyring, issue
-from bmprov.api.routing import ADMINS, API, route
+from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.token import TokenIn, TokenList, TokenMade, TokenOut
 from bmprov.errors import Conflict, NotFound
 from bmprov.orders import Caller
+from bmprov.roles import ADMINS
 from bmprov.services import Services
 
 _ALL = f"{API}/tokens"

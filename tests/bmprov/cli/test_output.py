@@ -2,7 +2,8 @@
 
 import pytest
 
-from bmprov.cli.output import print_table, size, span, word
+from bmprov.cli.output import print_table, word
+from bmprov.quantities import size, span
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""What all templates may use: times, sizes, where files are, and the words that need a tip."""
+
+from datetime import UTC, datetime
+
+from flask import Flask
+from markupsafe import Markup
+
+from bmprov.quantities import size, span
+from bmprov.web.assets import Assets
+from bmprov.web.glossary import GLOSSARY
+
+
+def install(app: Flask, assets: Assets) -> None:
+    """Give these to every template."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters |= {"moment": moment, "ago": ago, "size": size, "span": span}
+    app.jinja_env.globals |= {"asset": assets.url, "glossary": GLOSSARY}
+
+
+def moment(seconds: float | None) -> Markup:
+    """A time as `<time>`, in UTC until the page's script has put it into the reader's own zone."""
+    return _time(seconds, "clock")
+
+
+def ago(seconds: float | None) -> Markup:
+    """A time as `<time>` that the page's script keeps as `3 min ago`; the HTML itself never ages."""
+    return _time(seconds, "ago")
+
+
+def _time(seconds: float | None, how: str) -> Markup:
+    if seconds is None:
+        return Markup("never")
+    at = datetime.fromtimestamp(seconds, UTC)
+    return Markup('<time datetime="{}" data-show="{}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(
+        at.isoformat(timespec="milliseconds"), how, at
+    )

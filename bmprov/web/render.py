@@ -1,0 +1,21 @@
+"""Rendering a page: its template inside the frame that all pages share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import g, render_template
+
+
+@dataclass(frozen=True)
+class State:
+    """What a live page shows when it is first painted: its topic, the topic's etag, and its regions as HTML by id."""
+
+    topic: str
+    etag: str
+    regions: Mapping[str, str] = field(default_factory=dict)
+
+
+def page(template: str, *, title: str, state: State | None = None, **more: Any) -> str:  # noqa: ANN401 - a template's
+    """A page in its frame. `state` makes it live."""
+    return render_template(template, title=title, state=state, visitor=g.get("visitor"), **more)
