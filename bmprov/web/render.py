@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import g, render_template
+from flask import current_app, g, render_template
+from markupsafe import Markup
 
 
 @dataclass(frozen=True)
@@ -19,3 +20,9 @@ class State:
 def page(template: str, *, title: str, state: State | None = None, **more: Any) -> str:  # noqa: ANN401 - a template's
     """A page in its frame. `state` makes it live."""
     return render_template(template, title=title, state=state, visitor=g.get("visitor"), **more)
+
+
+def part(template: str, macro: str, *arguments: Any) -> Markup:  # noqa: ANN401 - a macro's
+    """One macro of a template as HTML: how a topic renders a region. It has what `looks.py` installs, and no request."""
+    module = current_app.jinja_env.get_template(template).module
+    return Markup(getattr(module, macro)(*arguments))  # noqa: S704 - a macro escapes what is written into it
