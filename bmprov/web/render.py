@@ -23,6 +23,6 @@ def page(template: str, *, title: str, state: State | None = None, **more: Any) 
 
 
 def part(template: str, macro: str, *arguments: Any) -> Markup:  # noqa: ANN401 - a macro's
-    """One macro of a template as HTML: how a topic renders a region. It has what `looks.py` installs, and no request."""
+    """One macro of a template as HTML: how a topic renders a region. It has what `looks.py` installs; no request."""
     module = current_app.jinja_env.get_template(template).module
     return Markup(getattr(module, macro)(*arguments))  # noqa: S704 - a macro escapes what is written into it
