@@ -24,6 +24,7 @@ from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
 from bmprov.store.names import Names
 from bmprov.store.operations import Operations
+from bmprov.store.places import Places
 from bmprov.store.ports import Ports
 from bmprov.store.regions import Regions
 from bmprov.store.seats import Seats
@@ -42,6 +43,7 @@ class Transaction:
         self.now = now
         self.events = Events(connection, now)
         self.machines = Machines(connection, now)
+        self.places = Places(connection)
         self.consoles = Consoles(connection)
         self.regions = Regions(connection, now)
         self.instances = Instances(connection, now)
