@@ -1,13 +1,15 @@
 """What the routes work with. Built once in each process, by its entry point."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import structlog
 
 from bmprov.console import issue
 from bmprov.errors import Retryable
+from bmprov.health import Checkup, Watched
 from bmprov.model import Operation
 from bmprov.orders import ConsoleOrder, Orders
 from bmprov.queue import JobQueue
@@ -29,6 +31,12 @@ class Services:
     images: ImageStore
     vault: Vault
     console: ConsoleSettings
+    watched: Watched = field(default_factory=Watched)
+
+    @cached_property
+    def checkup(self) -> Checkup:
+        """Knows how the service is."""
+        return Checkup(self.store, self.queue.hasty, self.watched)
 
     def nudge(self, operation: Operation) -> None:
         """Tell a worker about an operation that has been committed.

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bmprov.errors import Fatal, Retryable
 from bmprov.store.cabling import Cabling
+from bmprov.store.census import CensusTaker
 from bmprov.store.consoles import Consoles
 from bmprov.store.events import Events
 from bmprov.store.images import Images
@@ -57,6 +58,7 @@ class Transaction:
         self.seats = Seats(connection)
         self.sightings = Sightings(connection, now)
         self.names = Names(connection)
+        self.census = CensusTaker(connection, now)
 
     def one_at_a_time(self, what: str) -> None:
         """Let no other transaction that asks for the same `what` run until this one has ended.

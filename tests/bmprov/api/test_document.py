@@ -138,6 +138,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "GET", f"{api}/tokens", None),
         (admin, "DELETE", f"{api}/tokens/{token}", None),
         (admin, "GET", f"{api}/events", None),
+        (admin, "GET", f"{api}/health", None),
     ]
     for caller, method, path, body in calls:
         answer = caller(method, path, **({} if body is None else {"json": body}))

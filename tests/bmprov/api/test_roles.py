@@ -58,6 +58,7 @@ ALLOWED = {
     "tokens.all": {Role.ADMIN},
     "tokens.revoke": {Role.ADMIN},
     "events.newest": READING,
+    "health.facts": READING,
 } | {
     f"cloudstack.{action}": {Role.CLOUD}
     for action in (
