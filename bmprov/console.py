@@ -1,20 +1,15 @@
-"""Tickets to a machine's console: each opens one console, once, within a minute.
+"""Tickets to a machine's console: each opens one console, once, within a minute."""
 
-The ticket is a secret of which Redis keeps the hash; what it is for is kept there sealed, so that nobody who can write
-to Redis can make one.
-"""
-
-import hashlib
-import json
-import secrets
 from dataclasses import asdict, dataclass
 
-from bmprov.errors import Fatal
+from bmprov import tickets
 from bmprov.queue import JobQueue
 from bmprov.vault import Vault
 
 VALID_S = 60
 """How long a ticket may be used, in seconds."""
+
+_PURPOSE = "console"
 
 
 @dataclass(frozen=True)
@@ -37,9 +32,7 @@ def issue(queue: JobQueue, vault: Vault, admission: Admission) -> str:
     Raises:
         Retryable: Redis does not answer.
     """
-    ticket = secrets.token_urlsafe(32)
-    queue.keep(_name(ticket), vault.seal(json.dumps(asdict(admission)).encode()), VALID_S)
-    return ticket
+    return tickets.issue(queue, vault, _PURPOSE, asdict(admission), VALID_S)
 
 
 def redeem(queue: JobQueue, vault: Vault, ticket: str) -> Admission | None:
@@ -48,14 +41,5 @@ def redeem(queue: JobQueue, vault: Vault, ticket: str) -> Admission | None:
     Raises:
         Retryable: Redis does not answer.
     """
-    sealed = queue.take(_name(ticket))
-    if sealed is None:
-        return None
-    try:
-        return Admission(**json.loads(vault.open(sealed)))
-    except Fatal:
-        return None  # not sealed by us
-
-
-def _name(ticket: str) -> str:
-    return f"console:{hashlib.sha256(ticket.encode()).hexdigest()}"
+    told = tickets.redeem(queue, vault, _PURPOSE, ticket)
+    return None if told is None else Admission(**told)

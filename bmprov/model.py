@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any
 
 from bmprov.lifecycle import Kind, State
-from bmprov.place import Place
 from bmprov.power import Power, PowerAction
 
 
@@ -174,11 +173,6 @@ class Machine:
     created_at: float = 0.0
     version: int = 0
     second_bmc: Bmc | None = None
-
-    @property
-    def place(self) -> Place:
-        """Where it stands."""
-        return Place(self.zone, self.pod, self.rack, self.rack_position, self.height_u)
 
     @property
     def netboot_nic(self) -> Nic | None:
@@ -363,4 +357,50 @@ class Token:
     cloud: str
     sha256: str = field(repr=False)
     created_at: float = 0.0
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who signs in to the web page.
+
+    `password_hash` is argon2's, empty for who signs in elsewhere: at `issuer`, which knows them as `subject`.
+    """
+
+    id: str
+    name: str
+    role: Role
+    password_hash: str = field(default="", repr=False)
+    issuer: str | None = None
+    subject: str | None = None
+    created_at: float = 0.0
+    disabled_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Session:
+    """One browser in which a person is signed in. Only the SHA-256 of the secret in its cookie is kept.
+
+    It ends at `expires_at` whatever happens, and sooner when it is not used; `origin` and `agent` are as at sign-in.
+    """
+
+    sha256: str = field(repr=False)
+    person_id: str
+    created_at: float
+    seen_at: float
+    expires_at: float
+    origin: str = ""
+    agent: str = ""
+
+
+@dataclass(frozen=True)
+class WallLink:
+    """The right of a screen on a wall to show the pages. Only the SHA-256 of its secret is kept."""
+
+    id: str
+    name: str
+    sha256: str = field(repr=False)
+    created_by: str = ""
+    created_at: float = 0.0
+    seen_at: float | None = None
     revoked_at: float | None = None

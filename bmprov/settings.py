@@ -6,7 +6,7 @@ an error, because a misspelt setting that is silently ignored costs a night.
 
 import re
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from bmprov.errors import Fatal
 from bmprov.subnet import Subnet, refuse_overlaps
 from bmprov.toml_tables import build, written
 from bmprov.vlan_map import VlanMap
+from bmprov.web_settings import WebSettings
 
 DEFAULT_PATH = Path("/etc/bmprov/bmprov.toml")
 
@@ -224,6 +225,7 @@ class Settings:
     api: ApiSettings = field(default_factory=ApiSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
+    web: WebSettings = field(default_factory=WebSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     pxe: PxeSettings = field(default_factory=PxeSettings)
@@ -264,6 +266,4 @@ def dump(settings: Settings) -> str:
 
 
 def _is_table(value: object) -> bool:
-    return isinstance(
-        value, (ApiSettings, WorkerSettings, WatchSettings, ConsoleSettings, NetworkSettings, PxeSettings)
-    )
+    return is_dataclass(value)

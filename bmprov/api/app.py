@@ -19,9 +19,11 @@ from bmprov.api.resources.images import Images
 from bmprov.api.resources.instances import Instances
 from bmprov.api.resources.machines import Machines
 from bmprov.api.resources.operations import Operations
+from bmprov.api.resources.people import People
 from bmprov.api.resources.regions import Regions
 from bmprov.api.resources.switches import Switches
 from bmprov.api.resources.tokens import Tokens
+from bmprov.api.resources.wall_links import WallLinks
 from bmprov.api.routing import Route, routes_of
 from bmprov.services import Services
 
@@ -61,6 +63,8 @@ def routes(services: Services, keyring: Keyring) -> list[Route]:
         Switches(services),
         Cables(services),
         Tokens(services, keyring),
+        People(services),
+        WallLinks(services),
         Events(services),
         Health(services),
     ]

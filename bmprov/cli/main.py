@@ -42,6 +42,8 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "operation": Entry("operation:command", _ASK, "list, show, watch, cancel what is done to machines"),
         "event": Entry("event:command", _ASK, "list who did what"),
         "token": Entry("token:command", _ASK, "create, list, revoke callers' tokens"),
+        "person": Entry("person:command", _ASK, "add, list, show, change, remove people who sign in to the web page"),
+        "wall": Entry("wall:command", _ASK, "add, list, revoke links of screens on walls"),
         "cloudstack": Entry("cloudstack:command", _RUN, "print what is to be set up in CloudStack itself"),
         "up": Entry("up:command", _HOUSE, "run all processes in one folder, with simulated machines if wanted"),
         "demo": Entry("demo:command", _HOUSE, "the main job on simulated machines, played as CloudStack plays it"),

@@ -10,25 +10,46 @@ from bmprov.orders.cloudstack import CloudStackOrders, for_account
 from bmprov.orders.consoles import ConsoleOrder
 from bmprov.orders.desk import Answer, Caller
 from bmprov.orders.machines import MachineOrders, NewMachine
+from bmprov.orders.people import ROLES, NewPerson, PeopleOrders, PersonChange
 from bmprov.orders.regions import NewRegion, RegionChange, RegionOrders
+from bmprov.orders.signing_in import LINK_S, Browser, Entry, NotThem, SigningIn, TooManyTries
 from bmprov.orders.switches import NewSwitch, SwitchChange, SwitchOrders
+from bmprov.orders.walls import NewWallLink, WallOrders
 
 __all__ = [
+    "LINK_S",
+    "ROLES",
     "Answer",
+    "Browser",
     "Caller",
     "ConsoleOrder",
     "Entered",
+    "Entry",
     "MachineCable",
     "NewMachine",
+    "NewPerson",
     "NewRegion",
     "NewSwitch",
+    "NewWallLink",
     "NicPort",
+    "NotThem",
     "Orders",
+    "PersonChange",
     "RegionChange",
     "SwitchChange",
+    "TooManyTries",
     "for_account",
 ]
 
 
-class Orders(CloudStackOrders, MachineOrders, RegionOrders, SwitchOrders, CablingOrders):
+class Orders(
+    CloudStackOrders,
+    MachineOrders,
+    RegionOrders,
+    SwitchOrders,
+    CablingOrders,
+    PeopleOrders,
+    SigningIn,
+    WallOrders,
+):
     """All orders, on one store."""

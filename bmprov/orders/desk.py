@@ -8,6 +8,7 @@ from bmprov.actions import CustomAction
 from bmprov.errors import Conflict, NotFound
 from bmprov.lifecycle import Kind
 from bmprov.model import Machine, Operation, Role
+from bmprov.passwords import Passwords
 from bmprov.power import PowerAction
 from bmprov.store import Store, Transaction
 from bmprov.vault import Vault
@@ -64,6 +65,7 @@ class OrderDesk:
         self._user_actions = user_actions
         self._site = site
         self._vlan_map = vlan_map
+        self._passwords = Passwords()
 
     def cancel(self, operation_id: str, caller: Caller) -> Operation:
         """End an operation between two steps.

@@ -85,6 +85,18 @@ class Events:
         }
         self._connection.execute(insert(schema.events), row)
 
+    def since(self, what: str, at: float) -> list[tuple[float, str, str]]:
+        """When, by whom and from where `what` was done after this time, oldest first."""
+        kept = schema.events.c
+        query = select(kept.at, kept.actor, kept.origin).where(kept.at > at, kept.what == what).order_by(kept.at)
+        return [(row.at, row.actor, row.origin) for row in self._connection.execute(query)]
+
+    def has_done(self, what: str, actor: str, origin: str, since: float) -> bool:
+        """Whether `actor` has done `what` from this origin after that time."""
+        kept = schema.events.c
+        query = select(kept.id).where(kept.actor == actor, kept.what == what, kept.origin == origin, kept.at > since)
+        return self._connection.execute(query.limit(1)).first() is not None
+
     def newest(self, limit: int = 100, machine: str = "") -> list[AuditEvent]:
         """The newest events, newest first, of one machine or of all."""
         query = select(schema.events).order_by(schema.events.c.id.desc()).limit(limit)

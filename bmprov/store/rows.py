@@ -20,12 +20,15 @@ from bmprov.model import (
     Nic,
     Operation,
     OperationState,
+    Person,
     PowerReading,
     Region,
     Report,
     Role,
+    Session,
     StepRun,
     Token,
+    WallLink,
 )
 from bmprov.power import Power, PowerAction
 
@@ -196,3 +199,18 @@ def from_image(image: Image) -> dict[str, Any]:
 def to_token(row: Row) -> Token:
     """A row of `tokens`."""
     return Token(**{**row, "role": Role(row["role"])})
+
+
+def to_person(row: Row) -> Person:
+    """A row of `people`."""
+    return Person(**{**row, "role": Role(row["role"])})
+
+
+def to_session(row: Row) -> Session:
+    """A row of `sessions`."""
+    return Session(**row)
+
+
+def to_wall_link(row: Row) -> WallLink:
+    """A row of `wall_links`."""
+    return WallLink(**row)

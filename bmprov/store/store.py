@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bmprov.errors import Fatal, Retryable
 from bmprov.store.cabling import Cabling
-from bmprov.store.census import CensusTaker
 from bmprov.store.consoles import Consoles
 from bmprov.store.events import Events
 from bmprov.store.images import Images
@@ -25,13 +24,15 @@ from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
 from bmprov.store.names import Names
 from bmprov.store.operations import Operations
-from bmprov.store.places import Places
+from bmprov.store.people import People
 from bmprov.store.ports import Ports
 from bmprov.store.regions import Regions
 from bmprov.store.seats import Seats
+from bmprov.store.sessions import Sessions
 from bmprov.store.sightings import Sightings
 from bmprov.store.switches import Switches
 from bmprov.store.tokens import Tokens
+from bmprov.store.wall_links import WallLinks
 
 _BUSY_TIMEOUT_S = 30
 
@@ -44,13 +45,15 @@ class Transaction:
         self.now = now
         self.events = Events(connection, now)
         self.machines = Machines(connection, now)
-        self.places = Places(connection)
         self.consoles = Consoles(connection)
         self.regions = Regions(connection, now)
         self.instances = Instances(connection, now)
         self.operations = Operations(connection, now)
         self.images = Images(connection, now)
         self.tokens = Tokens(connection, now)
+        self.people = People(connection, now)
+        self.sessions = Sessions(connection, now)
+        self.wall_links = WallLinks(connection, now)
         self.leases = Leases(connection, now)
         self.switches = Switches(connection, now)
         self.cabling = Cabling(connection, now)
@@ -58,7 +61,6 @@ class Transaction:
         self.seats = Seats(connection)
         self.sightings = Sightings(connection, now)
         self.names = Names(connection)
-        self.census = CensusTaker(connection, now)
 
     def one_at_a_time(self, what: str) -> None:
         """Let no other transaction that asks for the same `what` run until this one has ended.

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 
 from bmprov.api.app import create_app
@@ -12,6 +13,7 @@ from bmprov.api.credentials import issue
 from bmprov.lifecycle import Event, Kind, State
 from bmprov.model import Bmc, Machine, Nic, OperationState, PowerReading, Role
 from bmprov.orders import Orders
+from bmprov.passwords import Passwords
 from bmprov.power import Power
 from bmprov.queue import JobQueue
 from bmprov.services import Services
@@ -23,6 +25,7 @@ from tests import databases
 from tests.bmprov.api.caller import Api, Contract
 
 CLOUD = "c1"
+QUICK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture
@@ -47,6 +50,7 @@ def services(store: Store, queue: JobQueue, tmp_path: Path) -> Services:
     Vault.create_file(tmp_path / "secret.key")
     vault = Vault.from_file(tmp_path / "secret.key")
     orders = Orders(store, vault, reservation_s=1800.0, freshness_s=90.0)
+    orders._passwords = Passwords(QUICK)
     return Services(store, queue, orders, ImageStore(tmp_path / "images"), vault, ConsoleSettings())
 
 

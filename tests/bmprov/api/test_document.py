@@ -78,6 +78,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         there = Bmc("maas://lab/4y3h7n", "", b"")
         transaction.machines.add(Machine("m", "node0001", there, (Nic("52:54:00:00:09:01", 0),), back_end=BackEnd.MAAS))
     token = admin.post(f"{api}/tokens", json={"name": "a", "role": "viewer"}).get_json()["token"]["id"]
+    wall_link = admin.post(f"{api}/wall-links", json={"name": "hall"}).get_json()["link"]["id"]
     calls: list[tuple[Api, str, str, Any]] = [
         (nobody, "GET", "/healthz", None),
         (nobody, "GET", "/readyz", None),
@@ -108,7 +109,6 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "POST", f"{spare}/release", None),
         (admin, "POST", f"{spare}/power", {"action": "on"}),
         (admin, "PUT", f"{spare}/maintenance", {"reason": "new fan"}),
-        (admin, "PUT", f"{spare}/place", {"rack": "r01", "rack_position": 7, "height_u": 2}),
         (admin, "PUT", f"{spare}/firmware", {"boot_mode": "uefi", "secure_boot": True}),
         (admin, "PUT", f"{spare}/nics", {"nics": [{"mac": "52:54:00:00:09:02"}]}),
         (admin, "PUT", f"{spare}/bmcs", {"bmc": {"address": "redfish://10.0.0.9", "user": "root", "password": "y"}}),
@@ -137,8 +137,17 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "DELETE", f"{api}/regions/lab", None),
         (admin, "GET", f"{api}/tokens", None),
         (admin, "DELETE", f"{api}/tokens/{token}", None),
+        (admin, "POST", f"{api}/people", {"name": "ann", "role": "operator"}),
+        (admin, "GET", f"{api}/people", None),
+        (admin, "GET", f"{api}/people/ann", None),
+        (admin, "PUT", f"{api}/people/ann", {"role": "viewer"}),
+        (admin, "POST", f"{api}/people/ann/link", None),
+        (admin, "POST", f"{api}/people/ann/sign-out", None),
+        (admin, "DELETE", f"{api}/people/ann", None),
+        (admin, "POST", f"{api}/wall-links", {"name": "lobby"}),
+        (admin, "GET", f"{api}/wall-links", None),
+        (admin, "DELETE", f"{api}/wall-links/{wall_link}", None),
         (admin, "GET", f"{api}/events", None),
-        (admin, "GET", f"{api}/health", None),
     ]
     for caller, method, path, body in calls:
         answer = caller(method, path, **({} if body is None else {"json": body}))

@@ -17,7 +17,6 @@ ALLOWED = {
     "machines.one": READING,
     "machines.remove": {Role.ADMIN},
     "machines.set_firmware": {Role.ADMIN},
-    "machines.put_at": {Role.OPERATOR, Role.ADMIN},
     "machines.set_bmcs": {Role.ADMIN},
     "machines.set_nics": {Role.ADMIN},
     "machines.console": READING,
@@ -57,8 +56,17 @@ ALLOWED = {
     "tokens.create": {Role.ADMIN},
     "tokens.all": {Role.ADMIN},
     "tokens.revoke": {Role.ADMIN},
+    "people.add": {Role.ADMIN},
+    "people.all": {Role.ADMIN},
+    "people.one": {Role.ADMIN},
+    "people.change": {Role.ADMIN},
+    "people.remove": {Role.ADMIN},
+    "people.link": {Role.ADMIN},
+    "people.sign_out": {Role.ADMIN},
+    "walllinks.add": {Role.ADMIN},
+    "walllinks.all": {Role.ADMIN},
+    "walllinks.revoke": {Role.ADMIN},
     "events.newest": READING,
-    "health.facts": READING,
 } | {
     f"cloudstack.{action}": {Role.CLOUD}
     for action in (

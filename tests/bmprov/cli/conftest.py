@@ -43,6 +43,7 @@ def bare(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) ->
         "MAAS_KEY",
         "SWITCH_PASSWORD",
         "SWITCH_ENABLE",
+        "PERSON_PASSWORD",
     ):
         monkeypatch.delenv(f"BMPROV_{name}", raising=False)
 
