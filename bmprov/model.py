@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from bmprov.lifecycle import Kind, State
+from bmprov.place import Place
 from bmprov.power import Power, PowerAction
 
 
@@ -173,6 +174,11 @@ class Machine:
     created_at: float = 0.0
     version: int = 0
     second_bmc: Bmc | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self.zone, self.pod, self.rack, self.rack_position, self.height_u)
 
     @property
     def netboot_nic(self) -> Nic | None:

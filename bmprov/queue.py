@@ -12,7 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
@@ -24,6 +26,8 @@ JOB = "worker.job.advance"
 """What a worker calls. A name, so that the API need not import the worker."""
 
 _JOB_S = 600
+_HASTE_S = 0.5
+_NO_RETRY = Retry(NoBackoff(), 0)
 _PROGRESS_S = 3600
 _HOLD_MS = 20_000
 _ASK_EVERY_S = 0.02
@@ -47,7 +51,10 @@ for i, key in ipairs(KEYS) do
   end
 end
 """
-_BMC, _HELD, _KEPT = "bmprov:bmc:", "bmprov:held:", "bmprov:kept:"
+KEPT = "bmprov:kept:"
+"""Before the name of what is kept."""
+
+_BMC, _HELD = "bmprov:bmc:", "bmprov:held:"
 _ID_SEPARATOR = "_"  # RQ allows letters, digits, `-` and `_` in the id of a job
 
 
@@ -73,13 +80,15 @@ class Hold:
 class JobQueue:
     """The queue of one service.
 
-    `pause_s` is how long a BMC is left in peace between two sessions. Raises `Retryable` when Redis does not answer.
+    `pause_s` is how long a BMC is left in peace between two sessions. `hasty` is a client for what is only shown: it
+    gives up soon. Raises `Retryable` when Redis does not answer.
     """
 
     def __init__(self, url: str, owner: str = "", pause_s: float = 0.0) -> None:
         self._owner = owner
         self._pause_s = pause_s
         self.redis = Redis.from_url(url, socket_connect_timeout=2, socket_timeout=5)
+        self.hasty = Redis.from_url(url, socket_connect_timeout=_HASTE_S, socket_timeout=_HASTE_S, retry=_NO_RETRY)
         self._release = self.redis.register_script(_RELEASE)
         self._hold_many = self.redis.register_script(_HOLD_MANY)
         self._release_many = self.redis.register_script(_RELEASE_MANY)
@@ -141,7 +150,7 @@ class JobQueue:
     def hold_many(self, addresses: Sequence[str], notes: Sequence[str], for_s: int) -> list[Hold]:
         """Hold as many of these BMCs as nobody holds now, each with what is kept by the note's name beside it."""
         token = secrets.token_bytes(16)
-        keys = [f"{_BMC}{address}" for address in addresses] + [f"{_KEPT}{note}" for note in notes]
+        keys = [f"{_BMC}{address}" for address in addresses] + [f"{KEPT}{note}" for note in notes]
         with _translated():
             told = self._hold_many(keys=keys, args=[token, _HOLD_MS, for_s])
         held = zip(told[: len(addresses)], told[len(addresses) :], strict=True)
@@ -159,9 +168,9 @@ class JobQueue:
         with self.redis.pipeline(transaction=False) as pipeline:
             for name, note in notes.items():
                 if note is None:
-                    pipeline.delete(f"{_KEPT}{name}")
+                    pipeline.delete(f"{KEPT}{name}")
                 else:
-                    pipeline.set(f"{_KEPT}{name}", note, ex=for_s)
+                    pipeline.set(f"{KEPT}{name}", note, ex=for_s)
             pipeline.execute()
 
     def release_holds(self) -> None:
@@ -182,24 +191,24 @@ class JobQueue:
     def keep(self, name: str, value: bytes, for_s: int) -> None:
         """Keep some bytes for all processes, until nobody has asked for them for `for_s` seconds."""
         with _translated():
-            self.redis.set(f"{_KEPT}{name}", value, ex=for_s)
+            self.redis.set(f"{KEPT}{name}", value, ex=for_s)
 
     def kept(self, name: str, for_s: int) -> bytes | None:
         """What is kept by this name, from now on for `for_s` seconds more."""
         with _translated():
-            found = self.redis.getex(f"{_KEPT}{name}", ex=for_s)
+            found = self.redis.getex(f"{KEPT}{name}", ex=for_s)
             return found if isinstance(found, bytes) else None
 
     def take(self, name: str) -> bytes | None:
         """What is kept by this name, for the first who asks."""
         with _translated():
-            found = self.redis.getdel(f"{_KEPT}{name}")
+            found = self.redis.getdel(f"{KEPT}{name}")
             return found if isinstance(found, bytes) else None
 
     def drop(self, name: str) -> None:
         """Keep it no longer."""
         with _translated():
-            self.redis.delete(f"{_KEPT}{name}")
+            self.redis.delete(f"{KEPT}{name}")
 
     def claim_turn(self, what: str, for_s: float) -> bool:
         """Whether this process is the first to ask for `what` in a period of `for_s` seconds."""

@@ -18,10 +18,13 @@ from gunicorn.glogging import Logger
 from bmprov import tls
 from bmprov.api.app import create_app
 from bmprov.errors import BmprovError, Fatal
+from bmprov.health import Watched
+from bmprov.heartbeat import Heart
 from bmprov.orders import Orders
 from bmprov.queue import JobQueue
 from bmprov.services import Services
 from bmprov.settings import Settings
+from bmprov.signs import Part
 from bmprov.store import Store
 from bmprov.vault import Vault
 from bmprov.web import app as web
@@ -60,8 +63,9 @@ def build(settings: Settings) -> Services:
         site=settings.site,
         vlan_map=settings.network.vlan_map,
     )
+    images, watched = ImageStore(settings.images), Watched.by(settings)
     return Services(
-        store, JobQueue(settings.redis), orders, ImageStore(settings.images), vault, settings.console, settings.web
+        store, JobQueue(settings.redis), orders, images, vault, settings.console, settings.web, watched=watched
     )
 
 
@@ -94,7 +98,7 @@ def serve(settings: Settings) -> None:
         "ssl_context": lambda _config, _default: context,
         "logger_class": _RootLogger,
     }
-    Gunicorn(options, lambda: application(build(settings))).run()
+    Gunicorn(options, lambda: _process(settings)).run()
 
 
 def application(services: Services) -> Flask:
@@ -102,6 +106,12 @@ def application(services: Services) -> Flask:
     app = create_app(services)
     web.register(app, services)
     return app
+
+
+def _process(settings: Settings) -> Flask:
+    """The application of one process, which tells from now on that it lives."""
+    Heart(settings.redis, Part.API, settings.site).start()
+    return application(build(settings))
 
 
 def digest(services: Services) -> None:

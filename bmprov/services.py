@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 import structlog
@@ -9,6 +10,7 @@ import structlog
 from bmprov import tickets
 from bmprov.console import issue
 from bmprov.errors import Retryable
+from bmprov.health import Checkup, Watched
 from bmprov.model import Operation
 from bmprov.orders import LINK_S, Caller, ConsoleOrder, Orders
 from bmprov.queue import JobQueue
@@ -34,6 +36,12 @@ class Services:
     vault: Vault
     console: ConsoleSettings
     web: WebSettings = field(default_factory=WebSettings)
+    watched: Watched = field(default_factory=Watched)
+
+    @cached_property
+    def checkup(self) -> Checkup:
+        """Knows how the service is."""
+        return Checkup(self.store, self.queue.hasty, self.watched)
 
     def nudge(self, operation: Operation) -> None:
         """Tell a worker about an operation that has been committed.

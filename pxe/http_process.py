@@ -1,9 +1,12 @@
 """`bmprov pxe http`: builds HTTP boot from the settings and runs it in several processes."""
 
 import structlog
+from flask import Flask
 
+from bmprov.heartbeat import Heart
 from bmprov.queue import JobQueue
 from bmprov.settings import Settings
+from bmprov.signs import Part
 from bmprov.store import Store
 from bmprov.vault import Vault
 from images.blobs import ImageStore
@@ -25,7 +28,13 @@ def run(settings: Settings) -> None:
     Vault.from_file(settings.key_file)  # a wrong key file is told here, in one sentence, and not by each process
     listener = listen(pxe.listen, pxe.http_port)
     log.info("HTTP boot ready", listen=pxe.listen, port=pxe.http_port)
-    serve(listener, pxe.processes, pxe.threads, lambda: create_boot_app(build(settings)))
+    serve(listener, pxe.processes, pxe.threads, lambda: _application(settings))
+
+
+def _application(settings: Settings) -> Flask:
+    """The application of one process, which tells from now on that it lives."""
+    Heart(settings.redis, Part.HTTP, settings.site).start()
+    return create_boot_app(build(settings))
 
 
 def build(settings: Settings) -> BootHttp:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from bmprov.bmc_seen import Seen, note_name
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError
 from bmprov.model import Machine, PowerReading
@@ -15,7 +16,7 @@ from worker.drivers.bmc_lock import NobodyElse
 from worker.drivers.choice import Drivers
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.ipmi_session import connected
-from worker.drivers.manners import KEPT_S, Seen, note_name
+from worker.drivers.manners import KEPT_S
 
 _TURN_S = 0.05
 _HELD_S = 0.01  # a BMC that has been read, until others come with it: a worker may be waiting for it

@@ -5,6 +5,7 @@ import json
 import random
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import FrameType
@@ -13,14 +14,17 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from bmprov.errors import Fatal, Retryable
+from bmprov.heartbeat import Heart
 from bmprov.media import image_url
 from bmprov.model import Operation, Region
 from bmprov.payload import InstanceRequest, parse_request
 from bmprov.queue import JobQueue, queue_names
 from bmprov.settings import Settings
+from bmprov.signs import Doing, Part
 from bmprov.store import Store
 from bmprov.vault import Vault
 from worker.drivers.choice import Drivers
@@ -59,13 +63,15 @@ def run_worker(settings: Settings, name: str) -> None:
     cd_url_of, request_of = partial(_cd_url, settings, vault), partial(_request, store, vault)
     ports = PortMover(store, Switches(vault, queue).of, settings.network.vlan_map)
     RUNNER.set(Runner(store, drivers.of, settings.worker, name, spread, cd_url_of, request_of, ports.of))
-    stopping = threading.Event()
+    stopping, heart = threading.Event(), Heart(settings.redis, Part.WORKER, settings.site, name)
+    heart.start()
     while not stopping.is_set():
         try:
-            _SiteWorker.on(settings, stopping).work(logging_level="WARNING", with_scheduler=False)
+            _SiteWorker.on(settings, stopping, heart).work(logging_level="WARNING", with_scheduler=False)
         except RedisError as error:
             log.warning("Redis did not answer, trying again", error=str(error))
         stopping.wait(_REDIS_PAUSE_S)
+    heart.stop()
 
 
 def _cd_url(settings: Settings, vault: Vault, operation: Operation) -> str:
@@ -90,15 +96,24 @@ class _SiteWorker(SimpleWorker):
 
     max_connection_wait_time = 2.0  # RQ's own is a minute, in which a restarted Redis would stand idle
     stopping: threading.Event
+    heart: Heart
 
     @classmethod
-    def on(cls, settings: Settings, stopping: threading.Event) -> "_SiteWorker":
+    def on(cls, settings: Settings, stopping: threading.Event, heart: Heart) -> "_SiteWorker":
         """A worker of the site's queues that sets `stopping` when a signal asks it to stop."""
         redis = Redis.from_url(settings.redis)  # without a time limit: RQ waits for jobs in a blocking read
         queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in queue_names([settings.site])]
         worker = cls(queues, connection=redis, serializer=JSONSerializer)
-        worker.stopping = stopping
+        worker.stopping, worker.heart = stopping, heart
         return worker
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Run a job, and tell meanwhile of which operation it is."""
+        self.heart.doing = Doing(str(job.args[0]), time.time())
+        try:
+            super().execute_job(job, queue)
+        finally:
+            self.heart.doing = Doing()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         """SIGTERM or SIGINT: finish the job and stop."""
@@ -115,10 +130,13 @@ def run_watch(settings: Settings) -> None:
     rounds = RegionRounds(
         store, queue, settings.site, watch.regions_s, follower.follow, watch.regions_look_s, follower.look
     )
+    heart = Heart(settings.redis, Part.WATCH, settings.site)
+    heart.start()
     gc.freeze()  # what was imported stays: looking through it takes a twentieth of a sweep
     with ThreadPoolExecutor(watch.sweep_concurrency, "sweep") as pool:
         sweeper = Sweeper(store, drivers, queue, pool, watch.sweep_concurrency, watch.read_s)
         Watch(store, queue, settings.site, watch, sweeper.sweep, rounds.run).run(_stop_signals())
+    heart.stop()
 
 
 def _stop_signals() -> threading.Event:

@@ -5,14 +5,18 @@ It acts on nothing that is not written in SQL, so any number of watches may run,
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
+from redis.exceptions import RedisError
 
 from bmprov.errors import BmprovError
+from bmprov.heartbeat import note_sweep
 from bmprov.model import BackEnd, Machine
 from bmprov.queue import JobQueue
 from bmprov.settings import WatchSettings
+from bmprov.signs import Sweep
 from bmprov.store import Store
 from bmprov.store.reservations import expire
 
@@ -63,8 +67,11 @@ class Watch:
             return
         with self.store.read() as transaction:
             machines = [one for one in transaction.machines.all(self.site) if one.back_end is not BackEnd.MAAS]
+        began = self.store.clock()
         answered = self.sweep(machines)
         log.info("sweep", site=self.site, machines=len(machines), answered=answered)
+        with suppress(RedisError):  # then the page tells the age of the newest reading
+            note_sweep(self.queue.hasty, Sweep(self.site, began, self.store.clock(), len(machines), answered))
 
     def _sweep_until(self, stopping: threading.Event) -> None:
         while not stopping.is_set():

@@ -6,10 +6,12 @@ Everything in it may be done again: it ends early or is killed, and runs once mo
 import hashlib
 import io
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from bmprov.api.shapes.machine import MachineIn, PlaceOrder
 from bmprov.cli import rehearsal
 from bmprov.cli.api import Api, path
 from bmprov.cli.enrolling import Enrolling
@@ -31,12 +33,20 @@ def command(*, data: Path) -> None:
     with Api(login) as api:
         add_demo_image(api)
         began = time.monotonic()
-        machines = rehearsal.machines(folder)
+        machines = _as_placed(api, rehearsal.machines(folder))
         enrolling = Enrolling(api, click.echo)
         enrolling.run(machines, wait=False)
         enrolling.wait_inspected(_free(api, {machine.name for machine in machines}))
         click.echo(f"{len(machines)} simulated machines after {time.monotonic() - began:.1f} s")
     write(folder.ready, f"{login.endpoint}\n")
+
+
+def _as_placed(api: Api, machines: Sequence[MachineIn]) -> list[MachineIn]:
+    """The machines where people have put them since they were enrolled."""
+    known = {one["name"]: one for one in api.get("/machines")["machines"]}
+    found = [known.get(one.name, vars(one)) for one in machines]
+    places = [{field: told[field] for field in PlaceOrder.model_fields} for told in found]
+    return [one.model_copy(update=place) for one, place in zip(machines, places, strict=True)]
 
 
 def _free(api: Api, names: set[str]) -> set[str]:

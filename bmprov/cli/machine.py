@@ -10,16 +10,18 @@ from bmprov.cli import enrolment
 from bmprov.cli.api import Api, path
 from bmprov.cli.bmcs import bmc_options, bmcs_of, password_of
 from bmprov.cli.enrolling import Enrolling
-from bmprov.cli.machine_view import addresses, firmware, nic_words, record, row
+from bmprov.cli.machine_view import addresses, firmware, nic_words, place_words, record, row
 from bmprov.cli.options import as_json, connected
 from bmprov.cli.output import print_json, print_record, print_table
 from bmprov.cli.timeline import ending, follow
 from bmprov.errors import Fatal
 from bmprov.lifecycle import State
 from bmprov.model import Arch, BootFrom, BootMode
+from bmprov.place import UNITS
 from bmprov.power import PowerAction
 
 _SOURCES = click.Choice([source.value for source in BootFrom])
+_UNITS = click.IntRange(1, UNITS)
 _wait = click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the operation to its end.")
 
 
@@ -69,6 +71,8 @@ def show(api: Api, *, name: str, as_json: bool) -> None:
 @click.option("--zone")
 @click.option("--pod")
 @click.option("--rack")
+@click.option("--position", "rack_position", type=_UNITS, help="The lowest rack unit that it fills.")
+@click.option("--height", "height_u", type=_UNITS, help="How many rack units it fills.  [default: 1]")
 @_wait
 @connected
 def enroll(
@@ -115,6 +119,29 @@ def set_up(api: Api, *, name: str, nics: tuple[str, ...], **chosen: str | bool |
     if told is not None:
         found = api.put(path("machines", name, "nics"), told.model_dump(mode="json"))
         click.echo(f"{name} has {', '.join(map(nic_words, found['nics']))}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--zone")
+@click.option("--pod")
+@click.option("--rack", help="'' for none.")
+@click.option("--position", "rack_position", type=_UNITS, help="The lowest rack unit that it fills; 1 is the lowest.")
+@click.option("--no-position", is_flag=True, help="Nobody knows at which unit it is.")
+@click.option("--height", "height_u", type=_UNITS, help="How many rack units it fills.")
+@connected
+def place(api: Api, *, name: str, no_position: bool, **chosen: str | int | None) -> None:
+    """Tell where a machine stands; what is not given stays as it is."""
+    given: dict[str, str | int | None] = {key: value for key, value in chosen.items() if value is not None}
+    if no_position and "rack_position" in given:
+        raise click.UsageError("give --position or --no-position")
+    if no_position or given.get("rack") == "":
+        given.setdefault("rack_position", None)
+    if not given:
+        raise click.UsageError("give --zone, --pod, --rack, --position, --no-position or --height")
+    known = api.get(path("machines", name))
+    found = api.put(path("machines", name, "place"), {key: known[key] for key in chosen} | given)
+    click.echo(f"{name} is at {place_words(found) or 'no place that is known'}")
 
 
 @command.command("set-bmc")

@@ -6,6 +6,7 @@ from typing import Any
 from bmprov.cli import cable
 from bmprov.cli.output import age, clock, power
 from bmprov.model import BackEnd, BootFrom
+from bmprov.place import unit_words
 
 
 def addresses(machine: dict[str, Any]) -> list[str]:
@@ -44,6 +45,12 @@ def _reached(machine: dict[str, Any]) -> tuple[str, str]:
     return "MAAS", f"region {region}, system {system_id}"
 
 
+def place_words(machine: dict[str, Any]) -> str:
+    """Where it stands in its site."""
+    units = unit_words(machine["rack_position"], machine["height_u"])
+    return " / ".join(filter(None, [*(machine[key] for key in ("zone", "pod", "rack")), units]))
+
+
 def _boots(machine: dict[str, Any]) -> str:
     """How it boots; MAAS keeps that to itself."""
     return "as MAAS wants it" if machine["back_end"] == BackEnd.MAAS else firmware(machine)
@@ -53,7 +60,6 @@ def record(machine: dict[str, Any]) -> list[tuple[str, object]]:
     """All that is known of a machine."""
     reading, operation = machine["power"], machine["operation"]
     maintenance = f"{machine['maintenance']} (set by {machine['maintenance_by']})" if machine["maintenance"] else None
-    place = " / ".join(machine[key] for key in ("site", "zone", "pod", "rack") if machine[key])
     return [
         *((key, machine[key]) for key in ("name", "id", "state", "fault")),
         ("maintenance", maintenance),
@@ -64,7 +70,7 @@ def record(machine: dict[str, Any]) -> list[tuple[str, object]]:
         ("size", f"{machine['cpus']} cpus, {machine['memory_mib']} MiB, {machine['disk_gib']} GiB disk"),
         ("boots", f"{_boots(machine)}, {machine['arch']}, back end {machine['back_end']}"),
         ("tags", machine["tags"]),
-        ("place", place),
+        ("place", f"{machine['site']} / {place_words(machine)}".removesuffix(" / ")),
         ("instance", machine["instance"]),
         ("reserved until", clock(machine["reserved_until"])),
         ("under way", f"{operation['kind']} {operation['id']}: {operation['step']}" if operation else None),

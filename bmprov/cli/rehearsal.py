@@ -103,5 +103,7 @@ def _enrolled(one: MachinePlan, trust: str) -> MachineIn:
             "memory_mib": one.memory_mib,
             "disk_gib": one.disk_gib,
             "tags": list(one.tags),
+            "rack": one.rack,
+            "rack_position": one.rack_position,
         }
     )

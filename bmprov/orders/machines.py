@@ -12,6 +12,8 @@ from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Nic, O
 from bmprov.orders.cable_entry import NicPort, enter_cable
 from bmprov.orders.consoles import ConsoleOrder, order_console
 from bmprov.orders.desk import Caller, OrderDesk
+from bmprov.orders.places import refuse_impossible
+from bmprov.place import Place
 from bmprov.power import BmcLogin, PowerAction
 from bmprov.store import Transaction
 
@@ -37,6 +39,8 @@ class NewMachine:
     zone: str = ""
     pod: str = ""
     rack: str = ""
+    rack_position: int | None = None
+    height_u: int = 1
 
 
 class MachineOrders(OrderDesk):
@@ -46,7 +50,7 @@ class MachineOrders(OrderDesk):
         """Enter a machine and begin to inspect it.
 
         Raises:
-            Conflict: its name, its BMC or a MAC is known already.
+            Conflict: its name, its BMC or a MAC is known already, or another machine is where it is said to be.
             Invalid: it is to boot from virtual media, which its BMCs cannot have, or a cable of it makes no sense.
             NotFound: there is no switch of the name that a cable has.
         """
@@ -57,6 +61,7 @@ class MachineOrders(OrderDesk):
         _refuse_no_media(machine, machine.boot_from)
         with self._store.write() as transaction:
             transaction.one_at_a_time("BMCs")
+            refuse_impossible(transaction, machine, machine.place)
             transaction.machines.add(machine)
             self._audit(transaction, caller, "enrol", machine)
             for cable in new.cables:
@@ -148,6 +153,20 @@ class MachineOrders(OrderDesk):
             machine = named(transaction, machine_name)
             transaction.machines.set_maintenance(machine, reason, caller.name)
             self._audit(transaction, caller, "maintenance" if reason else "maintenance ended", machine, detail=reason)
+            return named(transaction, machine.id)
+
+    def put_at(self, machine_name: str, place: Place, caller: Caller) -> Machine:
+        """Note where a machine stands.
+
+        Raises:
+            Conflict: another machine does.
+            Invalid: there is no such place, or it is MAAS that tells where the machine is.
+        """
+        with self._store.write() as transaction:
+            machine = named(transaction, machine_name)
+            refuse_impossible(transaction, machine, place)
+            transaction.places.put(machine, place)
+            self._audit(transaction, caller, "place", machine, detail=str(place) or "nowhere")
             return named(transaction, machine.id)
 
     def set_firmware(

@@ -77,6 +77,8 @@ class MachinePlan:
     bmc_protocol: BmcProtocol = BmcProtocol.IPMI
     bmc_tls: bool = True
     console_port: int = 0
+    rack: str = ""
+    rack_position: int | None = None
 
     @property
     def bmc_address(self) -> str:
@@ -108,6 +110,8 @@ def plan(count: int, ports: Sequence[int], pace: str = "demo") -> list[MachinePl
             tags=("ssd",) if number % 2 else (),
             boot_mode=BootMode.BIOS if number % 4 == 3 else BootMode.UEFI,  # noqa: PLR2004 - every fourth is an old one
             pace=pace,
+            rack=f"r{number // 40 + 1:02d}",
+            rack_position=number % 40 + 1,
             bmc_protocol=BmcProtocol.REDFISH if number % 3 == 2 else BmcProtocol.IPMI,  # noqa: PLR2004 - as above
         )
         for number in range(count)

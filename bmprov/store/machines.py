@@ -13,6 +13,7 @@ from bmprov.lifecycle import Event, State, advance
 from bmprov.model import Bmc, BootFrom, BootMode, Machine, Nic, OperationState, PowerReading
 from bmprov.power import Power
 from bmprov.store import schema
+from bmprov.store.census import keep_counts
 from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, to_machine, to_nic
 
 _M = schema.machines.c
@@ -242,6 +243,7 @@ class Machines:
             Conflict: an instance has it, or switch ports are open for it.
         """
         self._forget_heard(schema.nics.c.machine_id == machine.id)
+        keep_counts(self._connection, _M.id == machine.id)
         try:
             self._connection.execute(delete(schema.machines).where(_M.id == machine.id))
         except IntegrityError as error:

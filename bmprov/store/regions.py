@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from bmprov.errors import Conflict
 from bmprov.model import BackEnd, Region
 from bmprov.store import schema
+from bmprov.store.census import keep_counts
 from bmprov.store.rows import to_region
 
 _R = schema.regions.c
@@ -91,6 +92,7 @@ class Regions:
         used = self._connection.execute(select(_M.name).where(_of(region), _USED).order_by(_M.name)).scalars().first()
         if used is not None:
             raise _in_use(region, f"machine '{used}'")
+        keep_counts(self._connection, _of(region))
         try:
             gone = self._connection.execute(delete(schema.machines).where(_of(region))).rowcount
         except IntegrityError as error:  # PostgreSQL: one was reserved since

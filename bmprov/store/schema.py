@@ -199,6 +199,16 @@ operations = Table(
     Index("ix_operations_finished_at", "finished_at"),
 )
 
+past_operations = Table(  # of machines that were removed: what is counted must not become less
+    "past_operations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("finished_at", Double, nullable=False, index=True),
+)
+
 steps = Table(
     "steps",
     metadata,

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from bmprov.errors import Fatal, Retryable
 from bmprov.store.cabling import Cabling
+from bmprov.store.census import CensusTaker
 from bmprov.store.consoles import Consoles
 from bmprov.store.events import Events
 from bmprov.store.images import Images
@@ -25,6 +26,7 @@ from bmprov.store.machines import Machines
 from bmprov.store.names import Names
 from bmprov.store.operations import Operations
 from bmprov.store.people import People
+from bmprov.store.places import Places
 from bmprov.store.ports import Ports
 from bmprov.store.regions import Regions
 from bmprov.store.seats import Seats
@@ -45,6 +47,7 @@ class Transaction:
         self.now = now
         self.events = Events(connection, now)
         self.machines = Machines(connection, now)
+        self.places = Places(connection)
         self.consoles = Consoles(connection)
         self.regions = Regions(connection, now)
         self.instances = Instances(connection, now)
@@ -61,6 +64,7 @@ class Transaction:
         self.seats = Seats(connection)
         self.sightings = Sightings(connection, now)
         self.names = Names(connection)
+        self.census = CensusTaker(connection, now)
 
     def one_at_a_time(self, what: str) -> None:
         """Let no other transaction that asks for the same `what` run until this one has ended.

@@ -9,8 +9,10 @@ from threading import Thread
 from redis import Redis
 
 from bmprov.errors import Fatal
+from bmprov.heartbeat import Heart
 from bmprov.model import Report
 from bmprov.settings import Settings
+from bmprov.signs import Part
 from bmprov.store import Store
 from bmprov.vault import Vault
 from pxe import advertiser
@@ -48,6 +50,7 @@ def run(settings: Settings) -> None:
         card = pxe.interface or advertiser.card_of(pxe.address)
         _start(advertiser.run, card, partial(_is_ours, replace(directory, seats=Seats(store))), stopping)
         _start(overhear.run, card, others.overheard, stopping)
+    Heart(settings.redis, Part.DHCP, settings.site).start()
     proxy_port = pxe.proxy_port if policy.terms.proxy else None
     shared = SharedPolicy(policy, siblings)
     told = witnesses if policy.terms.proxy else (*witnesses, others)

@@ -6,7 +6,9 @@ from contextlib import closing
 from ipaddress import IPv4Address
 
 from bmprov.errors import Fatal
+from bmprov.heartbeat import Heart
 from bmprov.settings import PxeSettings, Settings
+from bmprov.signs import Part
 from bmprov.store import Store
 from pxe.dns.forwarder import Forwarder
 from pxe.dns.gate import Gate
@@ -35,6 +37,7 @@ def run(settings: Settings) -> None:
     forwarder = Forwarder(pxe.forwarder_addresses) if pxe.forwarders else None
     resolver = Resolver(zone, StoreHosts(Store(settings.database, pool_size=1), settings.site), forwarder)
     udp, tcp = listen(pxe)
+    Heart(settings.redis, Part.DNS, settings.site).start()
     with closing(udp), closing(tcp):
         asyncio.run(DnsServer(resolver, Gate(networks)).serve(udp, tcp, stop_signals()))
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from bmprov import tls
 from bmprov.errors import Fatal
+from bmprov.heartbeat import Heart
 from bmprov.queue import JobQueue
 from bmprov.settings import Settings
+from bmprov.signs import Part
 from bmprov.store import Store
 from bmprov.vault import Vault
 from worker.console.house import House
@@ -33,6 +35,7 @@ async def _run(settings: Settings) -> None:
     queue = JobQueue(settings.redis, pause_s=settings.worker.bmc_pause_s)
     lines = Lines(store, Drivers(vault, queue, urgent=True))
     house = House(store, lines, Path(console.record) if console.record else None)
+    Heart(settings.redis, Part.CONSOLE, settings.site).start()
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

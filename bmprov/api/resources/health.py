@@ -1,12 +1,12 @@
-"""What a load balancer and a supervisor ask, without a token."""
+"""What a load balancer and a supervisor ask, without a token, and what a person asks."""
 
 from http import HTTPMethod
 
 from bmprov.api.refusals import NotReady
-from bmprov.api.routing import route
-from bmprov.api.shapes.health import Alive, Ready
+from bmprov.api.routing import API, route
+from bmprov.api.shapes.health import Alive, HealthOut, Ready
 from bmprov.errors import Retryable
-from bmprov.roles import ANYBODY
+from bmprov.roles import ANYBODY, READERS
 from bmprov.services import Services
 
 
@@ -37,3 +37,11 @@ class Health:
         except Retryable:
             raise NotReady("Redis does not answer", "that it runs, and the setting `redis`") from None
         return Ready()
+
+    @route(HTTPMethod.GET, f"{API}/health", roles=READERS, answers={200: HealthOut})
+    def facts(self) -> HealthOut:
+        """Tell what is wrong with the service and what to check first, and all that is known of it.
+
+        Nothing is asked of hardware; what is told is at most some seconds old.
+        """
+        return HealthOut.of(self._services.checkup.facts())

@@ -17,6 +17,7 @@ from bmprov.api.shapes.machine import (
     MachineOut,
     MaintenanceOrder,
     NetworkOrder,
+    PlaceOrder,
     PowerOrder,
 )
 from bmprov.api.shapes.nic import NicsOrder
@@ -73,6 +74,11 @@ class Machines:
         """Set or end a machine's maintenance."""
         machine = self._services.orders.maintenance(name, body.reason, caller)
         return self.one(machine.id)
+
+    @route(HTTPMethod.PUT, f"{_ONE}/place", roles=OPERATORS, answers={200: MachineOut})
+    def put_at(self, name: Key, body: PlaceOrder, caller: Caller) -> MachineOut:
+        """Note where a machine stands, all of it anew: zone, pod, rack and units."""
+        return self.one(self._services.orders.put_at(name, body.to_place(), caller).id)
 
     @route(HTTPMethod.PUT, f"{_ONE}/firmware", roles=ADMINS, answers={200: MachineOut})
     def set_firmware(self, name: Key, body: FirmwareOrder, caller: Caller) -> MachineOut:

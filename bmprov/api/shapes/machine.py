@@ -11,9 +11,11 @@ from bmprov.api.shapes.base import Label, Line, Reply, Request, Trust, moment, m
 from bmprov.api.shapes.nic import NicOut, NicsIn
 from bmprov.api.shapes.operation import OperationOut
 from bmprov.cabling import NicCabling
+from bmprov.errors import Invalid
 from bmprov.lifecycle import State
 from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Operation
 from bmprov.orders import NewMachine
+from bmprov.place import UNITS, Place, check_units
 from bmprov.power import BmcLogin, Power, PowerAction
 
 BMC_SCHEMES = ("ipmi", "redfish", "redfish+http", "fake")
@@ -104,7 +106,29 @@ class FirmwareOrder(Request):
         return self
 
 
-class MachineIn(FirmwareOrder, NicsIn, BmcsIn):
+class PlaceOrder(Request):
+    """Where a machine stands."""
+
+    zone: Line = ""
+    pod: Line = ""
+    rack: Line = ""
+    rack_position: int | None = Field(None, ge=1, le=UNITS, description="the lowest rack unit that it fills")
+    height_u: int = Field(1, ge=1, le=UNITS, description="how many rack units it fills")
+
+    @model_validator(mode="after")
+    def _in_a_rack(self) -> Self:
+        try:
+            check_units(self.rack, self.rack_position, self.height_u)
+        except Invalid as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def to_place(self) -> Place:
+        """The place as it is ordered."""
+        return Place(self.zone, self.pod, self.rack, self.rack_position, self.height_u)
+
+
+class MachineIn(PlaceOrder, FirmwareOrder, NicsIn, BmcsIn):
     """A machine to enrol."""
 
     name: Label
@@ -114,9 +138,6 @@ class MachineIn(FirmwareOrder, NicsIn, BmcsIn):
     disk_gib: int = Field(0, ge=0, le=2**40)
     tags: list[Label] = Field([], max_length=64)
     site: Label = "default"
-    zone: Line = ""
-    pod: Line = ""
-    rack: Line = ""
 
     def to_order(self) -> NewMachine:
         """The machine as it is ordered."""
@@ -205,6 +226,8 @@ class MachineOut(Reply):
     zone: str
     pod: str
     rack: str
+    rack_position: int | None
+    height_u: int
     back_end: BackEnd
     instance: str | None
     reserved_until: datetime | None
@@ -238,6 +261,8 @@ class MachineOut(Reply):
             zone=machine.zone,
             pod=machine.pod,
             rack=machine.rack,
+            rack_position=machine.rack_position,
+            height_u=machine.height_u,
             back_end=machine.back_end,
             instance=machine.instance_id,
             reserved_until=moment_or_none(machine.reserved_until),

@@ -109,6 +109,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "POST", f"{spare}/release", None),
         (admin, "POST", f"{spare}/power", {"action": "on"}),
         (admin, "PUT", f"{spare}/maintenance", {"reason": "new fan"}),
+        (admin, "PUT", f"{spare}/place", {"rack": "r01", "rack_position": 7, "height_u": 2}),
         (admin, "PUT", f"{spare}/firmware", {"boot_mode": "uefi", "secure_boot": True}),
         (admin, "PUT", f"{spare}/nics", {"nics": [{"mac": "52:54:00:00:09:02"}]}),
         (admin, "PUT", f"{spare}/bmcs", {"bmc": {"address": "redfish://10.0.0.9", "user": "root", "password": "y"}}),
@@ -148,6 +149,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "GET", f"{api}/wall-links", None),
         (admin, "DELETE", f"{api}/wall-links/{wall_link}", None),
         (admin, "GET", f"{api}/events", None),
+        (admin, "GET", f"{api}/health", None),
     ]
     for caller, method, path, body in calls:
         answer = caller(method, path, **({} if body is None else {"json": body}))

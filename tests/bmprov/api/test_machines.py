@@ -1,6 +1,7 @@
 """Machines over the API."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from bmprov.allocation import Need
 from bmprov.lifecycle import Kind, State
-from bmprov.model import Machine
+from bmprov.model import BackEnd, Bmc, Machine
 from bmprov.services import Services
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
@@ -306,3 +307,77 @@ def test_what_cannot_be_trusted_is_told(admin: Api, trust: str) -> None:
     answer = admin.post(URL, json=NEW | {"bmc": {"address": "redfish://h", "trust": trust}})
     assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
     assert "64 hexadecimal digits, or the path of a CA file" in answer.text
+
+
+PLACE = {"zone": "z1", "pod": "", "rack": "r01", "rack_position": 12, "height_u": 2}
+
+
+def test_an_operator_tells_where_a_machine_stands(operator: Api, machine: Machine) -> None:
+    answer = operator.put(f"{URL}/{machine.name}/place", json=PLACE)
+    assert answer.status_code == HTTPStatus.OK, answer.text
+    assert {key: answer.get_json()[key] for key in PLACE} == PLACE
+    event = operator.get("/api/v1/events").get_json()["events"][0]
+    assert (event["what"], event["machine"], event["detail"]) == ("place", machine.name, "z1 / r01 / U12-U13")
+
+
+@pytest.mark.parametrize(("position", "height", "status"), [(11, 1, 200), (11, 2, 409), (13, 1, 409), (14, 4, 200)])
+def test_no_two_machines_fill_one_unit(
+    operator: Api, add_machine: Callable[..., Machine], position: int, height: int, status: int
+) -> None:
+    """The second is told who is there, and stays where it was."""
+    first, second = add_machine(1), add_machine(2)
+    operator.put(f"{URL}/{first.name}/place", json=PLACE)
+    answer = operator.put(f"{URL}/{second.name}/place", json=PLACE | {"rack_position": position, "height_u": height})
+    assert answer.status_code == status
+    if status == HTTPStatus.CONFLICT:
+        assert f"machine '{first.name}' is at z1 / r01 / U12-U13" in answer.text
+        assert operator.get(f"{URL}/{second.name}").get_json()["rack_position"] is None
+
+
+def test_the_same_unit_of_another_rack_or_site_is_another_place(
+    operator: Api, add_machine: Callable[..., Machine]
+) -> None:
+    for number, (rack, site) in enumerate([("r01", "default"), ("r02", "default"), ("r01", "far")]):
+        one = add_machine(number, site=site)
+        assert operator.put(f"{URL}/{one.name}/place", json=PLACE | {"rack": rack}).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"rack_position": 60}, "2 units from unit 60 are not in a rack"),
+        ({"rack": ""}, "unit 12 of which rack?"),
+        ({"rack_position": 0}, "rack_position"),
+        ({"height_u": 61}, "height_u"),
+        ({"rack_position": "top"}, "rack_position"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_in_words(
+    operator: Api, machine: Machine, wrong: dict[str, object], words: str
+) -> None:
+    answer = operator.put(f"{URL}/{machine.name}/place", json=PLACE | wrong)
+    assert answer.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+    assert words in answer.text
+
+
+def test_a_machine_is_enrolled_at_its_place_unless_another_is_there(admin: Api) -> None:
+    told = admin.post(URL, json=NEW | PLACE).get_json()["machine"]
+    assert {key: told[key] for key in PLACE} == PLACE
+    other = NEW | PLACE | {"name": "rack1-08", "bmc": {"address": "fake://8"}, "nics": []}
+    answer = admin.post(URL, json=other)
+    assert answer.status_code == HTTPStatus.CONFLICT
+    assert "rack1-07" in answer.text
+    assert admin.get(f"{URL}/rack1-08").status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_viewer_moves_no_machine(viewer: Api, machine: Machine) -> None:
+    assert viewer.put(f"{URL}/{machine.name}/place", json=PLACE).status_code == HTTPStatus.FORBIDDEN
+
+
+def test_the_zone_of_a_machine_of_maas_is_told_in_maas(operator: Api, store: Store, machine: Machine) -> None:
+    """Its rack and unit are not known to MAAS, and are people's to tell."""
+    theirs = replace(machine, id="m", name="m", bmc=Bmc("maas://r/abc", "", b""), nics=(), back_end=BackEnd.MAAS)
+    with store.write() as transaction:
+        transaction.machines.add(theirs)
+    assert "are MAAS's" in operator.put(f"{URL}/m/place", json=PLACE).text
+    assert operator.put(f"{URL}/m/place", json=PLACE | {"zone": ""}).status_code == HTTPStatus.OK

@@ -17,6 +17,7 @@ ALLOWED = {
     "machines.one": READING,
     "machines.remove": {Role.ADMIN},
     "machines.set_firmware": {Role.ADMIN},
+    "machines.put_at": {Role.OPERATOR, Role.ADMIN},
     "machines.set_bmcs": {Role.ADMIN},
     "machines.set_nics": {Role.ADMIN},
     "machines.console": READING,
@@ -67,6 +68,7 @@ ALLOWED = {
     "walllinks.all": {Role.ADMIN},
     "walllinks.revoke": {Role.ADMIN},
     "events.newest": READING,
+    "health.facts": READING,
 } | {
     f"cloudstack.{action}": {Role.CLOUD}
     for action in (

@@ -109,6 +109,18 @@ def test_the_nics_of_a_machine_are_told_anew(bmprov: Call, fake: str) -> None:
     assert bmprov("machine", "set", fake).code == 2
 
 
+def test_a_machine_is_put_into_a_rack(bmprov: Call, fake: str) -> None:
+    """What is not told stays as it was; without a rack there is no unit."""
+    moved = bmprov("machine", "place", fake, "--zone", "z1", "--rack", "r07", "--position", "40", "--height", "2")
+    assert moved.out.strip() == f"{fake} is at z1 / r07 / U40-U41"
+    assert bmprov("machine", "place", fake, "--position", "41").out.strip() == f"{fake} is at z1 / r07 / U41-U42"
+    assert "default / z1 / r07 / U41-U42" in bmprov("machine", "show", fake).out
+    assert "not in a rack" in bmprov("machine", "place", fake, "--position", "60").err
+    assert bmprov("machine", "place", fake, "--rack", "").out.strip() == f"{fake} is at z1"
+    assert bmprov("machine", "place", fake, "--position", "1", "--no-position").code == 2
+    assert bmprov("machine", "place", fake).code == 2
+
+
 def test_a_file_is_enrolled_whole_or_not_at_all(bmprov: Call, tmp_path: Path) -> None:
     """A file with a fault in its last machine enrols none; mended, it enrols all, and again it enrols nothing."""
     file = tmp_path / "machines.yaml"

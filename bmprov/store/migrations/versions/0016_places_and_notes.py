@@ -1,4 +1,4 @@
-"""where in its rack a machine is, what people note of it, who asked CloudStack, and what pages look for."""
+"""where in its rack a machine is, what people note of it, who asked CloudStack, what pages look for, and counts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,3 +18,12 @@ def upgrade() -> None:
     op.create_index('ix_operations_finished_at', 'operations', ['finished_at'])
     op.create_index('ix_events_machine', 'events', ['machine', 'id'])
     op.create_index('ix_events_actor', 'events', ['actor', 'id'])
+    op.create_table('past_operations',
+        sa.Column('id', sa.Integer(), nullable=False),
+        sa.Column('kind', sa.Text(), nullable=False),
+        sa.Column('state', sa.Text(), nullable=False),
+        sa.Column('created_at', sa.Double(), nullable=False),
+        sa.Column('finished_at', sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_past_operations')),
+    )
+    op.create_index('ix_past_operations_finished_at', 'past_operations', ['finished_at'])
