@@ -1,7 +1,7 @@
 """`bmprov machine`: the physical servers."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -245,6 +245,20 @@ def maintenance(api: Api, *, name: str, reason: str | None, off: bool) -> None:
         raise click.UsageError("give a REASON, or --off")
     api.put(path("machines", name, "maintenance"), {"reason": reason or ""})
     click.echo(f"{name} is out of maintenance" if off else f"{name} is in maintenance: {reason}")
+
+
+@command.command()
+@click.argument("name")
+@click.argument("notes", required=False)
+@click.option("--file", type=click.File(), help="Where the notes are; - for what is piped in.")
+@click.option("--clear", is_flag=True, help="Forget the notes.")
+@connected
+def note(api: Api, *, name: str, notes: str | None, file: TextIO | None, clear: bool) -> None:
+    """Keep NOTES that others will read on the machine's page, instead of those before."""
+    if [notes is not None, file is not None, clear].count(True) != 1:
+        raise click.UsageError("give the NOTES, --file, or --clear")
+    kept = api.put(path("machines", name, "notes"), {"notes": file.read() if file else notes or ""})["notes"]
+    click.echo(f"the notes of {name} are kept" if kept else f"{name} has no notes")
 
 
 @command.command()

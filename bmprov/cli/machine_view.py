@@ -63,6 +63,7 @@ def record(machine: dict[str, Any]) -> list[tuple[str, object]]:
     return [
         *((key, machine[key]) for key in ("name", "id", "state", "fault")),
         ("maintenance", maintenance),
+        ("notes", machine["notes"]),
         ("power", f"{reading['power']}, read {age(reading['read_at']) or 'never'}"),
         ("not read because", reading["error"]),
         _reached(machine),

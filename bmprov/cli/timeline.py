@@ -2,10 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import groupby
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -18,8 +16,9 @@ from rich.text import Text
 from bmprov.cli.api import Api, path
 from bmprov.cli.output import clock, console, moment, word
 from bmprov.errors import Fatal, Retryable
-from bmprov.model import FINAL, NOTE
+from bmprov.model import FINAL, StepRun
 from bmprov.quantities import size, span
+from bmprov.timeline import Stage, notes, stages
 
 _FINAL = frozenset(state.value for state in FINAL)
 _FULL_ID = 36
@@ -33,40 +32,19 @@ Operation = dict[str, Any]
 """An operation as the API tells it."""
 
 
-@dataclass(frozen=True)
-class Stage:
-    """All runs of one step, one after the other. `seconds` is from the first run's beginning to the last one's end."""
-
-    step: str
-    began: datetime
-    seconds: float
-    outcome: str
-    detail: str
-    waits: int
-    retries: tuple[str, ...]
-
-    @classmethod
-    def of(cls, runs: Iterable[Operation]) -> "Stage":
-        """The stage that these runs make."""
-        all_runs = list(runs)
-        last = all_runs[-1]
-        began, ended = datetime.fromisoformat(all_runs[0]["started_at"]), datetime.fromisoformat(last["ended_at"])
-        retries = tuple(run["detail"] for run in all_runs if run["outcome"] == "retry")
-        waits = sum(run["outcome"] == "wait" for run in all_runs)
-        return cls(
-            last["name"], began, (ended - began).total_seconds(), last["outcome"], last["detail"], waits, retries
+def runs(operation: Operation) -> list[StepRun]:
+    """The runs of its steps."""
+    return [
+        StepRun(
+            run["name"],
+            run["attempt"],
+            datetime.fromisoformat(run["started_at"]).timestamp(),
+            datetime.fromisoformat(run["ended_at"]).timestamp(),
+            run["outcome"],
+            run["detail"],
         )
-
-
-def stages(operation: Operation) -> list[Stage]:
-    """The steps that have begun, in order."""
-    runs = [run for run in operation["steps"] if run["outcome"] != NOTE]
-    return [Stage.of(same) for _, same in groupby(runs, key=lambda run: run["name"])]
-
-
-def notes(operation: Operation) -> list[Stage]:
-    """What was seen meanwhile."""
-    return [Stage.of([run]) for run in operation["steps"] if run["outcome"] == NOTE]
+        for run in operation["steps"]
+    ]
 
 
 def finished(operation: Operation) -> bool:
@@ -161,32 +139,32 @@ def _head(operation: Operation) -> RenderableType:
 def _steps(operation: Operation) -> Table:
     table = Table("", "step", "began", "took", "", box=None, header_style="dim", pad_edge=False)
     table.columns[2].justify = table.columns[3].justify = "right"
-    created = moment(operation["created_at"])
-    done = stages(operation)
+    told = runs(operation)
+    done = stages(told)
     for stage in done:
-        under_way = stage is done[-1] and not finished(operation) and stage.outcome in ("wait", "retry")
+        under_way = stage is done[-1] and not finished(operation) and stage.goes_on
         took = _since(stage.began) if under_way else stage.seconds
-        began = f"+{span((stage.began - created).total_seconds())}" if created else ""
         table.add_row(
             _mark(stage, under_way=under_way),
             stage.step,
-            began,
+            _began(stage, operation),
             span(took),
             _remark(stage, operation, under_way=under_way),
         )
-        for why, runs in groupby(stage.retries):
-            times = len(list(runs))
-            again = f"tried again {times} times" if times > 1 else "tried again"
-            table.add_row("", "", "", "", Text(f"{again}: {why}", style="yellow"))
+        for again in stage.again:
+            table.add_row("", "", "", "", Text(again, style="yellow"))
     ahead = operation["step"]
     if not finished(operation) and ahead and (not done or done[-1].step != ahead):
         table.add_row(Spinner("dots"), ahead, "", "", "")
-    for note in notes(operation):
-        began = f"+{span((note.began - created).total_seconds())}" if created else ""
-        table.add_row(
-            Text("!", style="yellow"), note.step, began, span(note.seconds), Text(note.detail, style="yellow")
-        )
+    for note in notes(told):
+        remark = Text(note.detail, style="yellow")
+        table.add_row(Text("!", style="yellow"), note.step, _began(note, operation), span(note.seconds), remark)
     return table
+
+
+def _began(stage: Stage, operation: Operation) -> str:
+    created = moment(operation["created_at"])
+    return f"+{span(stage.began - created.timestamp())}" if created else ""
 
 
 def _mark(stage: Stage, *, under_way: bool) -> RenderableType:
@@ -229,14 +207,14 @@ def _print_steps(screen: Console, seen: Iterator[Operation]) -> Operation:
     """Without a terminal: a line for each step as it ends. Returns the operation's end."""
     printed, operation = 0, {}
     for operation in seen:
-        done = [stage for stage in stages(operation) if stage.outcome in ("done", "fail")]
+        done = [stage for stage in stages(runs(operation)) if stage.outcome in ("done", "fail")]
         for stage in done[printed:]:
             screen.print(
                 f"  {stage.step}: {stage.outcome} after {span(stage.seconds)}, {stage.detail}".removesuffix(", "),
                 markup=False,
             )
         printed = len(done)
-    for note in notes(operation) if operation else []:
+    for note in notes(runs(operation)) if operation else []:
         screen.print(f"  {note.step}: {note.detail}", markup=False)
     screen.print(f"{title(operation)} {operation['state']} after {span(_seconds(operation))}", markup=False)
     return operation
@@ -247,5 +225,5 @@ def _seconds(operation: Operation) -> float:
     return ((ended or datetime.now(UTC)) - created).total_seconds() if created else 0.0
 
 
-def _since(began: datetime) -> float:
-    return max(0.0, (datetime.now(UTC) - began).total_seconds())
+def _since(began: float) -> float:
+    return max(0.0, time.time() - began)

@@ -9,8 +9,9 @@ from bmprov.orders.cabling import CablingOrders, Entered, MachineCable
 from bmprov.orders.cloudstack import CloudStackOrders, for_account
 from bmprov.orders.consoles import ConsoleOrder
 from bmprov.orders.desk import Answer, Caller
-from bmprov.orders.machines import MachineOrders, NewMachine
+from bmprov.orders.machines import NOTES_CHARS, MachineOrders, NewMachine
 from bmprov.orders.people import ROLES, NewPerson, PeopleOrders, PersonChange
+from bmprov.orders.picture import Outdated, Picture, picture_of
 from bmprov.orders.regions import NewRegion, RegionChange, RegionOrders
 from bmprov.orders.signing_in import LINK_S, Browser, Entry, NotThem, SigningIn, TooManyTries
 from bmprov.orders.switches import NewSwitch, SwitchChange, SwitchOrders
@@ -18,6 +19,7 @@ from bmprov.orders.walls import NewWallLink, WallOrders
 
 __all__ = [
     "LINK_S",
+    "NOTES_CHARS",
     "ROLES",
     "Answer",
     "Browser",
@@ -34,11 +36,14 @@ __all__ = [
     "NicPort",
     "NotThem",
     "Orders",
+    "Outdated",
     "PersonChange",
+    "Picture",
     "RegionChange",
     "SwitchChange",
     "TooManyTries",
     "for_account",
+    "picture_of",
 ]
 
 

@@ -9,8 +9,7 @@ from typing import TypeVar
 from bmprov.cabling import Source
 from bmprov.errors import Invalid, NotFound, Refused
 from bmprov.orders.cable_entry import NicPort, Patch, enter, enter_cable, nic_named, patch, refuse_moving
-from bmprov.orders.desk import Caller, OrderDesk
-from bmprov.orders.machines import named
+from bmprov.orders.desk import Caller, OrderDesk, named
 from bmprov.orders.switches import switch_named
 
 _SHOWN = 20

@@ -8,6 +8,7 @@ from bmprov.actions import CustomAction
 from bmprov.errors import Conflict, NotFound
 from bmprov.lifecycle import Kind
 from bmprov.model import Machine, Operation, Role
+from bmprov.orders.picture import Picture, refuse_outdated
 from bmprov.passwords import Passwords
 from bmprov.power import PowerAction
 from bmprov.store import Store, Transaction
@@ -25,7 +26,8 @@ Answer = dict[str, Any]
 class Caller:
     """Who orders: the person's or token's name and role, the cloud of a `cloud` token, where the call came from.
 
-    `asked_by` is the account that asked CloudStack, where it is CloudStack that calls.
+    `asked_by` is the account that asked CloudStack, where it is CloudStack that calls. `saw` is what a person saw of
+    the machine whose order this is; it is refused when that has changed. None: whatever it is now is meant.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Caller:
     cloud: str = ""
     origin: str = ""
     asked_by: str = ""
+    saw: Picture | None = None
 
     @property
     def scope(self) -> str | None:
@@ -138,10 +141,13 @@ class OrderDesk:
 
         Raises:
             Conflict: a worker is in the middle of a step. It stops at the step's end, so asking again soon works.
+            Outdated: the machine is not any more as the caller saw it.
         """
         with self._store.write() as transaction:
             running = transaction.operations.unfinished_of(machine_id)
             machine = transaction.machines.get(machine_id)
+            if machine is not None and caller.saw is not None:
+                refuse_outdated(transaction, machine, caller.saw)
             if machine is None or running is None or (running.kind, running.action) == (kind, action):
                 return
             locked = transaction.operations.lock(running.id) or running
@@ -155,6 +161,19 @@ class OrderDesk:
             )
 
     @staticmethod
+    def _meant(transaction: Transaction, name: str, caller: Caller) -> Machine:
+        """The machine with this name or id, which an order is about.
+
+        Raises:
+            NotFound: there is none.
+            Outdated: it is not any more as the caller saw it.
+        """
+        machine = named(transaction, name)
+        if caller.saw is not None:
+            refuse_outdated(transaction, machine, caller.saw)
+        return machine
+
+    @staticmethod
     def _audit(transaction: Transaction, caller: Caller, what: str, machine: Machine, **more: str) -> None:
         named = {"machine": machine.name, "instance_id": machine.instance_id or ""}
         transaction.events.add(what, actor=caller.name, origin=caller.origin, **named | more)
@@ -163,3 +182,15 @@ class OrderDesk:
 def visible(operation: Operation, caller: Caller) -> bool:
     """Whether the caller may see an operation: a cloud's token sees those of its own instances."""
     return caller.scope is None or operation.cloud == caller.scope
+
+
+def named(transaction: Transaction, name: str) -> Machine:
+    """The machine with this name or id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    machine = transaction.machines.named(name)
+    if machine is None:
+        raise NotFound(f"there is no machine '{name}'", "look with `bmprov machine list`")
+    return machine

@@ -6,16 +6,20 @@ from dataclasses import dataclass, fields
 from bmprov.actions import CHECK, MARK_FIXED, NETWORK_APPLY, NETWORK_CHECK, NETWORK_PLAN
 from bmprov.cabling import Source
 from bmprov.console import Admission
-from bmprov.errors import Conflict, Invalid, NotFound
+from bmprov.errors import Conflict, Invalid
 from bmprov.lifecycle import Kind
 from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Nic, Operation, Role
 from bmprov.orders.cable_entry import NicPort, enter_cable
 from bmprov.orders.consoles import ConsoleOrder, order_console
-from bmprov.orders.desk import Caller, OrderDesk
+from bmprov.orders.desk import Caller, OrderDesk, named
 from bmprov.orders.places import refuse_impossible
+from bmprov.orders.rules import Order, refuse
 from bmprov.place import Place
 from bmprov.power import BmcLogin, PowerAction
 from bmprov.store import Transaction
+
+NOTES_CHARS = 4000
+_NOTED_CHARS = 80
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class MachineOrders(OrderDesk):
     def power(self, machine_name: str, action: PowerAction, caller: Caller) -> Operation:
         """Begin a power operation on a machine."""
         with self._store.write() as transaction:
-            return self._begin(transaction, caller, Kind.POWER, named(transaction, machine_name), action)
+            return self._begin(transaction, caller, Kind.POWER, self._meant(transaction, machine_name, caller), action)
 
     def check(self, machine_name: str, caller: Caller) -> Operation:
         """Begin to find out whether a machine can do what will be asked of it; nothing is changed.
@@ -81,7 +85,7 @@ class MachineOrders(OrderDesk):
             Conflict: something else is under way on it.
         """
         with self._store.write() as transaction:
-            return self._command(transaction, caller, named(transaction, machine_name), CHECK, {})
+            return self._command(transaction, caller, self._meant(transaction, machine_name, caller), CHECK, {})
 
     def check_network(self, machine_name: str, caller: Caller) -> Operation:
         """Begin to compare what a machine's switch ports must carry with what they do; nothing is changed.
@@ -90,7 +94,7 @@ class MachineOrders(OrderDesk):
             Conflict: something else is under way on it.
         """
         with self._store.write() as transaction:
-            return self._command(transaction, caller, named(transaction, machine_name), NETWORK_CHECK, {})
+            return self._command(transaction, caller, self._meant(transaction, machine_name, caller), NETWORK_CHECK, {})
 
     def apply_network(self, machine_name: str, caller: Caller, *, dry_run: bool) -> Operation:
         """Begin to set a machine's switch ports to what they must carry, or only to tell the commands for it.
@@ -100,7 +104,7 @@ class MachineOrders(OrderDesk):
         """
         action = NETWORK_PLAN if dry_run else NETWORK_APPLY
         with self._store.write() as transaction:
-            return self._command(transaction, caller, named(transaction, machine_name), action, {})
+            return self._command(transaction, caller, self._meant(transaction, machine_name, caller), action, {})
 
     def mark_fixed(self, machine_name: str, caller: Caller) -> Operation:
         """Begin to put a machine that is Broken in MAAS into use again.
@@ -110,11 +114,8 @@ class MachineOrders(OrderDesk):
             Invalid: it is not MAAS's.
         """
         with self._store.write() as transaction:
-            machine = named(transaction, machine_name)
-            if machine.back_end is not BackEnd.MAAS:
-                raise Invalid(
-                    f"machine '{machine.name}' is not MAAS's", "end its maintenance with `bmprov machine maintenance`"
-                )
+            machine = self._meant(transaction, machine_name, caller)
+            refuse(Order.MARK_FIXED, machine)
             return self._command(transaction, caller, machine, MARK_FIXED, {})
 
     def console_of(self, machine_name: str, caller: Caller) -> ConsoleOrder:
@@ -132,11 +133,8 @@ class MachineOrders(OrderDesk):
     def inspect(self, machine_name: str, caller: Caller) -> Operation:
         """Begin to inspect a machine; one in `error` that no instance has comes back into the pool by it."""
         with self._store.write() as transaction:
-            machine = named(transaction, machine_name)
-            if machine.instance_id is not None:
-                raise Conflict(
-                    f"machine '{machine.name}' belongs to instance {machine.instance_id}", "release it instead"
-                )
+            machine = self._meant(transaction, machine_name, caller)
+            refuse(Order.INSPECT, machine)
             return self._begin(transaction, caller, Kind.INSPECT, machine)
 
     def release(self, machine_name: str, caller: Caller) -> Operation:
@@ -150,7 +148,7 @@ class MachineOrders(OrderDesk):
     def maintenance(self, machine_name: str, reason: str, caller: Caller) -> Machine:
         """Set the maintenance flag with a reason, or clear it with an empty one."""
         with self._store.write() as transaction:
-            machine = named(transaction, machine_name)
+            machine = self._meant(transaction, machine_name, caller)
             transaction.machines.set_maintenance(machine, reason, caller.name)
             self._audit(transaction, caller, "maintenance" if reason else "maintenance ended", machine, detail=reason)
             return named(transaction, machine.id)
@@ -167,6 +165,21 @@ class MachineOrders(OrderDesk):
             refuse_impossible(transaction, machine, place)
             transaction.places.put(machine, place)
             self._audit(transaction, caller, "place", machine, detail=str(place) or "nowhere")
+            return named(transaction, machine.id)
+
+    def note(self, machine_name: str, notes: str, caller: Caller) -> Machine:
+        """Keep what people have to tell of a machine, instead of what they told before; empty: nothing.
+
+        Raises:
+            Invalid: it is too long.
+        """
+        kept = notes.replace("\r\n", "\n").strip()
+        if len(kept) > NOTES_CHARS:
+            raise Invalid(f"the notes have {len(kept):,} characters", f"at most {NOTES_CHARS:,} are kept")
+        with self._store.write() as transaction:
+            machine = self._meant(transaction, machine_name, caller)
+            transaction.machines.set_notes(machine, kept)
+            self._audit(transaction, caller, "notes", machine, detail=kept.partition("\n")[0][:_NOTED_CHARS])
             return named(transaction, machine.id)
 
     def set_firmware(
@@ -238,7 +251,8 @@ class MachineOrders(OrderDesk):
             Conflict: an instance has it, or an operation is under way on it.
         """
         with self._store.write() as transaction:
-            machine = named(transaction, machine_name)
+            machine = self._meant(transaction, machine_name, caller)
+            refuse(Order.REMOVE, machine)
             _refuse_busy(transaction, machine)
             transaction.machines.remove(machine)
             self._audit(transaction, caller, "remove", machine)
@@ -270,15 +284,3 @@ def _refuse_busy(transaction: Transaction, machine: Machine) -> None:
 def _refuse_deploying(machine: Machine, operation: Operation | None) -> None:
     if operation is not None and operation.kind is Kind.DEPLOY:
         raise Conflict(f"machine '{machine.name}' is being deployed", "wait for it, or cancel it")
-
-
-def named(transaction: Transaction, name: str) -> Machine:
-    """The machine with this name or id.
-
-    Raises:
-        NotFound: there is none.
-    """
-    machine = transaction.machines.named(name)
-    if machine is None:
-        raise NotFound(f"there is no machine '{name}'", "look with `bmprov machine list`")
-    return machine

@@ -150,6 +150,10 @@ class Machines:
         values = {"maintenance": reason, "maintenance_by": who if reason else ""}
         self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**values))
 
+    def set_notes(self, machine: Machine, notes: str) -> None:
+        """Keep people's notes of a machine."""
+        self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(notes=notes))
+
     def set_facts(self, machine: Machine) -> None:
         """Keep what MAAS says that a machine is: its name, size, tags, place and NICs.
 

@@ -17,7 +17,7 @@ from bmprov.api.shapes.cable import (
 from bmprov.model import Machine
 from bmprov.orders import Caller
 from bmprov.orders.cable_entry import nic_named
-from bmprov.orders.machines import named
+from bmprov.orders.desk import named
 from bmprov.orders.switches import switch_named
 from bmprov.roles import OPERATORS, READERS
 from bmprov.services import Services

@@ -17,6 +17,7 @@ from bmprov.api.shapes.machine import (
     MachineOut,
     MaintenanceOrder,
     NetworkOrder,
+    NotesOrder,
     PlaceOrder,
     PowerOrder,
 )
@@ -79,6 +80,11 @@ class Machines:
     def put_at(self, name: Key, body: PlaceOrder, caller: Caller) -> MachineOut:
         """Note where a machine stands, all of it anew: zone, pod, rack and units."""
         return self.one(self._services.orders.put_at(name, body.to_place(), caller).id)
+
+    @route(HTTPMethod.PUT, f"{_ONE}/notes", roles=OPERATORS, answers={200: MachineOut})
+    def note(self, name: Key, body: NotesOrder, caller: Caller) -> MachineOut:
+        """Keep what people have to tell of a machine."""
+        return self.one(self._services.orders.note(name, body.notes, caller).id)
 
     @route(HTTPMethod.PUT, f"{_ONE}/firmware", roles=ADMINS, answers={200: MachineOut})
     def set_firmware(self, name: Key, body: FirmwareOrder, caller: Caller) -> MachineOut:

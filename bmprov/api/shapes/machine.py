@@ -14,7 +14,7 @@ from bmprov.cabling import NicCabling
 from bmprov.errors import Invalid
 from bmprov.lifecycle import State
 from bmprov.model import Arch, BackEnd, Bmc, BootFrom, BootMode, Machine, Operation
-from bmprov.orders import NewMachine
+from bmprov.orders import NOTES_CHARS, NewMachine
 from bmprov.place import UNITS, Place, check_units
 from bmprov.power import BmcLogin, Power, PowerAction
 
@@ -165,6 +165,12 @@ class MaintenanceOrder(Request):
     reason: Line
 
 
+class NotesOrder(Request):
+    """What people have to tell of a machine; it takes the place of what they told before."""
+
+    notes: str = Field(max_length=NOTES_CHARS, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")
+
+
 class NetworkOrder(Request):
     """Whether to set a machine's switch ports, or only to tell the commands that would."""
 
@@ -210,6 +216,7 @@ class MachineOut(Reply):
     fault: str | None
     maintenance: str | None
     maintenance_by: str | None
+    notes: str
     power: ReadingOut
     bmc: BmcOut
     second_bmc: BmcOut | None
@@ -245,6 +252,7 @@ class MachineOut(Reply):
             fault=machine.fault or None,
             maintenance=machine.maintenance or None,
             maintenance_by=machine.maintenance_by or None,
+            notes=machine.notes,
             power=ReadingOut(power=reading.power, read_at=moment_or_none(reading.read_at), error=reading.error or None),
             bmc=BmcOut.of(machine.bmc),
             second_bmc=BmcOut.of(machine.second_bmc) if machine.second_bmc else None,

@@ -110,6 +110,7 @@ def test_a_real_answer_of_every_route_is_as_documented(
         (admin, "POST", f"{spare}/power", {"action": "on"}),
         (admin, "PUT", f"{spare}/maintenance", {"reason": "new fan"}),
         (admin, "PUT", f"{spare}/place", {"rack": "r01", "rack_position": 7, "height_u": 2}),
+        (admin, "PUT", f"{spare}/notes", {"notes": "new fan"}),
         (admin, "PUT", f"{spare}/firmware", {"boot_mode": "uefi", "secure_boot": True}),
         (admin, "PUT", f"{spare}/nics", {"nics": [{"mac": "52:54:00:00:09:02"}]}),
         (admin, "PUT", f"{spare}/bmcs", {"bmc": {"address": "redfish://10.0.0.9", "user": "root", "password": "y"}}),

@@ -34,6 +34,7 @@ TAKERS = st.sampled_from(
     [
         ("POST", "machines"),
         ("PUT", "machines/a/maintenance"),
+        ("PUT", "machines/a/notes"),
         ("POST", "machines/a/power"),
         ("POST", "tokens"),
         ("POST", "regions"),

@@ -135,6 +135,15 @@ def test_asking_again_gives_the_operation_that_runs(operator: Api, machine: Mach
     assert (other.status_code, other.headers["Retry-After"]) == (HTTPStatus.CONFLICT, "1")
 
 
+def test_notes_are_kept(operator: Api, machine: Machine) -> None:
+    """Several lines, without the control characters that a terminal would obey."""
+    told = operator.put(f"{URL}/{machine.name}/notes", json={"notes": "left PSU\nchanged <b>"}).get_json()
+    assert told["notes"] == "left PSU\nchanged <b>"
+    for refused in ("\x1b[2J", "x" * 4001):
+        assert operator.put(f"{URL}/{machine.name}/notes", json={"notes": refused}).status_code == 422
+    assert operator.get(f"{URL}/{machine.name}").get_json()["notes"] == "left PSU\nchanged <b>"
+
+
 def test_maintenance_is_set_and_ended(operator: Api, machine: Machine) -> None:
     """With a reason and who set it; an empty reason ends it."""
     told = operator.put(f"{URL}/{machine.name}/maintenance", json={"reason": " new fan "}).get_json()
@@ -165,6 +174,7 @@ def test_a_machine_is_removed(admin: Api, machine: Machine) -> None:
         ("GET", "", None),
         ("DELETE", "", None),
         ("PUT", "/maintenance", {"reason": "x"}),
+        ("PUT", "/notes", {"notes": "x"}),
         ("POST", "/power", {"action": "on"}),
         ("POST", "/inspect", None),
         ("POST", "/release", None),

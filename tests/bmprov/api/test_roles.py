@@ -26,6 +26,7 @@ ALLOWED = {
     "machines.check_network": {Role.OPERATOR, Role.ADMIN},
     "machines.apply_network": {Role.OPERATOR, Role.ADMIN},
     "machines.maintain": {Role.OPERATOR, Role.ADMIN},
+    "machines.note": {Role.OPERATOR, Role.ADMIN},
     "machines.power": {Role.OPERATOR, Role.ADMIN},
     "machines.inspect": {Role.OPERATOR, Role.ADMIN},
     "machines.release": {Role.OPERATOR, Role.ADMIN},

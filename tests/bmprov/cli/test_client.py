@@ -136,6 +136,13 @@ def test_a_file_is_enrolled_whole_or_not_at_all(bmprov: Call, tmp_path: Path) ->
         assert bmprov("machine", "remove", "--yes", name).out.strip() == f"{name} is removed"
 
 
+def test_notes_are_kept_and_cleared(bmprov: Call, fake: str) -> None:
+    assert bmprov("machine", "note", fake, "left PSU changed").out.strip() == f"the notes of {fake} are kept"
+    assert "left PSU changed" in bmprov("machine", "show", fake).out
+    assert bmprov("machine", "note", fake, "--clear").out.strip() == f"{fake} has no notes"
+    assert bmprov("machine", "note", fake).code == 2
+
+
 def test_maintenance_and_inspection(bmprov: Call, fake: str) -> None:
     """A reason is shown until it is taken back; inspection and release are followed like any operation."""
     assert bmprov("machine", "maintenance", fake, "new fan").code == 0

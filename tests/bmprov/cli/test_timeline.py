@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bmprov.cli.timeline import picture, stages
+from bmprov.cli.timeline import picture, runs
+from bmprov.timeline import stages
 
 BEGAN = "2026-11-21T09:00:{:06.3f}+00:00"
 
@@ -58,7 +59,7 @@ def drawn(operation: dict[str, Any]) -> str:
 
 def test_runs_of_a_step_are_one_stage(operation: dict[str, Any]) -> None:
     """A stage lasts from its first run to its last, and counts its waits and retries."""
-    told = [(one.step, round(one.seconds, 2), one.outcome, one.waits, one.retries) for one in stages(operation)]
+    told = [(one.step, round(one.seconds, 2), one.outcome, one.waits, one.retries) for one in stages(runs(operation))]
     assert told == [
         ("allocate", 0.02, "done", 0, ()),
         ("power cycle", 3.48, "done", 0, ("BMC did not answer",)),
@@ -88,7 +89,7 @@ def test_what_was_seen_meanwhile_is_no_stage(operation: dict[str, Any]) -> None:
     seen = run("switch port", 1, 2, "note", "31 s to forward: enable portfast")
     steps = operation["steps"]
     with_note = operation | {"steps": [*steps[:4], seen, *steps[4:]]}
-    assert stages(with_note) == stages(operation)
+    assert stages(runs(with_note)) == stages(runs(operation))
     lines = [line.split() for line in drawn(with_note).splitlines()]
     (note,) = [line for line in lines if line[:3] == ["!", "switch", "port"]]
     assert " ".join(note).endswith("31 s to forward: enable portfast")
