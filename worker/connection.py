@@ -10,6 +10,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
@@ -31,13 +32,14 @@ class TimedAdapter(HTTPAdapter):
     """Makes connections to one host that trust what is to be trusted, and know when to stop.
 
     `trust` is a certificate's fingerprint (`sha256:` and 64 hexadecimal digits), the path of a CA file, or empty for
-    the system's CAs. Each request must be sent with `verify`.
+    the system's CAs. Each request must be sent with `verify`. `refuse` raises OSError for an address that must not be
+    connected to.
     """
 
-    def __init__(self, trust: str, by: Deadline) -> None:
+    def __init__(self, trust: str, by: Deadline, refuse: Callable[[str], None] | None = None) -> None:
         self._pinned = trust.removeprefix(_FINGERPRINT) if trust.startswith(_FINGERPRINT) else None
         self.verify: bool | str = False if self._pinned else trust or True
-        self._route = _Route(by)
+        self._route = _Route(by, refuse)
         super().__init__(pool_connections=1, pool_maxsize=1)
 
     def renew(self, by: Deadline) -> None:
@@ -75,8 +77,9 @@ def fingerprint(host: str, port: int, by: Deadline) -> str:
 class _Route:
     """The way to a host: its addresses, looked up once, the one that answered first."""
 
-    def __init__(self, by: Deadline) -> None:
+    def __init__(self, by: Deadline, refuse: Callable[[str], None] | None = None) -> None:
         self.by = by
+        self._refuse = refuse
         self._addresses: list[_Address] = []
 
     def renew(self, by: Deadline) -> None:
@@ -98,6 +101,8 @@ class _Route:
         raise failure
 
     def _try(self, address: _Address, seconds: float) -> socket.socket:
+        if self._refuse is not None:
+            self._refuse(address[4][0])
         sock = socket.socket(*address[:3])
         try:
             sock.settimeout(max(LEAST_S, seconds))

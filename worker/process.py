@@ -36,6 +36,7 @@ from worker.runner import Runner
 from worker.sweep import Sweeper
 from worker.switches.choice import Switches
 from worker.watch import Watch
+from worker.webhooks.rounds import WebhookRounds
 
 log = structlog.get_logger()
 
@@ -125,7 +126,8 @@ def run_watch(settings: Settings) -> None:
     """Keep the site going until SIGTERM."""
     store = Store(settings.database, pool_size=2)
     queue = JobQueue(settings.redis, pause_s=settings.worker.bmc_pause_s)
-    drivers, watch = Drivers(Vault.from_file(settings.key_file), queue, urgent=False), settings.watch
+    vault, watch = Vault.from_file(settings.key_file), settings.watch
+    drivers, webhooks = Drivers(vault, queue, urgent=False), WebhookRounds(store, vault, watch.tick_s)
     follower = Follower(store, drivers.calls_of, watch.regions_read_s)
     rounds = RegionRounds(
         store, queue, settings.site, watch.regions_s, follower.follow, watch.regions_look_s, follower.look
@@ -135,7 +137,7 @@ def run_watch(settings: Settings) -> None:
     gc.freeze()  # what was imported stays: looking through it takes a twentieth of a sweep
     with ThreadPoolExecutor(watch.sweep_concurrency, "sweep") as pool:
         sweeper = Sweeper(store, drivers, queue, pool, watch.sweep_concurrency, watch.read_s)
-        Watch(store, queue, settings.site, watch, sweeper.sweep, rounds.run).run(_stop_signals())
+        Watch(store, queue, settings.site, watch, sweeper.sweep, rounds.run, webhooks.run).run(_stop_signals())
     heart.stop()
 
 

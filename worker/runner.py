@@ -13,8 +13,9 @@ import structlog
 
 from bmprov.deadline import Deadline
 from bmprov.errors import BmprovError, Fatal, Retryable
-from bmprov.lifecycle import Event
+from bmprov.lifecycle import COURSES, Event
 from bmprov.model import Machine, Operation, OperationState, StepRun
+from bmprov.notice import machine_failed
 from bmprov.payload import InstanceRequest
 from bmprov.settings import WorkerSettings
 from bmprov.store import Store, Transaction
@@ -223,6 +224,8 @@ class _Settlement:
 
     def _fail(self, fail: Fail, current: Operation, machine: Machine) -> None:
         self.transaction.operations.record(current, self._ran("fail", fail.why))
+        if fail.quarantine and not machine.maintenance:
+            machine = self._quarantined(current, machine, fail.why)
         answer = {"again": True} if fail.taken else None
         self.transaction.operations.finish(
             current, machine, OperationState.FAILED, error=fail.why, check=fail.check, answer=answer
@@ -230,11 +233,18 @@ class _Settlement:
         if fail.taken:
             self.transaction.instances.forget(machine)
             self.transaction.machines.apply(machine, Event.WITHDRAW, fault=fail.why)
-        if fail.quarantine and not machine.maintenance:
-            self.transaction.machines.set_maintenance(machine, f"quarantined: {fail.why}", "bmprov")
-            self.transaction.events.add(
-                "quarantined", actor="bmprov", machine=machine.name, instance_id=machine.instance_id, detail=fail.why
-            )
+
+    def _quarantined(self, current: Operation, machine: Machine, why: str) -> Machine:
+        """The machine, kept from being reserved. Webhooks are told of it when they are told that it is in `error`."""
+        reason = f"quarantined: {why}"
+        self.transaction.machines.set_maintenance(machine, reason, "bmprov")
+        self.transaction.events.add(
+            "quarantined", actor="bmprov", machine=machine.name, instance_id=machine.instance_id, detail=why
+        )
+        kept = replace(machine, maintenance=reason, maintenance_by="bmprov")
+        if COURSES[current.kind].fail is None:
+            self.transaction.outbox.tell(machine_failed(kept, kept.state, kept.version, why, self.transaction.now))
+        return kept
 
     def _ran(self, outcome: str, detail: str, attempt: int | None = None) -> StepRun:
         tried = self.operation.attempt + 1 if attempt is None else attempt

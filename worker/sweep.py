@@ -16,6 +16,7 @@ import structlog
 from bmprov.deadline import Deadline
 from bmprov.errors import BmcSilent, BmprovError
 from bmprov.model import Machine, PowerReading
+from bmprov.notice import power_changed
 from bmprov.power import Power
 from bmprov.queue import JobQueue
 from bmprov.store import Store, Transaction
@@ -161,6 +162,7 @@ def _store(transaction: Transaction, machine: Machine, reading: PowerReading) ->
     if kept and _changed(machine, reading):
         what = f"out-of-band power {reading.power}"
         transaction.events.add(what, actor="bmprov", machine=machine.name, instance_id=machine.instance_id)
+        transaction.outbox.tell(power_changed(machine, reading, transaction.now))
     return kept and (reading.error != machine.reading.error or _changed(machine, reading))
 
 

@@ -1,5 +1,6 @@
 """The watch: nudges what is due and has no live job, takes back expired reservations, and starts the power sweep.
 
+Beside that it follows MAAS regions and tells webhooks.
 It acts on nothing that is not written in SQL, so any number of watches may run, and any of them may die.
 """
 
@@ -25,7 +26,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Watch:
-    """Keeps one site going. `sweep` reads the power of the machines that it is given, `rounds` follows MAAS regions."""
+    """Keeps one site going. `sweep` reads the power of the machines that it is given.
+
+    `rounds` follows MAAS regions, `tell` calls webhooks, both until they are told to stop.
+    """
 
     store: Store
     queue: JobQueue
@@ -33,12 +37,14 @@ class Watch:
     settings: WatchSettings
     sweep: Callable[[list[Machine]], int]
     rounds: Callable[[threading.Event], None]
+    tell: Callable[[threading.Event], None]
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until `stopping` is set."""
         others = [
             threading.Thread(target=self._sweep_until, args=(stopping,), name="sweep"),
             threading.Thread(target=self.rounds, args=(stopping,), name="regions"),
+            threading.Thread(target=self.tell, args=(stopping,), name="webhooks"),
         ]
         for other in others:
             other.start()

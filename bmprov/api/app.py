@@ -24,6 +24,7 @@ from bmprov.api.resources.regions import Regions
 from bmprov.api.resources.switches import Switches
 from bmprov.api.resources.tokens import Tokens
 from bmprov.api.resources.wall_links import WallLinks
+from bmprov.api.resources.webhooks import Webhooks
 from bmprov.api.routing import Route, routes_of
 from bmprov.services import Services
 
@@ -65,6 +66,7 @@ def routes(services: Services, keyring: Keyring) -> list[Route]:
         Tokens(services, keyring),
         People(services),
         WallLinks(services),
+        Webhooks(services),
         Events(services),
         Health(services),
     ]

@@ -16,6 +16,7 @@ from bmprov.orders.regions import NewRegion, RegionChange, RegionOrders
 from bmprov.orders.signing_in import LINK_S, Browser, Entry, NotThem, SigningIn, TooManyTries
 from bmprov.orders.switches import NewSwitch, SwitchChange, SwitchOrders
 from bmprov.orders.walls import NewWallLink, WallOrders
+from bmprov.orders.webhooks import NewWebhook, WebhookChange, WebhookOrders
 
 __all__ = [
     "LINK_S",
@@ -33,6 +34,7 @@ __all__ = [
     "NewRegion",
     "NewSwitch",
     "NewWallLink",
+    "NewWebhook",
     "NicPort",
     "NotThem",
     "Orders",
@@ -42,6 +44,7 @@ __all__ = [
     "RegionChange",
     "SwitchChange",
     "TooManyTries",
+    "WebhookChange",
     "for_account",
     "picture_of",
 ]
@@ -56,5 +59,6 @@ class Orders(
     PeopleOrders,
     SigningIn,
     WallOrders,
+    WebhookOrders,
 ):
     """All orders, on one store."""

@@ -11,9 +11,11 @@ from bmprov.allocation import Need
 from bmprov.errors import Conflict
 from bmprov.lifecycle import Event, State, advance
 from bmprov.model import Bmc, BootFrom, BootMode, Machine, Nic, OperationState, PowerReading
+from bmprov.notice import machine_failed
 from bmprov.power import Power
 from bmprov.store import schema
 from bmprov.store.census import keep_counts
+from bmprov.store.outbox import Outbox
 from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, to_machine, to_nic
 
 _M = schema.machines.c
@@ -41,6 +43,7 @@ class Machines:
     def __init__(self, connection: Connection, now: float) -> None:
         self._connection = connection
         self._now = now
+        self._outbox = Outbox(connection, now)
 
     def add(self, machine: Machine) -> None:
         """Enter a new machine.
@@ -100,7 +103,7 @@ class Machines:
         return list(self._where(_M.state == State.RESERVED, _M.reserved_until < self._now))
 
     def apply(self, machine: Machine, happened: Event, **changes: Any) -> None:  # noqa: ANN401 - columns of machines
-        """Move a machine to its next state, with whatever else changes with it.
+        """Move a machine to its next state, with whatever else changes with it. Webhooks are told of `error`.
 
         Raises:
             IllegalEvent: it cannot happen in the machine's state.
@@ -108,11 +111,12 @@ class Machines:
         """
         after = advance(machine.state, happened)
         mine = (_M.id == machine.id) & (_M.state == machine.state)
-        done = self._connection.execute(
-            update(schema.machines).where(mine).values(state=after, version=_M.version + 1, **changes)
-        )
-        if done.rowcount != 1:
+        moved = update(schema.machines).where(mine).values(state=after, version=_M.version + 1, **changes)
+        version = self._connection.execute(moved.returning(_M.version)).scalar_one_or_none()
+        if version is None:
             raise Conflict(f"machine '{machine.name}' changed while this was decided", "ask again", retry_after_s=0.2)
+        if after is State.ERROR:
+            self._outbox.tell(machine_failed(machine, after, version, changes.get("fault", machine.fault), self._now))
 
     def prolong(self, machine: Machine, reserved_until: float) -> None:
         """Let a reservation run longer."""

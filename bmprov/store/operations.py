@@ -14,9 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from bmprov.errors import Conflict, Retryable
 from bmprov.lifecycle import COURSES, Event, Kind
 from bmprov.model import Instance, Machine, Operation, OperationState, Report, StepRun
+from bmprov.notice import operation_ended
 from bmprov.power import PowerAction
 from bmprov.store import schema
 from bmprov.store.machines import Machines
+from bmprov.store.outbox import Outbox
 from bmprov.store.rows import from_operation, from_report, to_operation, to_step_run
 
 _O = schema.operations.c
@@ -37,6 +39,7 @@ class Operations:
         self._connection = connection
         self._now = now
         self._machines = Machines(connection, now)
+        self._outbox = Outbox(connection, now)
 
     def begin(  # noqa: PLR0913 - what an operation is begun with, each by its name
         self,
@@ -184,7 +187,7 @@ class Operations:
         check: str = "",
         answer: object = None,
     ) -> Operation:
-        """End the operation and move its machine to where that leaves it."""
+        """End the operation and move its machine to where that leaves it. Webhooks are told."""
         course = COURSES[operation.kind]
         ends = {
             OperationState.SUCCEEDED: course.succeed,
@@ -207,6 +210,7 @@ class Operations:
         )
         if done is None:
             raise LeaseLost(f"operation {operation.id} had ended already")
+        self._outbox.tell(operation_ended(done))
         return done
 
     def hold(self, operation: Operation) -> Operation:

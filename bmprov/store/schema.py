@@ -315,6 +315,8 @@ webhooks = Table(
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("kinds", JSON, nullable=False),
     _text("trust"),
+    _text("off_because"),
+    Column("called_until", Double),
     _text("created_by"),
     Column("created_at", Double, nullable=False),
 )

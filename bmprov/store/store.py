@@ -18,6 +18,7 @@ from bmprov.errors import Fatal, Retryable
 from bmprov.store.cabling import Cabling
 from bmprov.store.census import CensusTaker
 from bmprov.store.consoles import Consoles
+from bmprov.store.deliveries import Deliveries
 from bmprov.store.events import Events
 from bmprov.store.images import Images
 from bmprov.store.instances import Instances
@@ -25,6 +26,7 @@ from bmprov.store.leases import Leases
 from bmprov.store.machines import Machines
 from bmprov.store.names import Names
 from bmprov.store.operations import Operations
+from bmprov.store.outbox import Outbox
 from bmprov.store.people import People
 from bmprov.store.places import Places
 from bmprov.store.ports import Ports
@@ -35,6 +37,7 @@ from bmprov.store.sightings import Sightings
 from bmprov.store.switches import Switches
 from bmprov.store.tokens import Tokens
 from bmprov.store.wall_links import WallLinks
+from bmprov.store.webhooks import Webhooks
 
 _BUSY_TIMEOUT_S = 30
 
@@ -65,6 +68,9 @@ class Transaction:
         self.sightings = Sightings(connection, now)
         self.names = Names(connection)
         self.census = CensusTaker(connection, now)
+        self.webhooks = Webhooks(connection, now)
+        self.outbox = Outbox(connection, now)
+        self.deliveries = Deliveries(connection, now)
 
     def one_at_a_time(self, what: str) -> None:
         """Let no other transaction that asks for the same `what` run until this one has ended.

@@ -17,6 +17,7 @@ from bmprov.errors import BmprovError, Conflict
 from bmprov.lifecycle import Event, State
 from bmprov.maas import MaasMachine, NodeStatus, Standing, address_of, place_of, status_words
 from bmprov.model import Machine, Operation, PowerReading, Region
+from bmprov.notice import power_changed
 from bmprov.power import Power
 from bmprov.store import Store, Transaction
 from worker.maas.as_row import at_home, is_free, row_of, why_not
@@ -264,6 +265,7 @@ class _Turn:
             self.again.append((row, now))
         elif self.transaction.machines.swept(row, now) and _changed(before.power, power):
             self._tell(f"out-of-band power {power}", row)
+            self.transaction.outbox.tell(power_changed(row, now, self.began))
 
     def _tell(self, what: str, row: Machine, detail: str = "") -> None:
         self.transaction.events.add(what, actor=_US, machine=row.name, instance_id=row.instance_id or "", detail=detail)

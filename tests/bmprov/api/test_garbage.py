@@ -24,6 +24,7 @@ FIELDS = st.sampled_from(
         "url",
         "key",
         "zone",
+        "kinds",
         "x",
     ]
 )
@@ -39,9 +40,11 @@ TAKERS = st.sampled_from(
         ("POST", "tokens"),
         ("POST", "regions"),
         ("PUT", "regions/a"),
+        ("POST", "webhooks"),
+        ("PUT", "webhooks/a"),
     ]
 )
-READERS = st.sampled_from(["machines", "images", "instances", "operations", "events", "regions"])
+READERS = st.sampled_from(["machines", "images", "instances", "operations", "events", "regions", "webhooks"])
 
 one_app = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

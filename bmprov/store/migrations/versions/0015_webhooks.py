@@ -19,6 +19,8 @@ def upgrade() -> None:
         sa.Column('sealed_secret', sa.LargeBinary(), nullable=False),
         sa.Column('kinds', sa.JSON(), nullable=False),
         sa.Column('trust', sa.Text(), server_default='', nullable=False),
+        sa.Column('off_because', sa.Text(), server_default='', nullable=False),
+        sa.Column('called_until', sa.Double(), nullable=True),
         sa.Column('created_by', sa.Text(), server_default='', nullable=False),
         sa.Column('created_at', sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_webhooks')),
