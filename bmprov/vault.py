@@ -89,6 +89,10 @@ class Vault:
         """Eight letters that stand for a text which must not be written down, the same ones for the same text."""
         return self._tag(self._signing[0], f"pseudonym {text}")[:8]
 
+    def derived_key(self, purpose: str) -> bytes:
+        """A key of its own for a purpose, the same in every process."""
+        return hmac.new(self._signing[0], purpose.encode(), hashlib.sha256).digest()
+
     @staticmethod
     def _tag(key: bytes, text: str) -> str:
         return hmac.new(key, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()[:32]

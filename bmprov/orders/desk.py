@@ -69,6 +69,12 @@ class OrderDesk:
         self._site = site
         self._vlan_map = vlan_map
         self._passwords = Passwords()
+        self.people_changes = 0
+        """How often this process has changed who may see the page: what is remembered of that is old then."""
+
+    def _people_changed(self) -> None:
+        """To be called once the change is committed."""
+        self.people_changes += 1
 
     def cancel(self, operation_id: str, caller: Caller) -> Operation:
         """End an operation between two steps.

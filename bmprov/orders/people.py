@@ -80,7 +80,9 @@ class PeopleOrders(OrderDesk):
                 transaction.sessions.end_all(person.id)
             for what, detail in done:
                 note(transaction, caller, what, detail)
-            return person_named(transaction, person.name)
+            changed = person_named(transaction, person.name)
+        self._people_changed()
+        return changed
 
     def remove_person(self, name: str, caller: Caller) -> None:
         """Forget somebody; what they did stays in the log.
@@ -96,6 +98,7 @@ class PeopleOrders(OrderDesk):
             if person.role is Role.ADMIN and person.disabled_at is None and not transaction.people.admins():
                 raise _last_admin(person)
             note(transaction, caller, "person removed", f"{person.name}, role {person.role}")
+        self._people_changed()
 
     def end_sessions(self, name: str, caller: Caller) -> int:
         """Sign somebody out of every browser; how many they were.
@@ -107,7 +110,8 @@ class PeopleOrders(OrderDesk):
             person = person_named(transaction, name)
             ended = transaction.sessions.end_all(person.id)
             note(transaction, caller, "signed out", f"{person.name}, everywhere: {ended} sessions")
-            return ended
+        self._people_changed()
+        return ended
 
     def _hashed(self, password: str, name: str) -> str:
         refuse_weak(password, name)

@@ -125,13 +125,15 @@ class SigningIn(OrderDesk):
         with self._store.write() as transaction:
             if transaction.sessions.end(session.sha256):
                 note(transaction, caller, "signed out", session.agent)
+        self._people_changed()
 
     def sign_out_others(self, session: Session, caller: Caller) -> int:
         """End all sessions of the caller's but this one; how many there were."""
         with self._store.write() as transaction:
             ended = transaction.sessions.end_all(session.person_id, but=session.sha256)
             note(transaction, caller, "signed out", f"{ended} other sessions")
-            return ended
+        self._people_changed()
+        return ended
 
     def change_own_password(self, session: Session, old: str, new: str, caller: Caller) -> None:
         """Change the caller's password, and end their other sessions. Who has none yet need not show it.
@@ -157,6 +159,7 @@ class SigningIn(OrderDesk):
             transaction.people.change(person.id, password_hash=hashed)
             ended = transaction.sessions.end_all(person.id, but=session.sha256)
             note(transaction, caller, "password changed", f"their own; {ended} other sessions ended")
+        self._people_changed()
 
     def note_refusal(self, caller: Caller, detail: str) -> None:
         """Write down that somebody tried what they may not."""

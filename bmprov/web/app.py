@@ -12,13 +12,20 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from bmprov.api import problems
-from bmprov.api.credentials import Keyring
+from bmprov.api.refusals import Forbidden, Unauthenticated
 from bmprov.errors import BmprovError, Fatal
+from bmprov.roles import ANYBODY
 from bmprov.services import Services
 from bmprov.web import looks
 from bmprov.web.assets import Assets
+from bmprov.web.people import cookies, own_page
+from bmprov.web.people.door import Door
+from bmprov.web.people.me import Me
+from bmprov.web.people.people import People
+from bmprov.web.people.refusals import Refusals
+from bmprov.web.people.signing_in import SigningIn
 from bmprov.web.render import page
-from bmprov.web.visitor import Door
+from bmprov.web.visitor import allowed
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -28,6 +35,7 @@ _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",  # with `no-referrer`, browsers send `Origin: null` with our own forms
 }
 
 _log = structlog.get_logger("bmprov.web")
@@ -36,17 +44,34 @@ _log = structlog.get_logger("bmprov.web")
 def register(app: Flask, services: Services) -> None:
     """Add the page to the application that serves the API."""
     web = Blueprint("web", __name__, template_folder="templates")
-    door = Door(Keyring(services.store))
+    door = Door(services)
     assets = Assets()
     web.before_request(door.identify)
     web.after_request(_finish)
+    refusals = Refusals(services.orders)
+    web.register_error_handler(Forbidden, lambda error: _forbidden(error, refusals))
+    web.register_error_handler(Unauthenticated, _stranger)
     web.register_error_handler(BmprovError, _ours)
     web.register_error_handler(HTTPException, _of_http)
     web.register_error_handler(Exception, _unforeseen)
-    web.add_url_rule("/<path:nowhere>", view_func=_nowhere)
+    for part in (SigningIn(services), Me(services), People(services)):
+        part.register(web)
+    web.add_url_rule("/<path:nowhere>", "nowhere", allowed(ANYBODY)(_nowhere))
     app.add_url_rule("/static/<name>", endpoint="static", view_func=assets.serve)
     looks.install(app, assets)
+    app.jinja_env.globals["csrf"] = own_page.field
+    _tell_in_a_cookie(app, services)
     app.register_blueprint(web)
+
+
+def _tell_in_a_cookie(app: Flask, services: Services) -> None:
+    """What `flash` is told stands in a signed cookie until the next page; it holds no secret."""
+    app.secret_key = services.vault.derived_key("what the page tells")
+    app.config |= {
+        "SESSION_COOKIE_NAME": cookies.TOLD,
+        "SESSION_COOKIE_SECURE": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+    }
 
 
 def _finish(response: Response) -> Response:
@@ -64,6 +89,15 @@ def _ours(error: BmprovError) -> tuple[str, int]:
     if isinstance(error, Fatal):
         _log.error("a page ended in a fault", why=error.why, exc_info=error)
     return _error(status, problems.title_of(slug), error.why, error.check)
+
+
+def _forbidden(error: Forbidden, refusals: Refusals) -> tuple[str, int]:
+    refusals.note()
+    return _ours(error)
+
+
+def _stranger(error: Unauthenticated) -> tuple[str, int]:
+    return _error(HTTPStatus.UNAUTHORIZED, "You are not signed in", error.why, error.check)
 
 
 def _of_http(error: HTTPException) -> tuple[str, int] | Response:

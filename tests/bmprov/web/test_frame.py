@@ -2,51 +2,32 @@
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
-from bmprov.api.credentials import issue
-from bmprov.model import Role
-from bmprov.serve import application
-from bmprov.services import Services
 from bmprov.web.assets import Assets
+from tests.bmprov.web.signing_in import Tab
 
 
-@pytest.fixture
-def app(services: Services) -> Flask:
-    return application(services)
-
-
-@pytest.fixture
-def viewer(app: Flask, services: Services) -> FlaskClient:
-    with services.store.write() as transaction:
-        token, secret = issue("ann", Role.VIEWER, "", transaction.now)
-        transaction.tokens.add(token)
-    client = app.test_client()
-    client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {secret}"
-    return client
-
-
-def test_a_page_that_is_not_there_says_where_to_go(viewer: FlaskClient) -> None:
+def test_a_page_that_is_not_there_says_where_to_go(viewer: Tab) -> None:
     answer = viewer.get("/nowhere/at/all")
     assert answer.status_code == 404
     assert "There is no such page" in answer.text
     assert "/nowhere/at/all" in answer.text
 
 
-def test_markup_in_an_address_is_text(viewer: FlaskClient) -> None:
+def test_markup_in_an_address_is_text(viewer: Tab) -> None:
     answer = viewer.get("/<script>alert(1)</script>")
     assert "<script>alert" not in answer.text
     assert "&lt;script&gt;" in answer.text
 
 
-def test_nothing_but_our_own_scripts_may_run(viewer: FlaskClient) -> None:
+def test_nothing_but_our_own_scripts_may_run(viewer: Tab) -> None:
     policy = viewer.get("/nowhere").headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
     assert "unsafe" not in policy
 
 
-def test_the_api_keeps_its_own_errors(viewer: FlaskClient) -> None:
+def test_the_api_keeps_its_own_errors(viewer: Tab) -> None:
     answer = viewer.get("/api/v1/nowhere")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
 
@@ -60,5 +41,5 @@ def test_a_file_is_kept_for_good_under_the_name_of_its_content(app: Flask) -> No
 
 
 @pytest.mark.parametrize("name", ["..%2fapp.py", "nothing.css", ".."])
-def test_nothing_outside_the_static_folder_is_served(viewer: FlaskClient, name: str) -> None:
+def test_nothing_outside_the_static_folder_is_served(viewer: Tab, name: str) -> None:
     assert viewer.get(f"/static/{name}").status_code == 404
