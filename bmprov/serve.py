@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 
 from bmprov import tls
 from bmprov.api.app import create_app
+from bmprov.connection import ImpatientSocket
 from bmprov.errors import BmprovError, Fatal
 from bmprov.health import Watched
 from bmprov.heartbeat import Heart
@@ -30,12 +31,6 @@ from bmprov.vault import Vault
 from bmprov.web import app as web
 from bmprov.wsgi import Gunicorn
 from images.blobs import ImageStore
-
-STALLED_S = 30.0
-"""How long a client may send or take nothing in the middle of a request before its thread is given to another."""
-
-LINGER_S = 0.05
-"""How long a connection that is being closed may hold up the others."""
 
 _log = structlog.get_logger("bmprov.api")
 
@@ -158,30 +153,8 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
         Fatal: the certificate and the key are not usable, or not a pair.
     """
     context = tls.server_context(settings.api.certificate, settings.api.key)
-    context.sslsocket_class = _ImpatientSocket
+    context.sslsocket_class = ImpatientSocket
     return context
-
-
-class _ImpatientSocket(ssl.SSLSocket):
-    """A connection that waits for its client for so long and no longer.
-
-    gunicorn sets its connections to blocking without a limit: sixteen clients that send half a request and then
-    nothing would hold all threads for ever. And it waits two seconds for the other side of a connection that it
-    closes, in the loop that accepts the others.
-    """
-
-    ending = False
-
-    def settimeout(self, value: float | None) -> None:
-        limit = LINGER_S if self.ending else STALLED_S
-        super().settimeout(limit if value is None else min(value, limit))
-
-    def shutdown(self, how: int) -> None:
-        self.ending = True
-        super().shutdown(how)
-
-    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - Python's signature
-        self.settimeout(None if flag else 0.0)
 
 
 class _RootLogger(Logger):  # type: ignore[misc] # gunicorn ships no types

@@ -30,6 +30,7 @@ from bmprov.store.outbox import Outbox
 from bmprov.store.people import People
 from bmprov.store.places import Places
 from bmprov.store.ports import Ports
+from bmprov.store.pulse import Pulse
 from bmprov.store.regions import Regions
 from bmprov.store.seats import Seats
 from bmprov.store.sessions import Sessions
@@ -122,6 +123,10 @@ class Store:
             connection.begin(),
         ):
             yield Transaction(connection, self.clock())
+
+    def pulse(self) -> Pulse:
+        """What tells whether anything has been committed since it was last asked; to be closed by its owner."""
+        return Pulse(self._engine)
 
     def close(self) -> None:
         """Close every connection."""

@@ -18,6 +18,9 @@ from bmprov.roles import ANYBODY
 from bmprov.services import Services
 from bmprov.web import looks
 from bmprov.web.assets import Assets
+from bmprov.web.live.hub import Hub
+from bmprov.web.live.topic import Topics
+from bmprov.web.live.view import Live
 from bmprov.web.people import cookies, own_page
 from bmprov.web.people.door import Door
 from bmprov.web.people.me import Me
@@ -46,6 +49,8 @@ def register(app: Flask, services: Services) -> None:
     web = Blueprint("web", __name__, template_folder="templates")
     door = Door(services)
     assets = Assets()
+    topics = Topics()
+    app.extensions["live"] = hub = Hub(services.store, topics, app.app_context)
     web.before_request(door.identify)
     web.after_request(_finish)
     refusals = Refusals(services.orders)
@@ -54,7 +59,7 @@ def register(app: Flask, services: Services) -> None:
     web.register_error_handler(BmprovError, _ours)
     web.register_error_handler(HTTPException, _of_http)
     web.register_error_handler(Exception, _unforeseen)
-    for part in (SigningIn(services), Me(services), People(services)):
+    for part in (SigningIn(services), Me(services), People(services), Live(hub, services.store)):
         part.register(web)
     web.add_url_rule("/<path:nowhere>", "nowhere", allowed(ANYBODY)(_nowhere))
     app.add_url_rule("/static/<name>", endpoint="static", view_func=assets.serve)

@@ -33,25 +33,26 @@ PROGRAM = """
 import logging, sys
 from pathlib import Path
 import structlog
-from bmprov import serve
+from bmprov import connection, serve
 from bmprov.settings import load
 
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.JSONRenderer()])
-serve.STALLED_S = float(sys.argv[2])
+connection.STALLED_S = float(sys.argv[2])
 serve.serve(load(Path(sys.argv[1])))
 """
 
 
 @dataclass
 class Server:
-    """A running `serve`, an administrator's token, and a client's idea of its certificate."""
+    """A running `serve`, an administrator's token, a client's idea of its certificate; perhaps a person's session."""
 
     settings: Settings
     process: subprocess.Popen[str]
     port: int
     context: ssl.SSLContext
     secret: str
+    session: str = ""
 
     def connect(self) -> HTTPSConnection:
         return HTTPSConnection("127.0.0.1", self.port, context=self.context, timeout=ENDS_S)
@@ -81,10 +82,10 @@ def settings_in(folder: Path, redis: str) -> Settings:
 
 
 @contextmanager
-def serving(settings: Settings, stalled_s: float = 30.0) -> Iterator[Server]:
+def serving(settings: Settings, stalled_s: float = 30.0, program: str = PROGRAM) -> Iterator[Server]:
     file = settings.key_file.with_name("bmprov.toml")
     file.write_text(dump(settings))
-    command = [sys.executable, "-c", PROGRAM, str(file), str(stalled_s)]
+    command = [sys.executable, "-c", program, str(file), str(stalled_s)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             port = _port(process)
