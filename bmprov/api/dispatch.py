@@ -15,7 +15,9 @@ from bmprov.api.body import Body, json_text
 from bmprov.api.credentials import Keyring
 from bmprov.api.problems import JSON_TYPE
 from bmprov.api.refusals import Forbidden, NotJson
+from bmprov.api.revalidation import revalidated
 from bmprov.api.routing import Route
+from bmprov.api.shapes.page import PageOut, link
 from bmprov.errors import Invalid
 from bmprov.model import Token
 from bmprov.orders import Caller
@@ -60,7 +62,10 @@ class Dispatch:
         status = self._route.status_of(answer)
         if answer is None:
             return Response(status=status)
-        return Response(answer.model_dump_json(), status, content_type=JSON_TYPE)
+        response = Response(answer.model_dump_json(), status, content_type=JSON_TYPE)
+        if isinstance(answer, PageOut) and answer.next is not None:
+            response.headers["Link"] = link(request.path, request.args, answer.next)
+        return revalidated(response, request) if self._route.revalidates else response
 
 
 def _forbidden(route: Route, token: Token) -> Forbidden:

@@ -10,9 +10,19 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from bmprov.api.problems import JSON_TYPE, PROBLEM_TYPE, Problem
 from bmprov.api.routing import API, Route, route, routes_of
+from bmprov.api.shapes.page import PageOut
 from bmprov.roles import ANYBODY
 
 _REF = "#/components/schemas/{model}"
+_TEXT = {"type": "string"}
+_TAG = {"ETag": {"description": "names this answer, byte for byte", "schema": _TEXT}}
+_LINK = {"Link": {"description": 'the next page, with `rel="next"` (RFC 8288), if there is one', "schema": _TEXT}}
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "the `ETag` of the answer that the caller has: if it is still right, 304 comes without a body",
+    "schema": _TEXT,
+}
 
 Json = dict[str, Any]
 
@@ -83,10 +93,14 @@ def _operation(one: Route, schemas: dict[str, Json]) -> Json:
         "tags": [one.resource],
         "summary": summary.rstrip("."),
         "description": rest,
-        "parameters": [*_path_parameters(one), *_query_parameters(one, schemas)],
+        "parameters": [*_path_parameters(one), *_query_parameters(one, schemas), *_header_parameters(one)],
         "responses": {str(status): _answer(status, model) for status, model in one.mark.answers.items()},
         "x-roles": sorted(one.mark.roles),
     }
+    if one.revalidates:
+        for answer in told["responses"].values():
+            answer["headers"] = _TAG | (_LINK if _is_page(one) else {})
+        told["responses"]["304"] = {"description": "It is as the caller has it", "headers": _TAG}
     told["responses"]["default"] = {"description": "A problem", "content": _content(PROBLEM_TYPE, Problem)}
     if not one.mark.roles:
         told["security"] = []
@@ -108,6 +122,14 @@ def _query_parameters(one: Route, schemas: dict[str, Json]) -> list[Json]:
         {"name": name, "in": "query", "description": schema.get("description", ""), "schema": _bare(schema)}
         for name, schema in fields.items()
     ]
+
+
+def _header_parameters(one: Route) -> list[Json]:
+    return [_IF_NONE_MATCH] if one.revalidates else []
+
+
+def _is_page(one: Route) -> bool:
+    return any(model and issubclass(model, PageOut) for model in one.mark.answers.values())
 
 
 def _bare(schema: Json) -> Json:

@@ -53,6 +53,11 @@ class Route:
         return f"{self.resource}.{self.handler.__name__}"
 
     @property
+    def revalidates(self) -> bool:
+        """Whether its answer has an entity tag. What a load balancer asks has none: that must be looked at anew."""
+        return self.mark.method is HTTPMethod.GET and self.mark.path.startswith(API)
+
+    @property
     def words(self) -> str:
         """The handler's docstring."""
         return inspect.getdoc(self.handler) or ""

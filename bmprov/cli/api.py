@@ -12,6 +12,7 @@ from bmprov.cli.login import Login
 from bmprov.errors import BmprovError, Fatal, Retryable
 
 _REQUEST_S = 30.0
+_PAGE = 1000  # of machines: a megabyte
 _UPLOAD_S = 900.0  # after the last byte the service still unpacks and flushes the image
 _PIECE_BYTES = 2**18
 
@@ -50,6 +51,16 @@ class Api:
     def get(self, path: str, **query: str | int | bool | None) -> Any:  # noqa: ANN401 - JSON
         """Read."""
         return self._ask("GET", path, params={name: value for name, value in query.items() if value is not None})
+
+    def every(self, of: str, **query: str | int | bool | None) -> list[Any]:
+        """The whole of a list, such as `machines`, page by page."""
+        found, after = list[Any](), None
+        while True:
+            page = self.get(path(of), **query, limit=_PAGE, after=after)
+            found += page[of]
+            after = page["next"]
+            if after is None:
+                return found
 
     def post(self, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         """Order something."""

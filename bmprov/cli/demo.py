@@ -150,7 +150,7 @@ def _tidy(folder: Folder) -> None:
     names = {one.name for one in hall.load(folder.machines)}
     with Api(Login.from_file(folder.client_ini)) as api:
         demo_switch.cable(api, hall.load(folder.machines))
-        for machine in api.get("/machines")["machines"]:
+        for machine in api.every("machines"):
             if machine["name"] in names and machine["instance"]:
                 begun = api.post(path("machines", machine["name"], "release"))
                 deque(changes(api, begun["operation"]["id"]), maxlen=0)  # to its end

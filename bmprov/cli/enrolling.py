@@ -104,5 +104,5 @@ class Enrolling:
         }
 
     def _known(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.api.get("/machines")["machines"]
+        found: list[dict[str, Any]] = self.api.every("machines")
         return found

@@ -43,7 +43,7 @@ def command(*, data: Path) -> None:
 
 def _as_placed(api: Api, machines: Sequence[MachineIn]) -> list[MachineIn]:
     """The machines where people have put them since they were enrolled."""
-    known = {one["name"]: one for one in api.get("/machines")["machines"]}
+    known = {one["name"]: one for one in api.every("machines")}
     found = [known.get(one.name, vars(one)) for one in machines]
     places = [{field: told[field] for field in PlaceOrder.model_fields} for told in found]
     return [one.model_copy(update=place) for one, place in zip(machines, places, strict=True)]
@@ -51,7 +51,7 @@ def _as_placed(api: Api, machines: Sequence[MachineIn]) -> list[MachineIn]:
 
 def _free(api: Api, names: set[str]) -> set[str]:
     """Those of these machines that no instance has. One whose inspection failed or was lost is inspected anew."""
-    free = [one for one in api.get("/machines")["machines"] if one["name"] in names and one["instance"] is None]
+    free = [one for one in api.every("machines") if one["name"] in names and one["instance"] is None]
     for machine in free:
         if machine["state"] in ("enrolled", "error") and machine["operation"] is None:
             api.post(path("machines", machine["name"], "inspect"))

@@ -17,7 +17,7 @@ def command() -> None:
 @connected
 def list_all(api: Api, *, as_json: bool) -> None:
     """List the instances by name."""
-    found = api.get("/instances")["instances"]
+    found = api.every("instances")
     if as_json:
         return print_json(found)
     rows = ([one["name"], one["id"], one["cloud"], one["machine"], one["state"], one["image"]] for one in found)

@@ -37,7 +37,7 @@ def command() -> None:
 @connected
 def list_all(api: Api, *, state: str | None, site: str | None, as_json: bool) -> None:
     """List the machines by name."""
-    found = api.get("/machines", state=state, site=site)["machines"]
+    found = api.every("machines", state=state, site=site)
     if as_json:
         return print_json(found)
     columns = ["NAME", "STATE", "POWER", "READ", "CPUS", "MEMORY MIB", "TAGS", "INSTANCE", "UNDER WAY"]

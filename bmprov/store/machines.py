@@ -1,7 +1,7 @@
 """Machines, their NICs, and the only place that writes a machine's state."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindparam, delete, func, insert, select, update
@@ -15,6 +15,7 @@ from bmprov.notice import machine_failed
 from bmprov.power import Power
 from bmprov.store import schema
 from bmprov.store.census import keep_counts
+from bmprov.store.machine_search import MachineSearch
 from bmprov.store.outbox import Outbox
 from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, to_machine, to_nic
 
@@ -76,9 +77,15 @@ class Machines:
 
     def all(self, site: str | None = None, state: State | None = None) -> list[Machine]:
         """Machines by name."""
-        wanted = [_M.site == site] if site else []
-        wanted += [_M.state == state] if state else []
-        return sorted(self._where(*wanted), key=lambda machine: machine.name)
+        return self.search(MachineSearch(site=site or "", state=state))
+
+    def search(self, search: MachineSearch) -> list[Machine]:
+        """The machines that are looked for, by name."""
+        return list(self._found(search.query(self._connection.dialect.name), {}))
+
+    def of(self, machine_ids: Collection[str] | None) -> list[Machine]:
+        """The machines with these ids; all of them, for None."""
+        return list(self._where() if machine_ids is None else self._where(_M.id.in_(machine_ids)))
 
     def free(self, need: Need) -> Iterator[Machine]:
         """Machines that may be reserved and are large enough for `need`, smallest first."""

@@ -5,7 +5,7 @@ back cannot overwrite what its successor has done (`LeaseLost`).
 """
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, or_, select, update
@@ -18,6 +18,7 @@ from bmprov.notice import operation_ended
 from bmprov.power import PowerAction
 from bmprov.store import schema
 from bmprov.store.machines import Machines
+from bmprov.store.operation_search import OperationSearch
 from bmprov.store.outbox import Outbox
 from bmprov.store.rows import from_operation, from_report, to_operation, to_step_run
 
@@ -108,10 +109,17 @@ class Operations:
 
     def all(self, limit: int = 100, machine_id: str = "", *, unfinished: bool = False) -> list[Operation]:
         """The newest operations, newest first."""
-        query = select(schema.operations).order_by(_O.created_at.desc()).limit(limit)
-        query = query.where(_O.machine_id == machine_id) if machine_id else query
-        query = query.where(_O.finished_at.is_(None)) if unfinished else query
-        return [to_operation(row) for row in self._connection.execute(query).mappings()]
+        return self.search(OperationSearch(machine_id=machine_id, unfinished=unfinished, limit=limit))
+
+    def search(self, search: OperationSearch) -> list[Operation]:
+        """The operations that are looked for, newest first."""
+        return [to_operation(row) for row in self._connection.execute(search.query()).mappings()]
+
+    def under_way(self, machine_ids: Collection[str] | None = None) -> dict[str, Operation]:
+        """What is being done to these machines, or to any, by the machine's id."""
+        query = select(schema.operations).where(_O.finished_at.is_(None))
+        query = query if machine_ids is None else query.where(_O.machine_id.in_(machine_ids))
+        return {row["machine_id"]: to_operation(row) for row in self._connection.execute(query).mappings()}
 
     def steps_of(self, operation_id: str) -> list[StepRun]:
         """The timeline of an operation."""

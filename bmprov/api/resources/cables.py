@@ -14,6 +14,7 @@ from bmprov.api.shapes.cable import (
     CableOut,
     NicKey,
 )
+from bmprov.api.shapes.page import page_of
 from bmprov.model import Machine
 from bmprov.orders import Caller
 from bmprov.orders.cable_entry import nic_named
@@ -49,7 +50,9 @@ class Cables:
         wanted = [one for one in found if query.machine or one.facts]
         if switch is not None:
             wanted = [one for one in wanted if switch.name in _switches(one)]
-        return CableList(cables=[one for one in wanted if one.conflicts or not query.conflicts])
+        wanted = [one for one in wanted if one.conflicts or not query.conflicts]
+        cables, after = page_of(wanted, query, "cables", (str, int), lambda one: (one.machine, one.position))
+        return CableList(cables=list(cables), next=after)
 
     @route(HTTPMethod.GET, _ONE, roles=READERS, answers={200: CableOut})
     def one(self, machine: Key, nic: NicKey) -> CableOut:

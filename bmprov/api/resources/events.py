@@ -3,7 +3,8 @@
 from http import HTTPMethod
 
 from bmprov.api.routing import API, route
-from bmprov.api.shapes.event import EventFilter, EventList, EventOut
+from bmprov.api.shapes.event import EVENTS, EventFilter, EventList, EventOut
+from bmprov.api.shapes.page import cut
 from bmprov.roles import READERS
 from bmprov.services import Services
 
@@ -18,5 +19,6 @@ class Events:
     def newest(self, query: EventFilter) -> EventList:
         """List audit events, newest first."""
         with self._services.store.read() as transaction:
-            found = transaction.events.newest(query.limit, query.machine or "")
-        return EventList(events=[EventOut.of(event) for event in found])
+            found = transaction.events.page(query.to_search(), limit=query.limit + 1, before=query.before)
+        events, after = cut(found, query.limit, EVENTS, lambda event: (event.id,))
+        return EventList(events=[EventOut.of(event) for event in events], next=after)

@@ -10,6 +10,7 @@ from bmprov.api.body import Body
 from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key, Label
 from bmprov.api.shapes.image import ImageList, ImageOut, ImageUpload
+from bmprov.api.shapes.page import PageQuery, page_of
 from bmprov.errors import BmprovError, Conflict, Invalid, NotFound
 from bmprov.model import Image
 from bmprov.orders import Caller
@@ -56,10 +57,12 @@ class Images:
         return ImageOut.of(image)
 
     @route(HTTPMethod.GET, _ALL, roles=READERS, answers={200: ImageList})
-    def all(self) -> ImageList:
+    def all(self, query: PageQuery) -> ImageList:
         """List the images by name."""
         with self._services.store.read() as transaction:
-            return ImageList(images=[ImageOut.of(image) for image in transaction.images.all()])
+            every = transaction.images.all()
+        images, after = page_of(every, query, "images", (str,), lambda image: (image.name,))
+        return ImageList(images=[ImageOut.of(image) for image in images], next=after)
 
     @route(HTTPMethod.GET, _ONE, roles=READERS, answers={200: ImageOut})
     def one(self, name: Key) -> ImageOut:

@@ -5,6 +5,7 @@ from http import HTTPMethod
 from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.instance import InstanceList, InstanceOut, PowerOut
+from bmprov.api.shapes.page import PageQuery, page_of
 from bmprov.errors import NotFound
 from bmprov.orders import Caller
 from bmprov.roles import CLOUDS, READERS
@@ -21,14 +22,16 @@ class Instances:
         self._services = services
 
     @route(HTTPMethod.GET, _ALL, roles=READERS, answers={200: InstanceList})
-    def all(self) -> InstanceList:
+    def all(self, query: PageQuery) -> InstanceList:
         """List the instances by name."""
         with self._services.store.read() as transaction:
-            instances = transaction.instances.all()
-            machines = {machine.id: machine for machine in transaction.machines.all()}
+            every = transaction.instances.all()
+            instances, after = page_of(every, query, "instances", (str, str), lambda one: (one.name, one.id))
+            theirs = None if query.limit is None else [one.machine_id for one in instances]
+            machines = {machine.id: machine for machine in transaction.machines.of(theirs)}
             images = {image.id: image for image in transaction.images.all()}
         told = [InstanceOut.of(one, machines[one.machine_id], images.get(one.image_id or "")) for one in instances]
-        return InstanceList(instances=told)
+        return InstanceList(instances=told, next=after)
 
     @route(HTTPMethod.GET, _ONE, roles=READERS | CLOUDS, answers={200: InstanceOut})
     def one(self, instance_id: Key, caller: Caller) -> InstanceOut:

@@ -11,7 +11,6 @@ from bmprov.api.shapes.machine import (
     ConsoleOut,
     Enrolled,
     FirmwareOrder,
-    MachineFilter,
     MachineIn,
     MachineList,
     MachineOut,
@@ -21,8 +20,10 @@ from bmprov.api.shapes.machine import (
     PlaceOrder,
     PowerOrder,
 )
+from bmprov.api.shapes.machine_filter import MACHINES, MachineFilter
 from bmprov.api.shapes.nic import NicsOrder
 from bmprov.api.shapes.operation import OperationBegun, OperationOut
+from bmprov.api.shapes.page import cut
 from bmprov.errors import NotFound
 from bmprov.model import Operation
 from bmprov.orders import Caller
@@ -50,10 +51,11 @@ class Machines:
     def all(self, query: MachineFilter) -> MachineList:
         """List the machines by name."""
         with self._services.store.read() as transaction:
-            machines = transaction.machines.all(query.site, query.state)
-            unfinished = transaction.operations.all(limit=len(machines) + 1, unfinished=True)
-        running = {operation.machine_id: operation for operation in unfinished}
-        return MachineList(machines=[MachineOut.of(machine, running.get(machine.id)) for machine in machines])
+            found = transaction.machines.search(query.to_search())
+            machines, after = cut(found, query.limit, MACHINES, lambda machine: (machine.name,))
+            running = transaction.operations.under_way(None if query.limit is None else [one.id for one in machines])
+        told = [MachineOut.of(machine, running.get(machine.id)) for machine in machines]
+        return MachineList(machines=told, next=after)
 
     @route(HTTPMethod.GET, _ONE, roles=READERS, answers={200: MachineOut})
     def one(self, name: Key) -> MachineOut:

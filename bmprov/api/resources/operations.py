@@ -1,10 +1,12 @@
 """Routes of operations: what CloudStack's extension polls and what an operator looks at."""
 
+from collections.abc import Sequence
 from http import HTTPMethod
 
 from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
-from bmprov.api.shapes.operation import OperationDetail, OperationFilter, OperationList, OperationOut
+from bmprov.api.shapes.operation import OPERATIONS, OperationDetail, OperationFilter, OperationList, OperationOut
+from bmprov.api.shapes.page import cut
 from bmprov.errors import NotFound
 from bmprov.model import Operation
 from bmprov.orders import Caller
@@ -27,9 +29,9 @@ class Operations:
     def all(self, query: OperationFilter) -> OperationList:
         """List operations, newest first."""
         with self._services.store.read() as transaction:
-            found = _find(transaction, query)
+            found, after = _find(transaction, query)
         progress = self._services.progress_of(found) if query.unfinished else {}
-        return OperationList(operations=[OperationOut.of(one, progress.get(one.id)) for one in found])
+        return OperationList(operations=[OperationOut.of(one, progress.get(one.id)) for one in found], next=after)
 
     @route(HTTPMethod.GET, _ONE, roles=READERS | CLOUDS, answers={200: OperationDetail})
     def one(self, operation_id: Key, caller: Caller) -> OperationDetail:
@@ -51,10 +53,11 @@ class Operations:
         return self.one(operation_id, caller)
 
 
-def _find(transaction: Transaction, query: OperationFilter) -> list[Operation]:
+def _find(transaction: Transaction, query: OperationFilter) -> tuple[Sequence[Operation], str | None]:
     if query.id is not None:
-        return transaction.operations.find(query.id)
+        return transaction.operations.find(query.id), None
     machine = transaction.machines.named(query.machine) if query.machine else None
     if query.machine and machine is None:
         raise NotFound(f"there is no machine '{query.machine}'", "look with `bmprov machine list`")
-    return transaction.operations.all(query.limit, machine.id if machine else "", unfinished=query.unfinished)
+    found = transaction.operations.search(query.to_search(machine.id if machine else ""))
+    return cut(found, query.limit, OPERATIONS, lambda operation: (operation.created_at, operation.id))

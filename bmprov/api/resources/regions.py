@@ -4,6 +4,7 @@ from http import HTTPMethod
 
 from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
+from bmprov.api.shapes.page import PageQuery, page_of
 from bmprov.api.shapes.region import RegionIn, RegionList, RegionOut, RegionPatch
 from bmprov.orders import Caller
 from bmprov.orders.regions import region_named
@@ -26,11 +27,12 @@ class Regions:
         return self.one(self._services.orders.add_region(body.to_order(), caller).id)
 
     @route(HTTPMethod.GET, _ALL, roles=READERS, answers={200: RegionList})
-    def all(self) -> RegionList:
+    def all(self, query: PageQuery) -> RegionList:
         """List the MAAS regions by name."""
         with self._services.store.read() as transaction:
-            regions, counts = transaction.regions.all(), transaction.regions.machine_counts()
-        return RegionList(regions=[RegionOut.of(region, counts[region.name]) for region in regions])
+            every, counts = transaction.regions.all(), transaction.regions.machine_counts()
+        regions, after = page_of(every, query, "regions", (str,), lambda region: (region.name,))
+        return RegionList(regions=[RegionOut.of(region, counts[region.name]) for region in regions], next=after)
 
     @route(HTTPMethod.GET, _ONE, roles=READERS, answers={200: RegionOut})
     def one(self, name: Key) -> RegionOut:

@@ -5,6 +5,7 @@ from http import HTTPMethod
 
 from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
+from bmprov.api.shapes.page import PageQuery, page_of
 from bmprov.api.shapes.switch import SwitchIn, SwitchList, SwitchOut, SwitchPatch
 from bmprov.orders import Caller
 from bmprov.orders.switches import switch_named
@@ -28,11 +29,12 @@ class Switches:
         return self.one(self._services.orders.add_switch(body.to_order(), caller).id)
 
     @route(HTTPMethod.GET, _ALL, roles=READERS, answers={200: SwitchList})
-    def all(self) -> SwitchList:
+    def all(self, query: PageQuery) -> SwitchList:
         """List the switches by name."""
         with self._services.store.read() as transaction:
-            switches, cables = transaction.switches.all(), _cables(transaction)
-        return SwitchList(switches=[SwitchOut.of(switch, cables[switch.id]) for switch in switches])
+            every, cables = transaction.switches.all(), _cables(transaction)
+        switches, after = page_of(every, query, "switches", (str,), lambda switch: (switch.name,))
+        return SwitchList(switches=[SwitchOut.of(switch, cables[switch.id]) for switch in switches], next=after)
 
     @route(HTTPMethod.GET, _ONE, roles=READERS, answers={200: SwitchOut})
     def one(self, name: Key) -> SwitchOut:

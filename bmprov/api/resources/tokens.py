@@ -5,6 +5,7 @@ from http import HTTPMethod
 from bmprov.api.credentials import Keyring, issue
 from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
+from bmprov.api.shapes.page import PageQuery, page_of
 from bmprov.api.shapes.token import TokenIn, TokenList, TokenMade, TokenOut
 from bmprov.errors import Conflict, NotFound
 from bmprov.orders import Caller
@@ -35,10 +36,12 @@ class Tokens:
         return TokenMade(token=TokenOut.of(token), secret=secret)
 
     @route(HTTPMethod.GET, _ALL, roles=ADMINS, answers={200: TokenList})
-    def all(self) -> TokenList:
+    def all(self, query: PageQuery) -> TokenList:
         """List the tokens, oldest first."""
         with self._services.store.read() as transaction:
-            return TokenList(tokens=[TokenOut.of(token) for token in transaction.tokens.all()])
+            every = transaction.tokens.all()
+        tokens, after = page_of(every, query, "tokens", (float, str), lambda token: (token.created_at, token.id))
+        return TokenList(tokens=[TokenOut.of(token) for token in tokens], next=after)
 
     @route(HTTPMethod.DELETE, f"{_ALL}/{{token_id}}", roles=ADMINS, answers={204: None})
     def revoke(self, token_id: Key, caller: Caller) -> None:

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
 
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$")]
 """The name of something: letters, digits, `.`, `_` and `-`, at most 64, beginning and ending with a letter or digit."""
@@ -36,6 +36,10 @@ Trust = Annotated[Line, AfterValidator(_trust)]
 """What vouches for a certificate: its SHA-256 fingerprint, or a CA file on the workers; empty: their CAs."""
 
 
+Moment = AwareDatetime
+"""A time with its zone, as RFC 3339 has it, or seconds since the epoch."""
+
+
 class Request(BaseModel):
     """What a caller sends. A field that nobody knows is refused, because a misspelt one would be ignored in silence."""
 
@@ -56,3 +60,8 @@ def moment(seconds: float) -> datetime:
 def moment_or_none(seconds: float | None) -> datetime | None:
     """The same for a time that may not have come."""
     return None if seconds is None else moment(seconds)
+
+
+def seconds(at: datetime | None) -> float | None:
+    """Our own time, of one that a caller has named."""
+    return None if at is None else at.timestamp()

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, StringConstraints
 
 from bmprov.api.shapes.base import Key, Label, Line, Reply, Request, moment
+from bmprov.api.shapes.page import PageOut, PageQuery
 from bmprov.cabling import Fact, NicCabling, PortPlace, Source
 from bmprov.mac import spelt
 from bmprov.model import Machine, Nic
@@ -61,7 +62,7 @@ class CableFileOut(Reply):
         return cls(entered=entered.entered, unchanged=entered.unchanged)
 
 
-class CableFilter(Request):
+class CableFilter(PageQuery):
     """Which NICs to list: of a machine (all of its NICs), said to be on a switch, with conflicts only."""
 
     machine: Label | None = None
@@ -127,7 +128,7 @@ class CableOut(CablingOut):
         return cls(machine=machine.name, mac=nic.mac, position=nic.position, netboot=nic.netboot, **known)
 
 
-class CableList(Reply):
+class CableList(PageOut):
     """NICs by machine and position. Without the filter `machine`, only those of which something is said."""
 
     cables: list[CableOut]

@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from bmprov.api.shapes.base import Reply, Request, Sha256, moment
+from bmprov.api.shapes.page import PageOut
 from bmprov.model import Arch, BootMode, Image
 
 
@@ -43,7 +44,7 @@ class ImageOut(Reply):
         return cls(**{**vars(image), "created_at": moment(image.created_at)})
 
 
-class ImageList(Reply):
+class ImageList(PageOut):
     """Images by name."""
 
     images: list[ImageOut]

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Self
 
 from bmprov.api.shapes.base import Reply, moment, moment_or_none
+from bmprov.api.shapes.page import PageOut
 from bmprov.lifecycle import State
 from bmprov.model import Image, Instance, Machine
 from bmprov.power import Power
@@ -56,7 +57,7 @@ class InstanceOut(Reply):
         )
 
 
-class InstanceList(Reply):
+class InstanceList(PageOut):
     """Instances by name."""
 
     instances: list[InstanceOut]

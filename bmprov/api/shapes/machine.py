@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from bmprov.api.shapes.base import Label, Line, Reply, Request, Trust, moment, moment_or_none
 from bmprov.api.shapes.nic import NicOut, NicsIn
 from bmprov.api.shapes.operation import OperationOut
+from bmprov.api.shapes.page import PageOut
 from bmprov.cabling import NicCabling
 from bmprov.errors import Invalid
 from bmprov.lifecycle import State
@@ -177,13 +178,6 @@ class NetworkOrder(Request):
     dry_run: bool = False
 
 
-class MachineFilter(Request):
-    """Which machines to list."""
-
-    site: Label | None = None
-    state: State | None = None
-
-
 class BmcOut(Reply):
     """Where a machine's BMC is."""
 
@@ -279,7 +273,7 @@ class MachineOut(Reply):
         )
 
 
-class MachineList(Reply):
+class MachineList(PageOut):
     """Machines by name."""
 
     machines: list[MachineOut]

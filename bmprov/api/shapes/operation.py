@@ -5,10 +5,15 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from bmprov.api.shapes.base import Label, Reply, Request, moment, moment_or_none
+from bmprov.api.shapes.base import Key, Label, Line, Moment, Reply, moment, moment_or_none, seconds
+from bmprov.api.shapes.page import MOST, PageOut, PageQuery, one_more
 from bmprov.lifecycle import Kind
 from bmprov.model import Operation, OperationState, StepRun
 from bmprov.power import PowerAction
+from bmprov.store.operation_search import OperationSearch
+
+OPERATIONS = "operations"
+"""The list, in its cursors."""
 
 
 class Progress(Reply):
@@ -84,19 +89,43 @@ class OperationBegun(Reply):
         return cls(operation=OperationOut.of(operation))
 
 
-class OperationList(Reply):
+class OperationList(PageOut):
     """Operations, newest first."""
 
     operations: list[OperationOut]
 
 
-class OperationFilter(Request):
-    """Which operations to list."""
+class OperationFilter(PageQuery):
+    """Which operations to list. The span, of when they were begun, is from `since` to just before `until`."""
 
     machine: Label | None = Field(None, description="only those of this machine")
     id: str | None = Field(None, pattern="^[0-9a-f-]{1,36}$", description="only those whose id begins so, at most ten")
     unfinished: bool = Field(False, description="only those under way")
-    limit: int = Field(100, ge=1, le=10_000)
+    kind: Kind | None = None
+    state: OperationState | None = None
+    instance: Key | None = Field(None, description="the id of an instance, which may be gone")
+    requested_by: Line = Field("", description="the person or token that asked bmprov")
+    asked_by: Line = Field("", description="the account that asked CloudStack, with its role")
+    since: Moment | None = None
+    until: Moment | None = None
+    limit: int = Field(100, ge=1, le=MOST)
+
+    def to_search(self, machine_id: str) -> OperationSearch:
+        """The operations as they are looked for; `machine_id` is that of `machine`."""
+        begin = self.key(OPERATIONS, float, str)
+        return OperationSearch(
+            kind=self.kind,
+            state=self.state,
+            machine_id=machine_id,
+            instance_id=self.instance or "",
+            requested_by=self.requested_by,
+            asked_by=self.asked_by,
+            since=seconds(self.since),
+            until=seconds(self.until),
+            unfinished=self.unfinished,
+            before=(float(begin[0]), str(begin[1])) if begin else None,
+            limit=one_more(self.limit),
+        )
 
 
 def _progress(told: tuple[int, int] | None) -> Progress | None:

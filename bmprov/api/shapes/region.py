@@ -6,6 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr
 
 from bmprov.api.shapes.base import Label, Line, Reply, Request, Trust, moment, moment_or_none
+from bmprov.api.shapes.page import PageOut
 from bmprov.errors import Invalid
 from bmprov.maas_login import region_key, region_url
 from bmprov.model import Erase, Region
@@ -117,7 +118,7 @@ class RegionOut(Reply):
         )
 
 
-class RegionList(Reply):
+class RegionList(PageOut):
     """Regions by name."""
 
     regions: list[RegionOut]

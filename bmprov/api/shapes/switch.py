@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SecretStr, StringConstraints
 
 from bmprov.api.shapes.base import Label, Line, Reply, Request, moment, moment_or_none
+from bmprov.api.shapes.page import PageOut
 from bmprov.cabling import ManagedSwitch
 from bmprov.orders import NewSwitch, SwitchChange
 
@@ -122,7 +123,7 @@ class SwitchOut(Reply):
         )
 
 
-class SwitchList(Reply):
+class SwitchList(PageOut):
     """Switches by name."""
 
     switches: list[SwitchOut]

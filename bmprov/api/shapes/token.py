@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from bmprov.api.shapes.base import Label, Reply, Request, moment, moment_or_none
+from bmprov.api.shapes.page import PageOut
 from bmprov.model import Role, Token
 
 
@@ -53,7 +54,7 @@ class TokenMade(Reply):
     secret: str
 
 
-class TokenList(Reply):
+class TokenList(PageOut):
     """Tokens, oldest first, revoked ones too."""
 
     tokens: list[TokenOut]

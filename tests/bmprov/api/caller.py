@@ -16,6 +16,7 @@ class More(TypedDict, total=False):
     data: bytes | str
     content_type: str
     query_string: Mapping[str, str]
+    headers: Mapping[str, str]
 
 
 class Contract:
@@ -50,7 +51,8 @@ class Api:
         self._headers = {"Authorization": f"Bearer {secret}"} if secret else {}
 
     def __call__(self, method: str, path: str, **more: Unpack[More]) -> TestResponse:
-        answer = self._client.open(path, method=method, headers=self._headers, **more)
+        headers = {**self._headers, **more.pop("headers", {})}
+        answer = self._client.open(path, method=method, headers=headers, **more)
         self._contract.judge(method, path.partition("?")[0], answer)
         return answer
 

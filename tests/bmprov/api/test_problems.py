@@ -176,10 +176,12 @@ def test_an_unforeseen_error_tells_its_reference_and_nothing_else(
     assert logged["reference"] in told["detail"]
 
 
-def test_every_answer_has_the_headers_that_browsers_obey(nobody: Api, admin: Api) -> None:
-    """Nothing is cached, sniffed, framed or executed, errors included."""
-    for answer in (nobody.get("/healthz"), nobody.get("/nope"), admin.get("/api/v1/tokens")):
-        assert answer.headers["Cache-Control"] == "no-store"
+def test_every_answer_has_the_headers_that_browsers_obey(admin: Api) -> None:
+    """Nothing is kept without being asked about again, nothing sniffed, framed or executed, errors included."""
+    kept = {"/healthz": "no-store", "/nope": "no-store", "/api/v1/tokens": "private, no-cache"}
+    for path, caching in kept.items():
+        answer = admin.get(path)
+        assert answer.headers["Cache-Control"] == caching
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
 
