@@ -27,3 +27,8 @@ def size(size_bytes: int) -> str:
         if value < _KIB:
             return f"{value:.1f} {unit}"
     return f"{value / _KIB:.1f} TiB"
+
+
+def memory(mib: int) -> str:
+    """Memory as people say it: `256 GiB`, `768 MiB`."""
+    return f"{mib / _KIB:g} GiB" if mib >= _KIB else f"{mib} MiB"

@@ -7,6 +7,7 @@ nothing. No order waits for hardware: the caller polls the operation that it get
 from bmprov.orders.cable_entry import NicPort
 from bmprov.orders.cabling import CablingOrders, Entered, MachineCable
 from bmprov.orders.cloudstack import CloudStackOrders, for_account
+from bmprov.orders.connections import Connection, ConnectionOrders, Connections
 from bmprov.orders.consoles import ConsoleOrder
 from bmprov.orders.desk import Answer, Caller
 from bmprov.orders.machines import NOTES_CHARS, MachineOrders, NewMachine
@@ -25,6 +26,8 @@ __all__ = [
     "Answer",
     "Browser",
     "Caller",
+    "Connection",
+    "Connections",
     "ConsoleOrder",
     "Entered",
     "Entry",
@@ -51,6 +54,7 @@ __all__ = [
 
 
 class Orders(
+    ConnectionOrders,
     CloudStackOrders,
     MachineOrders,
     RegionOrders,

@@ -167,8 +167,8 @@ class OrderDesk:
             )
 
     @staticmethod
-    def _meant(transaction: Transaction, name: str, caller: Caller) -> Machine:
-        """The machine with this name or id, which an order is about.
+    def _meant(transaction: Transaction, name: str, caller: Caller, *matters: str) -> Machine:
+        """The machine with this name or id, which an order is about. `matters` is as `refuse_outdated` has it.
 
         Raises:
             NotFound: there is none.
@@ -176,7 +176,7 @@ class OrderDesk:
         """
         machine = named(transaction, name)
         if caller.saw is not None:
-            refuse_outdated(transaction, machine, caller.saw)
+            refuse_outdated(transaction, machine, caller.saw, *matters)
         return machine
 
     @staticmethod

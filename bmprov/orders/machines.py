@@ -148,7 +148,7 @@ class MachineOrders(OrderDesk):
     def maintenance(self, machine_name: str, reason: str, caller: Caller) -> Machine:
         """Set the maintenance flag with a reason, or clear it with an empty one."""
         with self._store.write() as transaction:
-            machine = self._meant(transaction, machine_name, caller)
+            machine = self._meant(transaction, machine_name, caller, "maintenance", "maintenance ended", "quarantined")
             transaction.machines.set_maintenance(machine, reason, caller.name)
             self._audit(transaction, caller, "maintenance" if reason else "maintenance ended", machine, detail=reason)
             return named(transaction, machine.id)
@@ -177,7 +177,7 @@ class MachineOrders(OrderDesk):
         if len(kept) > NOTES_CHARS:
             raise Invalid(f"the notes have {len(kept):,} characters", f"at most {NOTES_CHARS:,} are kept")
         with self._store.write() as transaction:
-            machine = self._meant(transaction, machine_name, caller)
+            machine = self._meant(transaction, machine_name, caller, "notes")
             transaction.machines.set_notes(machine, kept)
             self._audit(transaction, caller, "notes", machine, detail=kept.partition("\n")[0][:_NOTED_CHARS])
             return named(transaction, machine.id)

@@ -60,14 +60,18 @@ def picture_of(transaction: Transaction, machine: Machine) -> Picture:
     return Picture(machine.state, machine.instance_id or "", newest[0].id if newest else 0)
 
 
-def refuse_outdated(transaction: Transaction, machine: Machine, saw: Picture) -> None:
+def refuse_outdated(transaction: Transaction, machine: Machine, saw: Picture, *matters: str) -> None:
     """Go on only if the machine is as it was seen. Until the transaction ends, nobody else who asks this goes on.
+
+    `matters` are the names of the events that alone change the picture for this order; none: everything does.
 
     Raises:
         Outdated: something has happened to it.
     """
     transaction.one_at_a_time(f"orders of {machine.id}")
-    if picture_of(transaction, machine) != saw:
-        events = transaction.events.newest(_LOOKED_THROUGH, machine=machine.name)
-        since = tuple(one for one in events if one.id > saw.event_id)
+    if picture_of(transaction, machine) == saw:
+        return
+    events = transaction.events.newest(_LOOKED_THROUGH, machine=machine.name)
+    since = tuple(one for one in events if one.id > saw.event_id and (not matters or one.what in matters))
+    if since or not matters:
         raise Outdated(machine, saw, since, transaction.now)

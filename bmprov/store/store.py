@@ -20,6 +20,7 @@ from bmprov.store.census import CensusTaker
 from bmprov.store.consoles import Consoles
 from bmprov.store.deliveries import Deliveries
 from bmprov.store.events import Events
+from bmprov.store.history import History
 from bmprov.store.images import Images
 from bmprov.store.instances import Instances
 from bmprov.store.leases import Leases
@@ -56,6 +57,7 @@ class Transaction:
         self.regions = Regions(connection, now)
         self.instances = Instances(connection, now)
         self.operations = Operations(connection, now)
+        self.history = History(connection)
         self.images = Images(connection, now)
         self.tokens = Tokens(connection, now)
         self.people = People(connection, now)

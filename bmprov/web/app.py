@@ -21,6 +21,8 @@ from bmprov.web.assets import Assets
 from bmprov.web.live.hub import Hub
 from bmprov.web.live.topic import Topics
 from bmprov.web.live.view import Live
+from bmprov.web.machine.page import MachinePage
+from bmprov.web.operation.page import OperationPage
 from bmprov.web.people import cookies, own_page
 from bmprov.web.people.door import Door
 from bmprov.web.people.me import Me
@@ -66,6 +68,8 @@ def register(app: Flask, services: Services) -> None:
     looks.install(app, assets)
     app.jinja_env.globals["csrf"] = own_page.field
     _tell_in_a_cookie(app, services)
+    for pages in (MachinePage(services, topics), OperationPage(services, topics)):
+        pages.add_to(web)
     app.register_blueprint(web)
 
 

@@ -8,10 +8,10 @@ from flask import Flask
 from bmprov.model import Role
 from bmprov.serve import application
 from bmprov.services import Services
-from tests.bmprov.api.conftest import add_machine, queue, services, store
+from tests.bmprov.api.conftest import add_machine, payload, queue, services, store
 from tests.bmprov.web.signing_in import Tab, signed_in, tab
 
-__all__ = ["add_machine", "queue", "services", "store"]
+__all__ = ["add_machine", "payload", "queue", "services", "store"]
 
 
 @pytest.fixture
