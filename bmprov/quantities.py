@@ -17,6 +17,18 @@ def span(seconds: float) -> str:
     return f"{int(seconds // _DAY_S)} d {int(seconds % _DAY_S // _HOUR_S)} h"
 
 
+def brief(seconds: float) -> str:
+    """The same without fractions: `8 s`, `3 min 20 s`."""
+    return f"{max(0, int(seconds))} s" if seconds < _MINUTE_S else span(seconds)
+
+
+def coarse(seconds: float) -> str:
+    """The same in the largest unit alone: `8 s`, `3 min`, `5 h`, `3 d`."""
+    units = ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min"))
+    long, unit = next(((long, unit) for long, unit in units if seconds >= long), (1, "s"))
+    return f"{max(0, int(seconds // long))} {unit}"
+
+
 def size(size_bytes: int) -> str:
     """A size: `512 B`, `8.0 MiB`, `1.2 GiB`."""
     if size_bytes < _KIB:

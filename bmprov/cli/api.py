@@ -32,13 +32,7 @@ class Api:
 
     def __init__(self, login: Login) -> None:
         self.endpoint = login.endpoint
-        self._client = httpx.Client(
-            base_url=f"{login.endpoint}/api/v1",
-            headers={"Authorization": f"Bearer {login.token}"},
-            verify=trust(login.ca),
-            timeout=_REQUEST_S,
-            trust_env=False,  # a proxy of the environment is for the internet, not for the machine room
-        )
+        self._client = httpx.Client(**connection(login), timeout=_REQUEST_S)
 
     def __enter__(self) -> Self:
         return self
@@ -87,12 +81,24 @@ class Api:
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise Fatal(f"'{self.endpoint}' is no endpoint ({error})", "it is a URL: https://host:port") from error
         except httpx.HTTPError as error:
-            raise _no_answer(self.endpoint, error) from error
+            raise no_answer(self.endpoint, error) from error
         if answer.status_code == HTTPStatus.NO_CONTENT:
             return None
-        if not answer.is_success:
-            raise _refusal(self.endpoint, answer)
-        return _json(self.endpoint, answer)
+        return told(self.endpoint, answer)
+
+
+def connection(login: Login) -> dict[str, Any]:
+    """What httpx needs to know to call the API: where it is, who calls, what certificates are believed.
+
+    Raises:
+        Fatal: the CA file is not usable.
+    """
+    return {
+        "base_url": f"{login.endpoint}/api/v1",
+        "headers": {"Authorization": f"Bearer {login.token}"},
+        "verify": trust(login.ca),
+        "trust_env": False,  # a proxy of the environment is for the internet, not for the machine room
+    }
 
 
 def trust(ca: str) -> ssl.SSLContext:
@@ -107,7 +113,8 @@ def trust(ca: str) -> ssl.SSLContext:
         raise Fatal(f"the CA file {ca} is not usable ({error})", "it must be a PEM file that you may read") from error
 
 
-def _no_answer(endpoint: str, error: httpx.HTTPError) -> BmprovError:
+def no_answer(endpoint: str, error: httpx.HTTPError) -> BmprovError:
+    """What it means that a call got no answer."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return Fatal(f"the certificate of {endpoint} is not trusted ({error})", "give its CA file with --ca")
     return Retryable(
@@ -115,13 +122,24 @@ def _no_answer(endpoint: str, error: httpx.HTTPError) -> BmprovError:
     )
 
 
+def told(endpoint: str, answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON
+    """The JSON of an answer.
+
+    Raises:
+        Retryable, Fatal: the API has refused the request, or this is no answer of bmprov's.
+    """
+    if not answer.is_success:
+        raise _refusal(endpoint, answer)
+    return _json(endpoint, answer)
+
+
 def _refusal(endpoint: str, answer: httpx.Response) -> BmprovError:
     problem = answer.headers.get("content-type", "").startswith("application/problem+json")
-    told = _json(endpoint, answer) if problem else {}
-    if "detail" not in told:
+    said = _json(endpoint, answer) if problem else {}
+    if "detail" not in said:
         return Fatal(f"{endpoint} answered {answer.status_code} and not as bmprov does", "look at the endpoint")
     kind = Retryable if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE else Fatal
-    return kind(str(told["detail"]), str(told.get("check") or ""))
+    return kind(str(said["detail"]), str(said.get("check") or ""))
 
 
 def _json(endpoint: str, answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON

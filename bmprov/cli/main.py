@@ -41,6 +41,7 @@ COMMANDS: Mapping[str, Entry] = MappingProxyType(
         "instance": Entry("instance:command", _ASK, "list and show CloudStack's instances"),
         "operation": Entry("operation:command", _ASK, "list, show, watch, cancel what is done to machines"),
         "event": Entry("event:command", _ASK, "list who did what"),
+        "top": Entry("top.command:command", _ASK, "what happens now, the hall, the events, on the whole screen"),
         "token": Entry("token:command", _ASK, "create, list, revoke callers' tokens"),
         "person": Entry("person:command", _ASK, "add, list, show, change, remove people who sign in to the web page"),
         "wall": Entry("wall:command", _ASK, "add, list, revoke links of screens on walls"),

@@ -29,17 +29,27 @@ _CONNECTION = (
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON.")
 
 
-def connected(command: Callable[..., _T]) -> Callable[..., _T]:
-    """Give a command the options that say where the API is, and an open `Api` as its first argument."""
+def located(command: Callable[..., _T]) -> Callable[..., _T]:
+    """Give a command the options that say where the API is, and the `Login` that they mean as its first argument."""
 
     @wraps(command)
     def call(*, endpoint: str | None, token: str | None, ca: str | None, data: Path | None, **rest: Any) -> _T:  # noqa: ANN401 - the command's own options
-        with Api(login.find(endpoint, token, ca, data)) as api:
-            return command(api, **rest)
+        return command(login.find(endpoint, token, ca, data), **rest)
 
     for option in reversed(_CONNECTION):
         option(call)
     return call
+
+
+def connected(command: Callable[..., _T]) -> Callable[..., _T]:
+    """The same with an open `Api` as the first argument."""
+
+    @wraps(command)
+    def call(where: login.Login, **rest: Any) -> _T:  # noqa: ANN401 - the command's own options
+        with Api(where) as api:
+            return command(api, **rest)
+
+    return located(call)
 
 
 def configured(command: Callable[..., _T]) -> Callable[..., _T]:

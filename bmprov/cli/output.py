@@ -10,7 +10,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bmprov.quantities import span
+from bmprov.cli.legible import legible
+from bmprov.quantities import coarse, span
 
 _PIPE_COLUMNS = 400
 
@@ -62,13 +63,18 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, emp
 
 def print_record(fields: Iterable[tuple[str, object]]) -> None:
     """Print names and values, one a line; a value of None is left out."""
+    put(record_table(fields))
+
+
+def record_table(fields: Iterable[tuple[str, object]]) -> Table:
+    """The same as a table of two columns."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in fields:
         if value not in (None, "", []):
             table.add_row(name, word(value))
-    put(table)
+    return table
 
 
 def put(what: RenderableType) -> None:
@@ -83,9 +89,9 @@ def put(what: RenderableType) -> None:
 
 
 def word(value: object) -> Text:
-    """A value as text, in the colour of its word if it has one. Never read as rich's markup."""
+    """A value as text, in the colour of its word if it has one. Never read as rich's markup, nor by the terminal."""
     text = ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else "" if value is None else str(value)
-    return Text(text, style=COLOURS.get(text, ""))
+    return Text(legible(text), style=COLOURS.get(text, ""))
 
 
 def moment(told: str | None) -> datetime | None:
@@ -101,8 +107,17 @@ def clock(told: str | None) -> str:
 
 def age(told: str | None) -> str:
     """How long ago a time is."""
-    at = moment(told)
-    return f"{span((datetime.now(UTC) - at).total_seconds())} ago" if at else ""
+    return f"{span(age_s(told))} ago" if told else ""
+
+
+def age_s(told: str) -> float:
+    """The same in seconds; 0 for a time to come."""
+    return max(0.0, (datetime.now(UTC) - datetime.fromisoformat(told)).total_seconds())
+
+
+def ago(told: str | None) -> str:
+    """The same in the largest unit alone: `6 min ago`."""
+    return f"{coarse(age_s(told))} ago" if told else ""
 
 
 def power(machine: dict[str, Any]) -> str:

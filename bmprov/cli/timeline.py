@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bmprov.cli.api import Api, path
+from bmprov.cli.legible import legible_json
 from bmprov.cli.output import clock, console, moment, word
 from bmprov.errors import Fatal, Retryable
 from bmprov.model import FINAL, StepRun
@@ -120,18 +121,30 @@ def follow(api: Api, operation_id: str) -> None:
 
 def title(operation: Operation) -> str:
     """What is done to which machine."""
-    return f"{operation['command'] or operation['action'] or operation['kind']} of {operation['machine']}"
+    return f"{doing(operation)} of {operation['machine']}"
+
+
+def doing(operation: Operation) -> str:
+    """What is done."""
+    return str(operation["command"] or operation["action"] or operation["kind"])
+
+
+def who(operation: Operation) -> str:
+    """Who asked for it: the account that asked CloudStack, through whom."""
+    by, through = operation["asked_by"], str(operation["requested_by"])
+    return f"{by} through {through}" if by else through
 
 
 def picture(operation: Operation) -> RenderableType:
     """The operation: what it is, its steps so far, and how it stands."""
-    return Group(_head(operation), _steps(operation), *_foot(operation))
+    shown = legible_json(operation)
+    return Group(_head(shown), _steps(shown), *_foot(shown))
 
 
 def _head(operation: Operation) -> RenderableType:
     head = Text.assemble((title(operation), "bold"), "  ", word(operation["state"]))
-    head.append(f"  after {span(_seconds(operation))}", style="dim")
-    about = [f"operation {operation['id']}, asked for by {operation['requested_by']}, {clock(operation['created_at'])}"]
+    head.append(f"  after {span(lasted(operation))}", style="dim")
+    about = [f"operation {operation['id']}, asked for by {who(operation)}, {clock(operation['created_at'])}"]
     about += [f"for instance {operation['instance']}"] if operation["instance"] else []
     return Group(head, *(Text(line, style="dim") for line in about))
 
@@ -206,7 +219,7 @@ def _foot(operation: Operation) -> Iterator[RenderableType]:
 def _print_steps(screen: Console, seen: Iterator[Operation]) -> Operation:
     """Without a terminal: a line for each step as it ends. Returns the operation's end."""
     printed, operation = 0, {}
-    for operation in seen:
+    for operation in map(legible_json, seen):
         done = [stage for stage in stages(runs(operation)) if stage.outcome in ("done", "fail")]
         for stage in done[printed:]:
             screen.print(
@@ -216,11 +229,12 @@ def _print_steps(screen: Console, seen: Iterator[Operation]) -> Operation:
         printed = len(done)
     for note in notes(runs(operation)) if operation else []:
         screen.print(f"  {note.step}: {note.detail}", markup=False)
-    screen.print(f"{title(operation)} {operation['state']} after {span(_seconds(operation))}", markup=False)
+    screen.print(f"{title(operation)} {operation['state']} after {span(lasted(operation))}", markup=False)
     return operation
 
 
-def _seconds(operation: Operation) -> float:
+def lasted(operation: Operation) -> float:
+    """Seconds from its beginning to its end, or until now."""
     created, ended = moment(operation["created_at"]), moment(operation["finished_at"])
     return ((ended or datetime.now(UTC)) - created).total_seconds() if created else 0.0
 

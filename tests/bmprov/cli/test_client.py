@@ -206,3 +206,11 @@ def test_events_and_instances(bmprov: Call) -> None:
     assert bmprov("instance", "list", "--json").json == []
     assert bmprov("instance", "list").out.strip() == "no instance has a machine"
     assert "there is no instance" in bmprov("instance", "show", "00000000-0000-4000-8000-000000000000").err
+
+
+def test_top_prints_how_the_service_is(bmprov: Call) -> None:
+    """Where there is no terminal: the queue, the workers that live, the sweep, and what is under way, once."""
+    said = bmprov("top")
+    assert (said.code, said.err) == (0, "")
+    assert re.search(r"^queue \d.*   workers [1-9]\d* alive, \d+ busy   power swept \d+ s ago", said.out, re.MULTILINE)
+    assert "Nothing is being done to any machine." in said.out

@@ -35,6 +35,7 @@ def operation() -> dict[str, Any]:
         "machine": "rack1-07",
         "instance": "68fa3930-0c2c-46bc-8ce4-cb6876fb4f14",
         "requested_by": "cloud1",
+        "asked_by": None,
         "created_at": BEGAN.format(0),
         "finished_at": BEGAN.format(40),
         "message": None,
