@@ -185,6 +185,11 @@ class OrderDesk:
         transaction.events.add(what, actor=caller.name, origin=caller.origin, **named | more)
 
 
+def note(transaction: Transaction, caller: Caller, what: str, detail: str) -> None:
+    """Write down what the caller has done to something that is no machine."""
+    transaction.events.add(what, actor=caller.name, origin=caller.origin, detail=detail)
+
+
 def visible(operation: Operation, caller: Caller) -> bool:
     """Whether the caller may see an operation: a cloud's token sees those of its own instances."""
     return caller.scope is None or operation.cloud == caller.scope

@@ -7,7 +7,7 @@ from typing import Any
 
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.model import Person, Role
-from bmprov.orders.desk import Caller, OrderDesk
+from bmprov.orders.desk import Caller, OrderDesk, note
 from bmprov.passwords import refuse_weak
 from bmprov.store import Transaction
 
@@ -161,11 +161,6 @@ def person_named(transaction: Transaction, name: str) -> Person:
     if person is None:
         raise NotFound(f"there is nobody named '{name}'", _LOOK)
     return person
-
-
-def note(transaction: Transaction, caller: Caller, what: str, detail: str) -> None:
-    """Write down what the caller has done."""
-    transaction.events.add(what, actor=caller.name, origin=caller.origin, detail=detail)
 
 
 def _refuse_role(role: Role) -> None:

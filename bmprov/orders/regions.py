@@ -7,7 +7,7 @@ from typing import Any
 from bmprov.errors import Invalid, NotFound
 from bmprov.maas_login import region_key, region_names, region_url
 from bmprov.model import Erase, Region
-from bmprov.orders.desk import Caller, OrderDesk
+from bmprov.orders.desk import Caller, OrderDesk, note
 from bmprov.store import Transaction
 
 
@@ -68,7 +68,7 @@ class RegionOrders(OrderDesk):
             if columns:
                 transaction.regions.change(region.id, **columns)
                 detail = f"{region.name}: {', '.join(_shown(key, columns) for key in told)}"
-                _note(transaction, caller, "MAAS region changed", detail)
+                note(transaction, caller, "MAAS region changed", detail)
             return region_named(transaction, region.id)
 
     def remove_region(self, name: str, caller: Caller) -> None:
@@ -80,7 +80,7 @@ class RegionOrders(OrderDesk):
         with self._store.write() as transaction:
             region = region_named(transaction, name)
             count = transaction.regions.remove(region)
-            _note(transaction, caller, "MAAS region removed", f"{region.name} at {region.url}, machines: {count}")
+            note(transaction, caller, "MAAS region removed", f"{region.name} at {region.url}, machines: {count}")
 
     def _add_region(
         self, transaction: Transaction, new: NewRegion, caller: Caller, *, from_details: bool = False
@@ -91,7 +91,7 @@ class RegionOrders(OrderDesk):
         region = Region(id=str(uuid.uuid4()), from_details=from_details, **columns)
         _refuse_idle_trust(region)
         transaction.regions.add(region)
-        _note(transaction, caller, "MAAS region added", f"{region.name} at {region.url}")
+        note(transaction, caller, "MAAS region added", f"{region.name} at {region.url}")
         return region_named(transaction, region.id)
 
     def _columns(self, told: dict[str, Any]) -> dict[str, Any]:
@@ -124,10 +124,6 @@ def _free_name(transaction: Transaction, url: str) -> str:
 
 def _shown(name: str, columns: dict[str, Any]) -> str:
     return f"{name} {columns[name]}" if columns.get(name) not in (None, "") else name
-
-
-def _note(transaction: Transaction, caller: Caller, what: str, detail: str) -> None:
-    transaction.events.add(what, actor=caller.name, origin=caller.origin, detail=detail)
 
 
 def _refuse_idle_trust(region: Region) -> None:

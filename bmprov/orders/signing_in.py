@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from bmprov.errors import Conflict, Refused, Retryable
 from bmprov.guessing import AT_HOME_S, WINDOW_S, Failure, wait_s
 from bmprov.model import Person, Session
-from bmprov.orders.desk import Caller, OrderDesk
-from bmprov.orders.people import note, person_name, person_named
+from bmprov.orders.desk import Caller, OrderDesk, note
+from bmprov.orders.people import person_name, person_named
 from bmprov.passwords import refuse_weak
 from bmprov.store import Transaction
 

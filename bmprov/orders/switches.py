@@ -9,7 +9,7 @@ from typing import Any
 from bmprov.cabling import ManagedSwitch
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.mac import spelt
-from bmprov.orders.desk import Caller, OrderDesk
+from bmprov.orders.desk import Caller, OrderDesk, note
 from bmprov.port_names import checked_port, port_names
 from bmprov.store import Transaction
 from bmprov.switch_address import FAKE, LINUX_BRIDGE, SwitchAddress
@@ -76,7 +76,7 @@ class SwitchOrders(OrderDesk):
             transaction.one_at_a_time("switches")
             _refuse_namesakes(switch, transaction.switches.all())
             transaction.switches.add(switch)
-            _note(transaction, caller, "switch added", f"{switch.name} at {switch.address}")
+            note(transaction, caller, "switch added", f"{switch.name} at {switch.address}")
             return switch_named(transaction, switch.id)
 
     def change_switch(self, name: str, change: SwitchChange, caller: Caller) -> ManagedSwitch:
@@ -99,7 +99,7 @@ class SwitchOrders(OrderDesk):
             if columns:
                 transaction.switches.change(switch.id, **columns)
                 detail = f"{switch.name}: {', '.join(_shown(key, columns) for key in told)}"
-                _note(transaction, caller, "switch changed", detail)
+                note(transaction, caller, "switch changed", detail)
             return switch_named(transaction, switch.id)
 
     def remove_switch(self, name: str, caller: Caller) -> None:
@@ -111,7 +111,7 @@ class SwitchOrders(OrderDesk):
         with self._store.write() as transaction:
             switch = switch_named(transaction, name)
             transaction.switches.remove(switch)
-            _note(transaction, caller, "switch removed", f"{switch.name} at {switch.address}")
+            note(transaction, caller, "switch removed", f"{switch.name} at {switch.address}")
 
     def _switch_columns(self, told: dict[str, Any]) -> dict[str, Any]:
         """The columns of `switches` for what was told: one spelling of address and MACs, secrets sealed."""
@@ -223,7 +223,3 @@ def _shown(name: str, columns: dict[str, Any]) -> str:
         return name
     value = columns[name]
     return f"{name} {', '.join(value) if isinstance(value, tuple) else value}".rstrip()
-
-
-def _note(transaction: Transaction, caller: Caller, what: str, detail: str) -> None:
-    transaction.events.add(what, actor=caller.name, origin=caller.origin, detail=detail)

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.model import WallLink
-from bmprov.orders.desk import Caller, OrderDesk
-from bmprov.orders.people import note
+from bmprov.orders.desk import Caller, OrderDesk, note
 from bmprov.orders.signing_in import digest
 
 _ID_BYTES = 6

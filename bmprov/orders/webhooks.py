@@ -10,7 +10,7 @@ from typing import Any
 
 from bmprov.errors import Conflict, Invalid, NotFound
 from bmprov.notice import ping
-from bmprov.orders.desk import Caller, OrderDesk
+from bmprov.orders.desk import Caller, OrderDesk, note
 from bmprov.store import Transaction
 from bmprov.webhook import SUBSCRIBED, Delivery, NoticeKind, SealedSecret, Webhook, new_secret
 from bmprov.webhook_url import webhook_host, webhook_url
@@ -65,7 +65,7 @@ class WebhookOrders(OrderDesk):
         with self._store.write() as transaction:
             transaction.webhooks.add(webhook)
             detail = f"{webhook.name} at {webhook_host(webhook.url)}: {', '.join(webhook.kinds)}"
-            _note(transaction, caller, "webhook added", detail)
+            note(transaction, caller, "webhook added", detail)
             return webhook_named(transaction, webhook.id), secret
 
     def change_webhook(self, name: str, change: WebhookChange, caller: Caller) -> Webhook:
@@ -85,7 +85,7 @@ class WebhookOrders(OrderDesk):
                     transaction.deliveries.drop(webhook.id, changed.off_because)
                 else:
                     transaction.deliveries.hasten(webhook.id)
-                _note(transaction, caller, "webhook changed", f"{webhook.name}: {', '.join(told)}")
+                note(transaction, caller, "webhook changed", f"{webhook.name}: {', '.join(told)}")
             return webhook_named(transaction, webhook.id)
 
     def rotate_webhook(self, name: str, caller: Caller, *, at_once: bool = False) -> tuple[Webhook, str]:
@@ -96,7 +96,7 @@ class WebhookOrders(OrderDesk):
             before = () if at_once else (replace(webhook.secrets[0], until=transaction.now + ROTATION_S),)
             transaction.webhooks.change(webhook.id, secrets=(self._sealed_secret(secret), *before))
             detail = f"{webhook.name}: the old one {'signs no more' if at_once else 'signs for a day more'}"
-            _note(transaction, caller, "webhook secret rotated", detail)
+            note(transaction, caller, "webhook secret rotated", detail)
             return webhook_named(transaction, webhook.id), secret
 
     def remove_webhook(self, name: str, caller: Caller) -> None:
@@ -104,7 +104,7 @@ class WebhookOrders(OrderDesk):
         with self._store.write() as transaction:
             webhook = webhook_named(transaction, name)
             transaction.webhooks.remove(webhook)
-            _note(transaction, caller, "webhook removed", f"{webhook.name} at {webhook_host(webhook.url)}")
+            note(transaction, caller, "webhook removed", f"{webhook.name} at {webhook_host(webhook.url)}")
 
     def ping_webhook(self, name: str, caller: Caller) -> Delivery:
         """Send a test to a webhook, once; the delivery, which is under way.
@@ -117,7 +117,7 @@ class WebhookOrders(OrderDesk):
             _refuse_off(webhook)
             notice = ping(webhook, transaction.now)
             transaction.outbox.tell_one(notice, webhook.id)
-            _note(transaction, caller, "webhook pinged", webhook.name)
+            note(transaction, caller, "webhook pinged", webhook.name)
             found = transaction.deliveries.of_cause(webhook.id, notice.cause)
             return _known(found, webhook, notice.cause)
 
@@ -133,7 +133,7 @@ class WebhookOrders(OrderDesk):
             delivery = delivery_of(transaction, webhook, delivery_id)
             _refuse_off(webhook)
             transaction.deliveries.send_anew(delivery)
-            _note(transaction, caller, "webhook redelivery", f"{webhook.name}: {delivery.message_id}")
+            note(transaction, caller, "webhook redelivery", f"{webhook.name}: {delivery.message_id}")
             return delivery_of(transaction, webhook, delivery_id)
 
     def _sealed_secret(self, secret: str) -> SealedSecret:
@@ -210,7 +210,3 @@ def _refuse_off(webhook: Webhook) -> None:
             f"webhook '{webhook.name}' is off: {webhook.off_because}",
             f"switch it on: `bmprov webhook set {webhook.name} --on`",
         )
-
-
-def _note(transaction: Transaction, caller: Caller, what: str, detail: str) -> None:
-    transaction.events.add(what, actor=caller.name, origin=caller.origin, detail=detail)

@@ -68,17 +68,21 @@ class House:
         nic = Nic(f"02:01:00:00:00:{self.instances % 256:02x}", f"10.1.1.{self.instances % 256}", "1577")
         return virtual_machine(self.instances, [nic], {"image": "demo", **details})
 
-    def ask(self, path: str, method: str = "GET") -> Any:  # noqa: ANN401 - JSON
+    def ask(self, path: str, method: str = "GET", body: object = None) -> Any:  # noqa: ANN401 - JSON
         """The API's answer to the administrator."""
         parser = configparser.ConfigParser(interpolation=None)
         parser.read(self.folder / "client.ini")
         login = parser["bmprov"]
+        headers = {"Authorization": f"Bearer {login['token']}"}
+        data = None if body is None else json.dumps(body).encode()
+        if data:
+            headers["Content-Type"] = "application/json"
         asked = urllib.request.Request(  # noqa: S310 - https, from our own file
-            f"{login['endpoint']}/api/v1{path}", method=method, headers={"Authorization": f"Bearer {login['token']}"}
+            f"{login['endpoint']}/api/v1{path}", data, headers, method=method
         )
         trust = ssl.create_default_context(cafile=login["ca"])
         with urllib.request.urlopen(asked, context=trust, timeout=10) as answer:  # noqa: S310 - as above
-            return json.loads(answer.read())
+            return json.loads(answer.read() or b"null")
 
     def pids(self, *words: str) -> list[int]:
         """Processes of this service whose command line has all of `words`."""

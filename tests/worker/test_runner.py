@@ -17,9 +17,10 @@ from bmprov.settings import WorkerSettings
 from bmprov.store import Store
 from bmprov.store.reservations import Claimant, reserve
 from tests import databases
+from tests.ear import Ear
 from tests.requests import no_ports, no_request
 from worker.drivers.fake import FakeDriver, FakeMedia, FakeTools
-from worker.flow import MachineDrivers
+from worker.flow import Fail, Flow, MachineDrivers, Step
 from worker.runner import Runner
 
 
@@ -156,7 +157,11 @@ def test_a_deployment_goes_on_until_it_must_wait(house: House) -> None:
 
 
 def test_a_deployment_that_is_signalled_becomes_active(house: House) -> None:
-    """The ramdisk's calls carry it through; the timeline has every step and the netboot services are closed again."""
+    """The ramdisk's calls carry it through; the timeline has every step and the netboot services are closed again.
+
+    Webhooks are told once, although its jobs are run twice.
+    """
+    ear = Ear(house.store)
     operation_id = house.begin(Kind.DEPLOY)
     house.advance(operation_id)
     house.signal(operation_id, booted=True)
@@ -180,6 +185,9 @@ def test_a_deployment_that_is_signalled_becomes_active(house: House) -> None:
         "verify",
     ]
     assert house.chassis.read_boot(Deadline.after(1)) == BootOverride(BootDevice.DISK, once=False)
+    house.advance(operation_id)
+    assert [(one["operation"], one["state"]) for one in ear.heard("operation.ended")] == [(operation_id, "succeeded")]
+    assert ear.heard("machine.error") == []
 
 
 def test_a_call_that_comes_during_the_power_cycle_is_not_lost(house: House) -> None:
@@ -243,7 +251,7 @@ def test_a_wait_that_ends_badly_says_what_to_check(
 
     Off, and kept from the next instance when it looks as if it were at fault.
     """
-    operation_id = house.begin(Kind.DEPLOY)
+    operation_id, ear = house.begin(Kind.DEPLOY), Ear(house.store)
     house.advance(operation_id)
     if told:
         house.signal(operation_id, **told)
@@ -259,6 +267,20 @@ def test_a_wait_that_ends_badly_says_what_to_check(
     assert house.chassis.did[-1] == "off"
     assert house.machine.maintenance == (f"quarantined: {error}" if quarantined else "")
     assert house.quarantines == ([("bmprov", error)] if quarantined else [])
+    [ended], [failed] = ear.heard("operation.ended"), ear.heard("machine.error")
+    assert (ended["state"], ended["error"], ended["check"]) == ("failed", error, operation.check)
+    assert (failed["cause"], failed["maintenance"]) == (house.machine.fault, house.machine.maintenance or None)
+
+
+def test_a_machine_that_is_quarantined_in_its_state_is_told_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operation that leaves the machine's state alone may find that it is at fault."""
+    ear = Ear(house.store)
+    unfit = Flow((Step("look", lambda _: Fail("its fans stand still", "open it", quarantine=True)),))
+    monkeypatch.setattr("worker.runner.flow_of", lambda *_: unfit)
+    house.advance(house.begin(Kind.POWER, PowerAction.ON))
+    [told] = ear.heard("machine.error")
+    assert (told["state"], told["cause"]) == ("available", "its fans stand still")
+    assert told["maintenance"] == house.machine.maintenance == "quarantined: its fans stand still"
 
 
 def test_a_quarantined_machine_is_not_deployed_again(house: House) -> None:

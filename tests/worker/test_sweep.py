@@ -18,6 +18,7 @@ from bmprov.store import Store
 from bmprov.vault import Vault
 from tests import databases
 from tests.contract.bmcs import PASSWORD, USER, SimulatedMachine, free_udp_port, simulated_bmcs
+from tests.ear import Ear
 from worker.drivers.choice import Drivers
 from worker.sweep import Pace, Sweeper
 
@@ -75,11 +76,14 @@ def test_every_bmc_is_read(hall: Hall) -> None:
 
 def test_what_nobody_ordered_is_an_event(hall: Hall) -> None:
     """A first reading is none, and neither is one that could not be made."""
+    ear = Ear(hall.store)
     hall.sweep()
     hall.bmcs[1].chassis.press(PowerAction.ON)
     hall.bmcs[3].faults.silent = True
     assert hall.sweep() == 5
     assert hall.events() == ["m1 out-of-band power on"]
+    [told] = ear.heard("power.out-of-band")
+    assert (told["machine"], told["from"], told["to"]) == ("m1", "off", "on")
     assert "did not answer" in hall.readings()[3].error
     assert hall.readings()[3].power is Power.OFF
     hall.bmcs[3].faults.silent = False

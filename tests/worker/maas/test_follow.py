@@ -12,6 +12,7 @@ from bmprov.maas import NodeStatus as OurStatus
 from bmprov.model import Arch, BackEnd, Nic, Operation
 from bmprov.orders import NewMachine, RegionChange
 from bmprov.power import BmcLogin, Power
+from tests.ear import Ear
 from tests.maas import bmc
 from tests.maas.machine import Machine
 from tests.maas.running import RunningRegion, region
@@ -128,7 +129,7 @@ def test_statuses_are_those_of_the_simulator() -> None:
 def test_a_deployed_machine_that_somebody_takes_away(lab: MaasHouse, how: str) -> None:
     """It is said why, power is not told of it, and its instance can be deleted."""
     lab.deploy()
-    there = lab.in_maas()
+    there, ear = lab.in_maas(), Ear(lab.store)
     match how:
         case "taken":
             lab.maas.grab(there.hostname, "alice")
@@ -143,6 +144,7 @@ def test_a_deployed_machine_that_somebody_takes_away(lab: MaasHouse, how: str) -
     assert row.state is State.ERROR
     assert {"taken": "owned by alice", "released": "took it away", "deleted": "was deleted in MAAS"}[how] in row.fault
     assert "lost in MAAS" in lab.events()
+    assert [one["cause"] for one in ear.heard("machine.error")] == [row.fault]
     assert lab.power() == "unknown"
     lab.succeed(lab.orders.stop(payload(), CLOUD))
     lab.succeed(lab.orders.delete(payload(), CLOUD))
@@ -278,7 +280,7 @@ def test_a_thousand_machines_are_one_call(tmp_path: Path, valkey: str) -> None:
 def test_power_that_changes_out_of_band_is_an_event(lab: MaasHouse) -> None:
     """And told to CloudStack as MAAS tells it."""
     lab.deploy()
-    there = lab.in_maas()
+    there, ear = lab.in_maas(), Ear(lab.store)
     there.bmc.switch(bmc.Power.OFF)
     lab.follow()
     assert lab.power() == "poweron"  # MAAS has not asked the BMC since
@@ -286,6 +288,7 @@ def test_power_that_changes_out_of_band_is_an_event(lab: MaasHouse) -> None:
     lab.follow()
     assert lab.power() == "poweroff"
     assert "out-of-band power off" in lab.events()
+    assert [(one["from"], one["to"]) for one in ear.heard("power.out-of-band")] == [("on", "off")]
     there.power = bmc.Power.ERROR
     lab.follow()
     assert lab.power() == "unknown"
