@@ -121,6 +121,11 @@ class Operations:
         query = query if machine_ids is None else query.where(_O.machine_id.in_(machine_ids))
         return {row["machine_id"]: to_operation(row) for row in self._connection.execute(query).mappings()}
 
+    def any_for_cloudstack(self) -> bool:
+        """Whether CloudStack has ever ordered anything."""
+        query = select(_O.id).where(_O.cloud != "").limit(1)
+        return self._connection.execute(query).first() is not None
+
     def steps_of(self, operation_id: str) -> list[StepRun]:
         """The timeline of an operation."""
         query = select(schema.steps).where(schema.steps.c.operation_id == operation_id).order_by(schema.steps.c.id)

@@ -36,10 +36,12 @@ from bmprov.store.regions import Regions
 from bmprov.store.seats import Seats
 from bmprov.store.sessions import Sessions
 from bmprov.store.sightings import Sightings
+from bmprov.store.stands import Stands
 from bmprov.store.switches import Switches
 from bmprov.store.tokens import Tokens
 from bmprov.store.wall_links import WallLinks
 from bmprov.store.webhooks import Webhooks
+from bmprov.store.work import WorkList
 
 _BUSY_TIMEOUT_S = 30
 
@@ -68,6 +70,8 @@ class Transaction:
         self.cabling = Cabling(connection, now)
         self.ports = Ports(connection, now, self.switches, self.cabling)
         self.seats = Seats(connection)
+        self.stands = Stands(connection, now)
+        self.work = WorkList(connection)
         self.sightings = Sightings(connection, now)
         self.names = Names(connection)
         self.census = CensusTaker(connection, now)

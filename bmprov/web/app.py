@@ -8,7 +8,7 @@ import secrets
 from http import HTTPStatus
 
 import structlog
-from flask import Blueprint, Flask, Response, request
+from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from bmprov.api import problems
@@ -18,10 +18,12 @@ from bmprov.roles import ANYBODY
 from bmprov.services import Services
 from bmprov.web import looks
 from bmprov.web.assets import Assets
+from bmprov.web.hall.page import HallPage
 from bmprov.web.live.hub import Hub
 from bmprov.web.live.topic import Topics
 from bmprov.web.live.view import Live
 from bmprov.web.machine.page import MachinePage
+from bmprov.web.now.page import NowPage
 from bmprov.web.operation.page import OperationPage
 from bmprov.web.people import cookies, own_page
 from bmprov.web.people.door import Door
@@ -30,7 +32,9 @@ from bmprov.web.people.people import People
 from bmprov.web.people.refusals import Refusals
 from bmprov.web.people.signing_in import SigningIn
 from bmprov.web.render import page
+from bmprov.web.sending import send
 from bmprov.web.visitor import allowed
+from bmprov.web.written import Written
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -61,6 +65,9 @@ def register(app: Flask, services: Services) -> None:
     web.register_error_handler(BmprovError, _ours)
     web.register_error_handler(HTTPException, _of_http)
     web.register_error_handler(Exception, _unforeseen)
+    written = Written(services.queue)
+    for shown in (HallPage(services, topics, written), NowPage(services, topics, written)):
+        shown.register(web)
     for part in (SigningIn(services), Me(services), People(services), Live(hub, services.store)):
         part.register(web)
     web.add_url_rule("/<path:nowhere>", "nowhere", allowed(ANYBODY)(_nowhere))
@@ -70,6 +77,7 @@ def register(app: Flask, services: Services) -> None:
     _tell_in_a_cookie(app, services)
     for pages in (MachinePage(services, topics), OperationPage(services, topics)):
         pages.add_to(web)
+    app.after_request(lambda response: send(request, response, keep=g.get("lives", False)))
     app.register_blueprint(web)
 
 

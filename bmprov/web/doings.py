@@ -1,18 +1,22 @@
 """What operations are called on pages."""
 
+from collections.abc import Mapping
+from typing import Protocol
+
 from bmprov.actions import ACTIONS, CHECK, MARK_FIXED, NETWORK_APPLY, NETWORK_CHECK, NETWORK_PLAN
 from bmprov.lifecycle import Kind
 from bmprov.model import Operation
 from bmprov.power import PowerAction
+from bmprov.store.work import Work
 
-_POWER = {
+_POWER: Mapping[str, str] = {
     PowerAction.ON: "power on",
     PowerAction.OFF: "power off",
     PowerAction.SOFT_OFF: "shut down",
     PowerAction.CYCLE: "restart",
     PowerAction.RESET: "reset",
 }
-_KINDS = {
+_KINDS: Mapping[str, str] = {
     Kind.INSPECT: "inspect",
     Kind.RESERVE: "reserve",
     Kind.DEPLOY: "deploy",
@@ -43,14 +47,30 @@ _COMMANDS = {
 }
 
 
-def doing(operation: Operation) -> str:
+class Ordered(Protocol):
+    """As much of an operation as says what is done by it."""
+
+    @property
+    def kind(self) -> str:
+        """Of `Kind`."""
+
+    @property
+    def action(self) -> str | None:
+        """Of `PowerAction`; None or empty for what is not about power."""
+
+    @property
+    def command(self) -> str:
+        """The custom action; empty for none."""
+
+
+def doing(operation: Ordered) -> str:
     """What is being done, such as `power off`."""
     if operation.command:
         return _COMMANDS.get(operation.command, operation.command)
     return _POWER[operation.action] if operation.action else _KINDS[operation.kind]
 
 
-def asked(operation: Operation) -> str:
+def asked(operation: Operation | Work) -> str:
     """Who wanted it: the account in CloudStack and the cloud, or the person or token that asked us."""
     if not operation.asked_by:
         return operation.requested_by

@@ -17,6 +17,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "NIC": "Network interface card: a machine's network port.",
         "out-of-band": "The power changed and bmprov had not ordered it: a button, a fault, or another program.",
         "PXE": "Booting from the network, by DHCP and TFTP.",
+        "queue": "What workers still have to look at: power first, then deployments.",
         "ramdisk": "The small system that a machine boots into so that bmprov can inspect it or write its image.",
         "reading": "What the BMC said last about the power, and when. Over 90 s old, it counts as unknown.",
         "sweep": "Every 30 s bmprov reads the power of all machines.",

@@ -6,6 +6,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from bmprov.quantities import memory, size, span
+from bmprov.step_words import plain
 from bmprov.web.assets import Assets
 from bmprov.web.doings import asked, doing
 from bmprov.web.glossary import GLOSSARY
@@ -15,7 +16,7 @@ def install(app: Flask, assets: Assets) -> None:
     """Give these to every template."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {"moment": moment, "ago": ago, "size": size, "span": span, "memory": memory}
-    app.jinja_env.filters |= {"doing": doing, "asked": asked}
+    app.jinja_env.filters |= {"doing": doing, "asked": asked, "plain": plain}
     app.jinja_env.globals |= {"asset": assets.url, "glossary": GLOSSARY}
 
 

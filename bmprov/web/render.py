@@ -19,6 +19,7 @@ class State:
 
 def page(template: str, *, title: str, state: State | None = None, **more: Any) -> str:  # noqa: ANN401 - a template's
     """A page in its frame. `state` makes it live."""
+    g.lives = state is not None
     return render_template(template, title=title, state=state, visitor=g.get("visitor"), **more)
 
 

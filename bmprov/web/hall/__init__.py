@@ -1,0 +1,1 @@
+"""The hall: every machine where it stands, in its rack."""
