@@ -6,6 +6,7 @@ Who calls `serve` has set up logging: gunicorn's own log goes to Python's root l
 
 import errno
 import logging
+import resource
 import socket
 import ssl
 import time
@@ -27,6 +28,7 @@ from bmprov.services import Services
 from bmprov.settings import Settings
 from bmprov.signs import Part
 from bmprov.store import Store
+from bmprov.threads import Threads
 from bmprov.vault import Vault
 from bmprov.web import app as web
 from bmprov.wsgi import Gunicorn
@@ -79,12 +81,13 @@ def serve(settings: Settings) -> None:
     services.store.migrate()
     digest(services)
     services.store.close()  # before any fork
+    _allow_files()
     listener = listen(api.listen, api.port)
     options = {
         "bind": f"fd://{listener.detach()}",
         "workers": api.processes,
         "threads": api.threads,
-        "worker_class": "gthread",
+        "worker_class": Threads,
         "worker_connections": _CONNECTIONS,
         "keepalive": _KEEPALIVE_S,
         "graceful_timeout": _GRACE_S,
@@ -94,6 +97,16 @@ def serve(settings: Settings) -> None:
         "logger_class": _RootLogger,
     }
     Gunicorn(options, lambda: _process(settings)).run()
+
+
+def _allow_files() -> None:
+    """Let each process hold as many connections as it may: the usual limit of 1,024 files is below that."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _CONNECTIONS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )
 
 
 def application(services: Services) -> Flask:

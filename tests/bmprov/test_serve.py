@@ -9,6 +9,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -211,6 +212,18 @@ def test_idle_connections_hold_no_thread(server: Server) -> None:
         connections = [clients.enter_context(closing(server.connect())) for _ in range(THREADS * 10)]
         for _ in range(2):
             assert {server.ask(connection, "/healthz").status for connection in connections} == {HTTPStatus.OK}
+
+
+def test_connections_that_say_nothing_hold_no_thread(server: Server) -> None:
+    """Browsers open some that they may need: these have shaken hands and wait, ten times as many as threads."""
+    with ExitStack() as clients:
+        for _ in range(THREADS * 10):
+            clients.enter_context(closing(server.connect())).connect()
+        for _ in range(3):
+            connection = clients.enter_context(closing(server.connect()))
+            began = time.monotonic()
+            assert server.ask(connection).status == HTTPStatus.OK
+            assert time.monotonic() - began < 5.0
 
 
 def test_stalled_clients_do_not_hold_the_threads_for_ever(settings: Settings) -> None:

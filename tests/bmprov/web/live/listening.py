@@ -11,6 +11,16 @@ from bmprov.store import Transaction
 
 _LINE = Markup("<p id={}>{}</p>")
 
+_CARD = Markup("""
+<section id={id}>
+  <p>{notes}</p>
+  <details id={id}-more><summary>more</summary>{notes}</details>
+  <input id={id}-reason aria-label="reason">
+  <button id={id}-go>go</button>
+  <time datetime="{at}" data-show="ago">then</time>
+  <dialog id={id}-sure>sure?</dialog>
+</section>""")
+
 
 @dataclass
 class Board:
@@ -36,6 +46,18 @@ class Notes:
 
     def look(self, transaction: Transaction) -> Mapping[str, Markup]:
         return {one.id: _LINE.format(one.id, one.maintenance) for one in transaction.machines.all()}
+
+
+class Cards:
+    """The same, with what people open, type and press."""
+
+    every_s = None
+
+    def look(self, transaction: Transaction) -> Mapping[str, Markup]:
+        return {
+            one.id: _CARD.format(id=one.id, notes=one.maintenance, at="2026-01-02T03:04:05+00:00")
+            for one in transaction.machines.all()
+        }
 
 
 class Heard:

@@ -12,19 +12,38 @@ from bmprov.web.people import cookies
 from tests.bmprov.test_serve import Server
 from tests.bmprov.web.live.listening import Said, read
 
-PROGRAM = """
+PROGRAM = '''
 import logging, sys
 from pathlib import Path
 import structlog
 from bmprov import connection, serve
 from bmprov.settings import load
-from tests.bmprov.web.live.listening import Notes
+from flask import render_template_string
+from bmprov.web import app as web
+from tests.bmprov.web.live.listening import Cards, Notes
+
+PAGE = """
+{% extends "base.html" %}
+{% block main %}
+<input id="filter" aria-label="filter">
+<div id="list">{% for html in state.regions.values() %}{{ html }}{% endfor %}</div>
+{% endblock %}
+"""
 
 real = serve.application
 
 def application(services):
     app = real(services)
-    app.extensions["live"].topics.add("notes", Notes())
+    topics = app.extensions["live"].topics
+    topics.add("notes", Notes())
+    topics.add("cards", Cards())
+
+    @app.get("/cards")
+    def cards():
+        with services.store.read() as transaction:
+            shown = render_template_string(PAGE, title="Cards", state=topics.paint("cards", transaction))
+        return shown, {"Content-Security-Policy": web._POLICY}
+
     return app
 
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
@@ -33,7 +52,7 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 connection.STALLED_S = float(sys.argv[2])
 serve.application = application
 serve.serve(load(Path(sys.argv[1])))
-"""
+'''
 
 HEARD_S = 20.0
 
