@@ -48,10 +48,10 @@ _NETWORK = ("cable", "switch", "MAAS region", "another DHCP server")
 KINDS: Mapping[Kind, KindWords] = MappingProxyType(
     {
         Kind.POWER: KindWords("Power", ("power", OUT_OF_BAND, *_POWER_ACTIONS)),
-        Kind.OUT_OF_BAND: KindWords("Out-of-band power", (OUT_OF_BAND,)),
+        Kind.OUT_OF_BAND: KindWords("Out-of-band", (OUT_OF_BAND,)),
         Kind.DEPLOYMENTS: KindWords("Deployments", (*_DEPLOYMENTS, *_IN_MAAS)),
-        Kind.PEOPLE: KindWords("People and access", (*_ACCESS, *_PROGRAMS)),
-        Kind.MACHINES: KindWords("Machines and network", (*_MACHINES, *_NETWORK, *_OTHER_ACTIONS)),
+        Kind.PEOPLE: KindWords("People", (*_ACCESS, *_PROGRAMS)),
+        Kind.MACHINES: KindWords("Machines, network", (*_MACHINES, *_NETWORK, *_OTHER_ACTIONS)),
         Kind.IMAGES: KindWords("Images", ("image",)),
     }
 )

@@ -14,14 +14,16 @@ from playwright.sync_api import Page, sync_playwright
 from tests import debian
 
 _CONNECTION = "Failed to load resource: net::ERR_"
+_MISSING = "404 (NOT FOUND)"
 
 
 @contextmanager
-def browser(certificate: Path, *, cut_off: bool = False) -> Iterator[Callable[..., Page]]:
+def browser(certificate: Path, *, cut_off: bool = False, missing: bool = False) -> Iterator[Callable[..., Page]]:
     """Opens pages, each as somebody else's; its arguments are those of Playwright's `new_context`.
 
     It believes our own certificate, which no authority has signed: whose it is, is told. What a page complains of on
-    its console is an error, but for its connections, where a test means to cut them off.
+    its console is an error, but for its connections, where a test means to cut them off, and for what is `missing` where
+    a test means to look at that page.
     """
     program = debian.program("chromium", "chromium")
     pinned = f"--ignore-certificate-errors-spki-list={spki(certificate)}"
@@ -39,7 +41,8 @@ def browser(certificate: Path, *, cut_off: bool = False) -> Iterator[Callable[..
             yield opened
         finally:
             chromium.close()
-    wrong = [said for said in complaints if not (cut_off and _CONNECTION in said)]
+    meant = [words for words, on in ((_CONNECTION, cut_off), (_MISSING, missing)) if on]
+    wrong = [said for said in complaints if not any(words in said for words in meant)]
     assert not wrong, wrong
 
 

@@ -143,7 +143,7 @@ class CensusTaker:
         lone = select(_M.name, _M.state, _I.name).join_from(schema.instances, schema.machines)
         lone = lone.where(_M.state.not_in(_HAS_INSTANCE), ~_BUSY)
         for machine, state, instance in self._rows(lone.order_by(_M.name).limit(_SHOWN)):
-            yield Drift(machine, f"it is {state}, and an instance has it", instance, None)
+            yield Drift(machine, f"its state is {state}, and an instance has it", instance, None)
         late = select(_M.name, _M.reserved_until).where(_M.state == State.RESERVED, ~_BUSY)
         late = late.where(_M.reserved_until < self._now - _OVERDUE_S)
         for machine, until in self._rows(late.order_by(_M.name).limit(_SHOWN)):

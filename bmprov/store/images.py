@@ -1,5 +1,8 @@
 """The catalogue's entries. The bytes are on disk, named by their SHA-256."""
 
+from collections import defaultdict
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -10,6 +13,16 @@ from bmprov.store.rows import from_image, to_image
 
 _I = schema.images.c
 _NAMED = select(schema.images).where((_I.name == bindparam("what")) | (_I.id == bindparam("what")))
+_N, _M = schema.instances.c, schema.machines.c
+
+
+@dataclass(frozen=True)
+class Use:
+    """An instance that was deployed from an image, and the machine that it has."""
+
+    instance_id: str
+    instance: str
+    machine: str
 
 
 class Images:
@@ -41,6 +54,14 @@ class Images:
         """All images by name."""
         query = select(schema.images).order_by(schema.images.c.name)
         return [to_image(dict(row)) for row in self._connection.execute(query).mappings()]
+
+    def uses(self) -> dict[str, list[Use]]:
+        """The instances of each image that has any, by the image's id; by name of the instance."""
+        query = select(_N.image_id, _N.id, _N.name, _M.name).join_from(schema.instances, schema.machines)
+        found = defaultdict(list)
+        for image_id, *use in self._connection.execute(query.where(_N.image_id.is_not(None)).order_by(_N.name)):
+            found[str(image_id)].append(Use(*use))
+        return dict(found)
 
     def set_digest(self, image: Image, raw_tree_sha512: str) -> None:
         """Note the digest of an image's content."""

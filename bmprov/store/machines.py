@@ -87,6 +87,10 @@ class Machines:
         """The machines with these ids; all of them, for None."""
         return list(self._where() if machine_ids is None else self._where(_M.id.in_(machine_ids)))
 
+    def all_names(self) -> list[str]:
+        """The names of all machines."""
+        return list(self._connection.execute(select(_M.name).order_by(_M.name)).scalars())
+
     def free(self, need: Need) -> Iterator[Machine]:
         """Machines that may be reserved and are large enough for `need`, smallest first."""
         return self._where(

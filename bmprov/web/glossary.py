@@ -20,6 +20,7 @@ GLOSSARY: Mapping[str, str] = MappingProxyType(
         "queue": "What workers still have to look at: power first, then deployments.",
         "ramdisk": "The small system that a machine boots into so that bmprov can inspect it or write its image.",
         "reading": "What the BMC said last about the power, and when. Over 90 s old, it counts as unknown.",
+        "SHA-256": "The fingerprint of a file's content: two files with the same one are the same file.",
         "sweep": "Every 30 s bmprov reads the power of all machines.",
         "TFTP": "The simple protocol by which a machine's firmware fetches its first loader.",
         "VLAN": "The numbered network that a switch port is on; CloudStack issues the tenant's.",

@@ -3,21 +3,22 @@
 from datetime import UTC, datetime
 
 from flask import Flask
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bmprov.quantities import memory, size, span
 from bmprov.step_words import plain
 from bmprov.web.assets import Assets
+from bmprov.web.badge import Badge
 from bmprov.web.doings import asked, doing
 from bmprov.web.glossary import GLOSSARY
 
 
-def install(app: Flask, assets: Assets) -> None:
+def install(app: Flask, assets: Assets, badge: Badge) -> None:
     """Give these to every template."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {"moment": moment, "ago": ago, "size": size, "span": span, "memory": memory}
-    app.jinja_env.filters |= {"doing": doing, "asked": asked, "plain": plain}
-    app.jinja_env.globals |= {"asset": assets.url, "glossary": GLOSSARY}
+    app.jinja_env.filters |= {"doing": doing, "asked": asked, "plain": plain, "prose": prose}
+    app.jinja_env.globals |= {"asset": assets.url, "glossary": GLOSSARY, "badge": badge.told}
 
 
 def moment(seconds: float | None) -> Markup:
@@ -28,6 +29,15 @@ def moment(seconds: float | None) -> Markup:
 def ago(seconds: float | None) -> Markup:
     """A time as `<time>` that the page's script keeps as `3 min ago`; the HTML itself never ages."""
     return _time(seconds, "ago")
+
+
+def prose(words: str) -> Markup:
+    """A sentence in which `what stands so` is something to type."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(words.split("`"))
+    ]
+    return Markup("").join(parts)
 
 
 def _time(seconds: float | None, how: str) -> Markup:

@@ -182,7 +182,7 @@ def test_what_is_not_as_a_machines_state_says(store: Store, clock: Clock) -> Non
     clock.now += 120
     assert [(drift.machine, drift.what, drift.where, drift.since) for drift in take(store).drift] == [
         ("rack1-01", "a port is open that it should not have", "leaf1 Ethernet1", opened_at),
-        ("rack1-02", "it is error, and an instance has it", "vm-2", None),
+        ("rack1-02", "its state is error, and an instance has it", "vm-2", None),
         ("rack1-03", "its reservation has run out and was not taken back", "", opened_at),
     ]
     for number in (1, 2):

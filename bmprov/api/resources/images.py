@@ -11,9 +11,10 @@ from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key, Label
 from bmprov.api.shapes.image import ImageList, ImageOut, ImageUpload
 from bmprov.api.shapes.page import PageQuery, page_of
-from bmprov.errors import BmprovError, Conflict, Invalid, NotFound
+from bmprov.errors import BmprovError, Conflict, Invalid
 from bmprov.model import Image
 from bmprov.orders import Caller
+from bmprov.orders.catalogue import LOCK, no_image, remove_image
 from bmprov.roles import ADMINS, READERS
 from bmprov.services import Services
 from bmprov.store import Transaction
@@ -23,7 +24,6 @@ from images.ramdisk.agent.settling import SEED_BYTES
 
 _ALL = f"{API}/images"
 _ONE = f"{_ALL}/{{name}}"
-_LOCK = "images"
 _SEED_ROOM_BYTES = SEED_BYTES + 2 * 2**20  # it begins at a whole MiB, and leaves the last one to GPT's backup
 
 
@@ -47,7 +47,7 @@ class Images:
         try:
             described = self._described(name, query, blob)
             with self._services.store.write() as transaction:
-                transaction.one_at_a_time(_LOCK)
+                transaction.one_at_a_time(LOCK)
                 image = self._enter(transaction, described)
                 detail = f"{name}, sha256 {blob.sha256}"
                 transaction.events.add("image added", actor=caller.name, origin=caller.origin, detail=detail)
@@ -69,26 +69,18 @@ class Images:
         """Show an image."""
         image = self._named(name)
         if image is None:
-            raise _no_image(name)
+            raise no_image(name)
         return ImageOut.of(image)
 
     @route(HTTPMethod.DELETE, _ONE, roles=ADMINS, answers={204: None})
     def remove(self, name: Key, caller: Caller) -> None:
         """Remove an image that no instance uses."""
-        with self._services.store.write() as transaction:
-            transaction.one_at_a_time(_LOCK)
-            image = transaction.images.named(name)
-            if image is None:
-                raise _no_image(name)
-            detail = f"{image.name}, sha256 {image.sha256}"
-            transaction.events.add("image removed", actor=caller.name, origin=caller.origin, detail=detail)
-            if transaction.images.remove(image):
-                self._services.images.remove(image.sha256)
+        remove_image(self._services.store, self._services.images, name, caller)
 
     def _drop(self, blob: Blob) -> None:
         """Remove bytes that came and were not entered, unless another name has them."""
         with self._services.store.write() as transaction:
-            transaction.one_at_a_time(_LOCK)
+            transaction.one_at_a_time(LOCK)
             if all(image.sha256 != blob.sha256 for image in transaction.images.all()):
                 self._services.images.remove(blob.sha256)
 
@@ -148,7 +140,3 @@ def _same(known: Image, sha256: str) -> Image:
     if known.sha256 != sha256:
         raise Conflict(f"there is an image named '{known.name}' already", "choose another name, or remove it first")
     return known
-
-
-def _no_image(name: str) -> NotFound:
-    return NotFound(f"there is no image '{name}'", "look with `bmprov image list`")

@@ -1,4 +1,4 @@
-// What every page can: switch its colours, copy a command, and open a dialogue.
+// What every page can: switch its colours, copy a command, open a dialogue, and say how much is wrong.
 
 const THEMES = ["", "light", "dark"];
 const NAMES = { "": "as the system has them", light: "light", dark: "dark" };
@@ -40,3 +40,22 @@ document.addEventListener("click", (event) => {
 });
 
 setTheme(storedTheme());
+
+const BADGE_MS = 15000;
+
+async function lookAtHealth() {
+  const badge = document.getElementById("badge");
+  if (!badge || document.hidden) return;
+  try {
+    const answer = await fetch("/health/badge", { headers: { Accept: "application/json" } });
+    if (!answer.ok) return;
+    const { errors, warnings } = await answer.json();
+    badge.firstChild.textContent = errors + warnings;
+    badge.classList.toggle("bad", errors > 0);
+    badge.hidden = errors + warnings === 0;
+  } catch {
+    // the page says itself that the connection is lost
+  }
+}
+
+setInterval(lookAtHealth, BADGE_MS);
