@@ -12,7 +12,7 @@ from bmprov.cli.output import age, clock, print_json, print_record, print_table
 from bmprov.errors import Fatal
 from bmprov.webhook import SUBSCRIBED, DeliveryState
 
-_PING_S, _LOOK_S = 20.0, 0.2
+_PING_S, _LOOK_S = 75.0, 0.2  # one that did not answer is left alone for a minute
 
 _kinds = click.option(
     "--kind",
@@ -35,7 +35,7 @@ def command() -> None:
 @connected
 def list_all(api: Api, *, as_json: bool) -> None:
     """List the webhooks by name."""
-    found = api.get("/webhooks")["webhooks"]
+    found = api.every("webhooks")
     if as_json:
         return print_json(found)
     columns = ["NAME", "URL", "TOLD OF", "PENDING", "FAILED", "OFF BECAUSE"]

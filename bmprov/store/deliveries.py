@@ -108,9 +108,14 @@ class Deliveries:
         """What a webhook was told of this cause."""
         return next(iter(self._where(1, _D.webhook_id == webhook_id, _D.cause == cause)), None)
 
-    def newest(self, webhook_id: str, limit: int = 100, state: DeliveryState | None = None) -> list[Delivery]:
-        """The newest deliveries of a webhook, newest first."""
-        return self._where(limit, _D.webhook_id == webhook_id, *([_ENDED_AS[state]] if state else []))
+    def newest(
+        self, webhook_id: str, limit: int = 100, state: DeliveryState | None = None, before: int | None = None
+    ) -> list[Delivery]:
+        """The newest deliveries of a webhook, newest first; if wanted, those in a state, and those before this id."""
+        wanted = [_D.webhook_id == webhook_id]
+        wanted += [_ENDED_AS[state]] if state else []
+        wanted += [] if before is None else [_D.id < before]
+        return self._where(limit, *wanted)
 
     def tallies(self) -> defaultdict[str, Tally]:
         """How each webhook's deliveries stand, by its id."""

@@ -29,7 +29,7 @@ CALL_S = 10.0
 KEEP_S = 7 * 24 * 3600.0
 """How long what has ended is shown."""
 
-_LEASE_S = 3 * CALL_S
+_LEASE_S = 2 * CALL_S
 _AT_ONCE = 32
 _PRUNE_S = 3600.0
 

@@ -7,7 +7,9 @@ from pydantic import Field
 
 from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
+from bmprov.api.shapes.page import PageQuery, cut, page_of
 from bmprov.api.shapes.webhook import (
+    DELIVERIES,
     DeliveryFilter,
     DeliveryList,
     DeliveryOut,
@@ -43,11 +45,12 @@ class Webhooks:
         return self._made(*self._services.orders.add_webhook(body.to_order(), caller))
 
     @route(HTTPMethod.GET, _ALL, roles=ADMINS, answers={200: WebhookList})
-    def all(self) -> WebhookList:
+    def all(self, query: PageQuery) -> WebhookList:
         """List the webhooks by name."""
         with self._services.store.read() as transaction:
-            webhooks, tallies = transaction.webhooks.all(), transaction.deliveries.tallies()
-        return WebhookList(webhooks=[WebhookOut.of(one, tallies[one.id]) for one in webhooks])
+            every, tallies = transaction.webhooks.all(), transaction.deliveries.tallies()
+        webhooks, after = page_of(every, query, "webhooks", (str,), lambda webhook: (webhook.name,))
+        return WebhookList(webhooks=[WebhookOut.of(one, tallies[one.id]) for one in webhooks], next=after)
 
     @route(HTTPMethod.GET, _ONE, roles=ADMINS, answers={200: WebhookOut})
     def one(self, name: Key) -> WebhookOut:
@@ -81,8 +84,9 @@ class Webhooks:
         """List what a webhook was and is to be told, newest first; what has ended, for a week."""
         with self._services.store.read() as transaction:
             webhook = webhook_named(transaction, name)
-            found = transaction.deliveries.newest(webhook.id, query.limit, query.state)
-        return DeliveryList(deliveries=[DeliveryOut.of(one) for one in found])
+            found = transaction.deliveries.newest(webhook.id, query.limit + 1, query.state, query.before)
+        deliveries, after = cut(found, query.limit, DELIVERIES, lambda delivery: (delivery.id,))
+        return DeliveryList(deliveries=[DeliveryOut.of(one) for one in deliveries], next=after)
 
     @route(HTTPMethod.GET, f"{_SENT}/{{delivery}}", roles=ADMINS, answers={200: DeliveryOut})
     def delivery(self, name: Key, delivery: Number) -> DeliveryOut:

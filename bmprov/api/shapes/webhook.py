@@ -6,9 +6,13 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from bmprov.api.shapes.base import Label, Reply, Request, Trust, moment, moment_or_none
+from bmprov.api.shapes.page import MOST, PageOut, PageQuery
 from bmprov.orders import NewWebhook, WebhookChange
 from bmprov.store.deliveries import Tally
 from bmprov.webhook import SUBSCRIBED, Delivery, DeliveryState, NoticeKind, Webhook
+
+DELIVERIES = "deliveries"
+"""The list, in its cursors."""
 
 _TRUST = "the certificate's SHA-256 fingerprint, or a CA file on the hosts of `watch`; empty: their CAs"
 _INSECURE = "whether the URL may be http://, by which anybody on the way may read what is sent"
@@ -92,17 +96,23 @@ class WebhookMade(Reply):
     secret: str
 
 
-class WebhookList(Reply):
+class WebhookList(PageOut):
     """Webhooks by name."""
 
     webhooks: list[WebhookOut]
 
 
-class DeliveryFilter(Request):
+class DeliveryFilter(PageQuery):
     """Which deliveries to list."""
 
     state: DeliveryState | None = None
-    limit: int = Field(100, ge=1, le=10_000)
+    limit: int = Field(100, ge=1, le=MOST)
+
+    @property
+    def before(self) -> int | None:
+        """The number of the last delivery of the page before."""
+        begin = self.key(DELIVERIES, int)
+        return int(begin[0]) if begin else None
 
 
 class DeliveryOut(Reply):
@@ -138,7 +148,7 @@ class DeliveryOut(Reply):
         )
 
 
-class DeliveryList(Reply):
+class DeliveryList(PageOut):
     """Deliveries, newest first."""
 
     deliveries: list[DeliveryOut]

@@ -20,7 +20,18 @@ from tests.bmprov.api.caller import Api
 
 API = "/api/v1"
 BOTH = pytest.mark.parametrize("store", ["sqlite", "postgresql"], indirect=True)
-LISTS = ("machines", "operations", "events", "instances", "images", "switches", "regions", "cables", "tokens")
+LISTS = (
+    "machines",
+    "operations",
+    "events",
+    "instances",
+    "images",
+    "switches",
+    "regions",
+    "cables",
+    "tokens",
+    "webhooks",
+)
 SWITCH = {"address": "fake://x", "vlans": "100-1999", "provisioning_vlan": 10, "quarantine_vlan": 99}
 GARBAGE = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -53,6 +64,8 @@ def furnished(
             assert admin.put(f"{API}/cables/{machine.name}/{nic}", json=cable).status_code == HTTPStatus.OK
         region = {"name": f"lab{number}", "url": f"http://maas{number}.example:5240/MAAS", "key": "a:b:c"}
         assert admin.post(f"{API}/regions", json=region).status_code == HTTPStatus.CREATED
+        hook = {"name": f"alerts{number}", "url": "https://alerts.example/"}
+        assert admin.post(f"{API}/webhooks", json=hook).status_code == HTTPStatus.CREATED
         assert admin.put(f"{API}/images/again-{number}", data=b"a disk" * 1000).status_code == HTTPStatus.OK
         assert cloud.post(f"{API}/cloudstack/create", json=payload(number)).status_code == HTTPStatus.ACCEPTED
 

@@ -37,7 +37,7 @@ def test_a_webhook_is_added_and_shown(made: dict[str, Any], admin: Api) -> None:
     assert (hook["off_because"], hook["pending"], hook["failed"], hook["created_by"]) == (None, 0, 0, "the-admin")
     for name in ("alerts", hook["id"]):
         assert admin.get(f"{HOOKS}/{name}").get_json() == hook
-    assert admin.get(HOOKS).get_json() == {"webhooks": [hook]}
+    assert admin.get(HOOKS).get_json() == {"webhooks": [hook], "next": None}
 
 
 def test_a_secret_is_shown_once(made: dict[str, Any], admin: Api) -> None:
@@ -63,7 +63,7 @@ def test_a_webhook_is_changed(made: dict[str, Any], admin: Api) -> None:
     off = admin.put(f"{HOOKS}/alerts", json={"on": False, "url": None}).get_json()
     assert off == made["webhook"] | told | {"off_because": "switched off by the-admin"}
     assert admin.delete(f"{HOOKS}/alerts").status_code == HTTPStatus.NO_CONTENT
-    assert admin.get(HOOKS).get_json() == {"webhooks": []}
+    assert admin.get(HOOKS).get_json()["webhooks"] == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,10 @@ def test_deliveries_are_listed_and_sent_again(admin: Api, services: Services) ->
     listed = admin.get(path).get_json()["deliveries"]
     assert [one["state"] for one in listed] == ["failed", "delivered"]
     assert admin.get(path, query_string={"state": "failed"}).get_json()["deliveries"] == listed[:1]
-    assert admin.get(path, query_string={"limit": "1"}).get_json()["deliveries"] == listed[:1]
+    page = admin.get(path, query_string={"limit": "1"}).get_json()
+    assert (page["deliveries"], page["next"] is None) == (listed[:1], False)
+    rest = admin.get(path, query_string={"limit": "1", "after": page["next"]}).get_json()
+    assert rest == {"deliveries": listed[1:], "next": None}
     again = admin.post(f"{path}/{listed[0]['id']}/redeliver")
     assert again.status_code == HTTPStatus.ACCEPTED
     assert (again.get_json()["state"], again.get_json()["message_id"]) == ("pending", listed[0]["message_id"])
