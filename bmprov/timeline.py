@@ -4,10 +4,12 @@ The terminal and the page both show these.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from bmprov.model import NOTE, StepRun
+
+_APART_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,19 @@ def stages(runs: Iterable[StepRun]) -> list[Stage]:
 
 
 def notes(runs: Iterable[StepRun]) -> list[Stage]:
-    """What was seen meanwhile, in the order in which it was written down."""
-    return [_stage([run]) for run in runs if run.outcome == NOTE]
+    """What was seen meanwhile, in the order in which it was written down.
+
+    What several processes have served of one thing, one after the other, is told once. `attempt` is how often a note
+    says that something was asked for.
+    """
+    told: list[StepRun] = []
+    for run in (run for run in runs if run.outcome == NOTE):
+        same = next((place for place, before in enumerate(told) if _goes_on(before, run)), None)
+        if same is None:
+            told.append(run)
+        else:
+            told[same] = _together(told[same], run)
+    return [_stage([replace(run, detail=_counted(run))]) for run in told]
 
 
 def course(runs: Iterable[StepRun]) -> list[Stage]:
@@ -71,6 +84,20 @@ def _stage(runs: list[StepRun]) -> Stage:
         waits=sum(run.outcome == "wait" for run in runs),
         retries=tuple(run.detail for run in runs if run.outcome == "retry"),
     )
+
+
+def _goes_on(before: StepRun, run: StepRun) -> bool:
+    apart_s = max(before.started_at, run.started_at) - min(before.ended_at, run.ended_at)
+    return (before.step, before.detail) == (run.step, run.detail) and apart_s < _APART_S
+
+
+def _together(one: StepRun, other: StepRun) -> StepRun:
+    began, ended = min(one.started_at, other.started_at), max(one.ended_at, other.ended_at)
+    return replace(one, started_at=began, ended_at=ended, attempt=one.attempt + other.attempt)
+
+
+def _counted(run: StepRun) -> str:
+    return f"{run.detail} ({run.attempt} times)" if run.attempt > 1 else run.detail
 
 
 def _tried(why: str, times: int) -> str:

@@ -29,6 +29,7 @@ from images.blobs import ImageStore
 from images.nocloud import DOCUMENTS, documents
 from pxe.admission import Admission, Admitted, Denied
 from pxe.boot_loop import LIMIT, too_many
+from pxe.fetched import FetchLog
 from pxe.loaders import RAMDISK_FILES, kernel_arch
 from pxe.media import Media, NoMedium
 from pxe.netboots import Netboots
@@ -40,6 +41,7 @@ log = structlog.get_logger()
 
 BODY_LIMIT_BYTES = 2**20
 _GIB_BYTES = 2**30
+_CALLS = "the ramdisk's calls"
 _CallT = TypeVar("_CallT", bound=BaseModel)
 
 
@@ -56,6 +58,7 @@ class BootHttp:
     http_url: str
     media: Media
     transfers: Transfers
+    fetched: FetchLog
     kernel_arguments: str = ""
 
     @property
@@ -76,30 +79,35 @@ class BootHttp:
             self._signal(admitted.operation, Failed(why=why, hardware=True).change)
             raise Denied(410, why)
         log.info("iPXE script", machine=admitted.machine.name, operation=admitted.operation.id, boot=booted)
+        self.fetched.served(admitted.operation.id, "iPXE script")
         text = render(admitted.machine.name, admitted.operation.id, self.http_url, token, self.kernel_arguments)
         return Response(text, content_type="text/plain; charset=utf-8")
 
     def ramdisk_file(self, token: str, name: str) -> Response:
         """`GET /boot/v1/TOKEN/kernel` and `/initrd`."""
-        self._admit(token).booting()
-        return self.transfers.send(self.ramdisk / RAMDISK_FILES[name])
+        admitted = self._admit(token).booting()
+        told = self.fetched.sending(f"ramdisk's {name}", admitted.operation.id)
+        return self.transfers.send(self.ramdisk / RAMDISK_FILES[name], told=told)
 
     def cd(self, token: str) -> Response:
         """`GET /media/v1/TOKEN/bmprov-ramdisk.iso`, with ranges: asked by the machine's BMC."""
         admitted = self.admission.admit(token, None).booting()
         try:
-            return self.media.send(admitted)
+            response = self.media.send(admitted)
         except NoMedium as error:
             why = str(error)[:500]
             if not admitted.operation.report.booted:  # a ramdisk that runs needs it no more
                 self._signal(admitted.operation, Failed(why=why).change)
             raise Denied(410, why) from error
+        self.fetched.served(admitted.operation.id, "ramdisk's CD, asked for by the BMC", response.content_length)
+        return response
 
     def loader(self, name: str) -> Response:
         """`GET /loaders/NAME`: UEFI HTTP boot."""
         if name not in self.loaders:
             raise Denied(404, f"no loader is named '{name[:100]}'")
-        response = self.transfers.send(self.loaders[name])
+        told = self.fetched.sending(f"loader {name}", address=request.remote_addr or "")
+        response = self.transfers.send(self.loaders[name], told=told)
         response.mimetype = "application/efi"  # EDK2 boots by this, or by the name's end
         return response
 
@@ -108,7 +116,8 @@ class BootHttp:
         admitted = self._admit(token)
         if admitted.image is None or admitted.image.sha256 != sha256:
             raise Denied(404, f"operation {admitted.operation.id} has no such image")
-        return self.transfers.send(self.images.path(sha256), etag=sha256)
+        told = self.fetched.sending("image", admitted.operation.id)
+        return self.transfers.send(self.images.path(sha256), etag=sha256, told=told)
 
     def seed(self, token: str, name: str) -> Response:
         """`GET /seed/v1/TOKEN/meta-data` and the other NoCloud documents."""
@@ -116,6 +125,7 @@ class BootHttp:
         if name not in DOCUMENTS or admitted.instance is None:
             raise Denied(404, f"there is no document '{name[:100]}' for this operation")
         asked = self._request(admitted)
+        self.fetched.served(admitted.operation.id, "user data and network configuration")
         return Response(documents(asked, admitted.machine.nics)[name], content_type="text/plain; charset=utf-8")
 
     def deployment(self) -> Response:
@@ -124,6 +134,7 @@ class BootHttp:
         image = admitted.image
         if image is None:
             raise Denied(404, "the operation has no image")
+        self.fetched.served(admitted.operation.id, _CALLS)
         told = {
             "version": 1,
             "machine": admitted.machine.name,
@@ -174,6 +185,7 @@ class BootHttp:
     def progress(self) -> Response:
         """`POST /ramdisk/v1/progress`: told every second by every machine, so it touches no table that is written."""
         admitted = self._admit(_bearer())
+        self.fetched.served(admitted.operation.id, _CALLS)
         call = _call(Progress)
         try:
             self.queue.set_progress(admitted.operation.id, call.done_bytes, call.total_bytes)
@@ -192,6 +204,7 @@ class BootHttp:
     def _signal(
         self, operation: Operation, change: Callable[[Report], Report], heard: Sequence[Neighbour] = ()
     ) -> Response:
+        self.fetched.served(operation.id, _CALLS)
         with self.store.write() as transaction:
             woken = transaction.operations.signal(operation.id, change)
             if woken is None:

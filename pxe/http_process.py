@@ -12,6 +12,7 @@ from bmprov.vault import Vault
 from images.blobs import ImageStore
 from images.ramdisk import medium
 from pxe.directory import StoreLeases
+from pxe.fetched import FetchLog
 from pxe.http import BootHttp, create_boot_app
 from pxe.http_server import listen, serve
 from pxe.loaders import loaders_in
@@ -51,5 +52,6 @@ def build(settings: Settings) -> BootHttp:
         http_url=settings.pxe.http_url,
         media=Media(ramdisk / medium.NAME, leases, settings.pxe, transfers),
         transfers=transfers,
+        fetched=FetchLog(store, settings.site),
         kernel_arguments=settings.pxe.kernel_arguments,
     )

@@ -27,10 +27,17 @@ _CROWD = 1000  # requests between two rounds: more than the socket holds
 _LIMIT = 900  # each takes a file descriptor, of which a process has 1,024; a client that is passed over asks again
 
 
-class TftpService:
-    """Serves loaders until it is stopped."""
+def _untold(_session: Session, _ended: Ended) -> None:
+    """Nobody wants to know."""
 
-    def __init__(self, loaders: Mapping[str, Path], listen: str, port: int) -> None:
+
+class TftpService:
+    """Serves loaders until it is stopped. `told` hears of each transfer that has ended, and must not wait."""
+
+    def __init__(
+        self, loaders: Mapping[str, Path], listen: str, port: int, told: Callable[[Session, Ended], None] = _untold
+    ) -> None:
+        self._told = told
         self._shelf = Shelf(loaders)
         self._listen = listen
         self._port = port
@@ -49,7 +56,7 @@ class TftpService:
         address, port = bound.getsockname()
         log.info("TFTP server ready", listen=address, port=port, loaders=self._shelf.names)
         with select.epoll() as poll:
-            transfers = _Transfers(self._shelf, poll)
+            transfers = _Transfers(self._shelf, poll, self._told)
             poll.register(bound, select.EPOLLIN)
             door = bound.fileno()
             while not stopping.is_set():
@@ -66,7 +73,14 @@ class TftpService:
 class _Transfers:
     """The transfers under way, by client and by file descriptor. A fault in one ends that one."""
 
-    def __init__(self, shelf: Shelf, poll: select.epoll, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        poll: select.epoll,
+        told: Callable[[Session, Ended], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._told = told
         self._shelf = shelf
         self._poll = poll
         self._blocks = SharedBlocks()
@@ -184,3 +198,4 @@ class _Transfers:
         log.info(
             "TFTP", client=client, port=port, name=transfer.name, outcome=ended.outcome, resent=transfer.resent, **told
         )
+        self._told(session, ended)

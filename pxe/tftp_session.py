@@ -8,6 +8,7 @@ who forges it must know both ports, as for a forged acknowledgement.
 import errno
 import socket
 import struct
+import time
 from contextlib import suppress
 
 from pxe.datagram import Datagram
@@ -23,13 +24,15 @@ _WAITING = 64  # packets that may wait in a socket, generously
 class Session:
     """One client's. Its methods return None while it goes on, and raise OSError if the network refuses a packet.
 
-    `rival` is another transfer for the same port, while it is open which of the two the client is with.
+    `rival` is another transfer for the same port, while it is open which of the two the client is with. `began` is a
+    time of the day.
     """
 
     def __init__(self, request: Datagram, transfer: Transfer) -> None:
         self.request = request
         self.transfer = transfer
         self.rival: Session | None = None
+        self.began = time.time()
         self._in_one_call = True
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)

@@ -59,7 +59,7 @@ class Transaction:
         self.regions = Regions(connection, now)
         self.instances = Instances(connection, now)
         self.operations = Operations(connection, now)
-        self.history = History(connection)
+        self.history = History(connection, now)
         self.images = Images(connection, now)
         self.tokens = Tokens(connection, now)
         self.people = People(connection, now)

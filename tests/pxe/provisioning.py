@@ -25,6 +25,7 @@ from bmprov.vault import Vault
 from images.blobs import ImageStore
 from images.ramdisk import medium
 from pxe.directory import StoreLeases
+from pxe.fetched import FetchLog
 from pxe.http import BootHttp
 from pxe.media import Media
 from pxe.seats import Seats
@@ -104,6 +105,7 @@ class Site:
             "http://10.1.0.1:8080" if pxe.http_port == PxeSettings.http_port else pxe.http_url,
             Media(ramdisk / medium.NAME, StoreLeases(Seats(self.store), pxe, self.settings.site), pxe, transfers),
             transfers,
+            FetchLog(self.store, self.settings.site),
         )
 
     def enrol(self, number: int, site: str = "default") -> Machine:
