@@ -22,8 +22,8 @@ def browser(certificate: Path, *, cut_off: bool = False, missing: bool = False) 
     """Opens pages, each as somebody else's; its arguments are those of Playwright's `new_context`.
 
     It believes our own certificate, which no authority has signed: whose it is, is told. What a page complains of on
-    its console is an error, but for its connections, where a test means to cut them off, and for what is `missing` where
-    a test means to look at that page.
+    its console is an error, but for its connections, where a test means to cut them off, and for what is `missing`
+    where a test means to look at that page.
     """
     program = debian.program("chromium", "chromium")
     pinned = f"--ignore-certificate-errors-spki-list={spki(certificate)}"
