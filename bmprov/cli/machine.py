@@ -18,7 +18,7 @@ from bmprov.errors import Fatal
 from bmprov.lifecycle import State
 from bmprov.model import Arch, BootFrom, BootMode
 from bmprov.place import UNITS
-from bmprov.power import PowerAction
+from bmprov.power import Power, PowerAction
 
 _SOURCES = click.Choice([source.value for source in BootFrom])
 _UNITS = click.IntRange(1, UNITS)
@@ -32,16 +32,22 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--state", type=click.Choice([state.value for state in State]))
+@click.option("--power", type=click.Choice([power.value for power in Power]), help="As it was read last.")
+@click.option("--maintenance/--no-maintenance", default=None, help="Whether they are in maintenance.")
 @click.option("--site")
+@click.option("--zone", help="An empty one: those that are in none.")
+@click.option("--rack", help="An empty one: those that are in none.")
+@click.option("--tag")
+@click.option("--search", "q", metavar="TEXT", help="A piece of a name, MAC, BMC address, or instance's name or id.")
 @as_json
 @connected
-def list_all(api: Api, *, state: str | None, site: str | None, as_json: bool) -> None:
-    """List the machines by name."""
-    found = api.every("machines", state=state, site=site)
+def list_all(api: Api, *, as_json: bool, **wanted: str | bool | None) -> None:
+    """List the machines by name, those that all options hold of."""
+    found = api.every("machines", **wanted)
     if as_json:
         return print_json(found)
     columns = ["NAME", "STATE", "POWER", "READ", "CPUS", "MEMORY MIB", "TAGS", "INSTANCE", "UNDER WAY"]
-    return print_table(columns, map(row, found), empty="no machine is enrolled: `bmprov machine enroll --help`")
+    return print_table(columns, map(row, found), empty="no such machine: `bmprov machine enroll --help`")
 
 
 @command.command()

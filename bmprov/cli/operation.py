@@ -5,9 +5,11 @@ from typing import Any
 import click
 
 from bmprov.cli.api import Api, path
-from bmprov.cli.options import as_json, connected
+from bmprov.cli.options import as_json, connected, span_options
 from bmprov.cli.output import age, print_json, print_table, put
 from bmprov.cli.timeline import find, finished, follow, picture, title
+from bmprov.lifecycle import Kind
+from bmprov.model import OperationState
 
 _SHORT = 8
 
@@ -19,13 +21,19 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--machine", help="Only those of this machine.")
+@click.option("--instance", metavar="ID", help="Only those of this instance of CloudStack's.")
+@click.option("--kind", type=click.Choice([kind.value for kind in Kind]))
+@click.option("--state", type=click.Choice([state.value for state in OperationState]))
 @click.option("--unfinished", is_flag=True, help="Only those under way.")
+@click.option("--by", "requested_by", metavar="NAME", help="Only those that this person or token asked for.")
+@click.option("--asked-by", metavar="ACCOUNT", help="Only those that this account asked CloudStack for.")
+@span_options
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @as_json
 @connected
-def list_all(api: Api, *, machine: str | None, unfinished: bool, limit: int, as_json: bool) -> None:
-    """List operations, newest first."""
-    found = api.get("/operations", machine=machine, unfinished=unfinished, limit=limit)["operations"]
+def list_all(api: Api, *, as_json: bool, **wanted: str | int | bool | None) -> None:
+    """List operations, newest first, those that all options hold of."""
+    found = api.get("/operations", **wanted)["operations"]
     if as_json:
         return print_json(found)
     columns = ["ID", "WHAT", "STATE", "STEP", "BEGAN", "BY", "OUTCOME"]

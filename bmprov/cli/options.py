@@ -1,6 +1,7 @@
 """Options that many commands have."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from bmprov.cli import login
 from bmprov.cli.api import Api
 
 _T = TypeVar("_T")
+_CommandT = TypeVar("_CommandT", bound=Callable[..., Any])
 
 _CONNECTION = (
     click.option("--endpoint", envvar="BMPROV_ENDPOINT", metavar="URL", help="The API: https://host:port."),
@@ -27,6 +29,26 @@ _CONNECTION = (
 )
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the API's JSON.")
+
+
+def span_options(command: _CommandT) -> _CommandT:
+    """Give a command the options `--since` and `--until`: local times unless they say otherwise."""
+    until = click.option("--until", callback=_moment, metavar="TIME", help="Only those before this time.")
+    since = click.option(
+        "--since", callback=_moment, metavar="TIME", help="Only since 2026-11-22T06:00, or 06:00 today."
+    )
+    return since(until(command))
+
+
+def _moment(_context: click.Context, _option: click.Parameter, told: str | None) -> str | None:
+    """A time in ISO 8601, or one of today."""
+    if told is None:
+        return None
+    try:
+        today = datetime.now().astimezone().date().isoformat()
+        return datetime.fromisoformat(told if "-" in told else f"{today}T{told}").astimezone().isoformat()
+    except ValueError:
+        raise click.BadParameter(f"'{told}' is no time: write 2026-11-22T06:00, 2026-11-22, or 06:00") from None
 
 
 def located(command: Callable[..., _T]) -> Callable[..., _T]:

@@ -31,10 +31,10 @@ class Now:
     pace: Pace = field(default_factory=Pace)
 
     @classmethod
-    def of(cls, under_way: Sequence[Operation], newest: Sequence[Operation], pace: Pace) -> "Now":
+    def of(cls, under_way: Sequence[Operation], ended: Sequence[Operation], pace: Pace) -> "Now":
         """The same, in the order in which it is shown."""
-        ended = sorted(filter(finished, newest), key=lambda one: str(one["finished_at"]), reverse=True)
-        return cls(sorted(under_way, key=lambda one: str(one["created_at"])), ended[:_SHOWN_ENDED], pace)
+        newest = sorted(ended, key=lambda one: str(one["finished_at"]), reverse=True)
+        return cls(sorted(under_way, key=lambda one: str(one["created_at"])), newest[:_SHOWN_ENDED], pace)
 
     def found(self, wanted: str) -> "Now":
         """Those that have all words that somebody has typed."""

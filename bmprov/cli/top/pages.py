@@ -14,9 +14,10 @@ from bmprov.cli.top.lines import Line, flowed, whole
 from bmprov.cli.top.now import Now
 from bmprov.cli.top.pace import Pace
 from bmprov.cli.top.page import Page
+from bmprov.model import FINAL
 
 _ENDED_EVERY_S = 5.0
-_NEWEST = 60
+_NEWEST = 30
 _EVENTS = 500
 _PAGE = 1000
 
@@ -24,16 +25,15 @@ _PAGE = 1000
 class NowPage(Page):
     """What is under way, and what has ended."""
 
-    filter_words = "machine, what, step, person, instance"
-
     title_words = "Now"
+    filter_words = "machine, what, step, person, instance"
 
     def __init__(self) -> None:
         super().__init__()
         self._now: Now | None = None
         self._pace = Pace()
-        self._newest: list[Any] = []
-        self._newest_at = 0.0
+        self._ended: list[Any] = []
+        self._ended_at = 0.0
         self._ids: set[str] = set()
 
     async def ask(self) -> bool:
@@ -41,12 +41,18 @@ class NowPage(Page):
         at = time.monotonic()
         under_way = await self.top.service.every("/operations", "operations", unfinished=True, limit=_PAGE)
         ids = {one["id"] for one in under_way}
-        if ids != self._ids or at - self._newest_at >= _ENDED_EVERY_S:
-            self._newest = (await self.top.service.get("/operations", limit=_NEWEST))["operations"]
-            self._newest_at, self._ids = at, ids
+        if ids != self._ids or at - self._ended_at >= _ENDED_EVERY_S:
+            self._ended = await self._ask_ended()
+            self._ended_at, self._ids = at, ids
         self._pace.note(at, under_way)
-        self._now = Now.of(under_way, self._newest, self._pace)
+        self._now = Now.of(under_way, self._ended, self._pace)
         return True
+
+    async def _ask_ended(self) -> list[Any]:
+        """The newest of each outcome, so that a failure is not lost among what succeeded."""
+        ask = self.top.service.get
+        told = await asyncio.gather(*(ask("/operations", state=state.value, limit=_NEWEST) for state in sorted(FINAL)))
+        return [one for page in told for one in page["operations"]]
 
     def lines(self, width: int) -> Sequence[Line]:
         """The page."""
@@ -82,7 +88,7 @@ class HallPage(Page):
 
     async def ask(self) -> bool:
         """All machines; what was the same page before is the same object."""
-        told = await self.top.service.every("/machines", "machines")
+        told = await self.top.service.every("/machines", "machines", limit=_PAGE)
         if self._told is not None and len(told) == len(self._told) and all(map(_same, told, self._told)):
             return False
         self._told, self._hall = told, await asyncio.to_thread(Hall.of, told)
@@ -137,7 +143,7 @@ class EventsPage(Page):
         return Text() if self._events is None else happened.summary(self._found)
 
     def about(self, key: str) -> Text:
-        """The event under the cursor, as long as the screen is wide."""
+        """The event under the cursor."""
         found = self._event(key)
         return happened.about(found) if found else Text()
 

@@ -10,16 +10,18 @@ from bmprov.cli.top.lines import Line
 from bmprov.cli.top.now import Now
 from bmprov.cli.top.pace import Pace
 from bmprov.errors import BmprovError
+from bmprov.model import FINAL
 
 _COLUMNS = 160
-_NEWEST = 60
+_NEWEST = 30
 
 
 def snapshot(api: Api) -> None:
     """Print the page *Now* as plain lines."""
-    under_way = legible_json(api.get("/operations", unfinished=True, limit=10_000)["operations"])
-    newest = legible_json(api.get("/operations", limit=_NEWEST)["operations"])
-    told = Now.of(under_way, newest, Pace())
+    under_way = legible_json(api.every("operations", unfinished=True))
+    pages = (api.get("/operations", state=state.value, limit=_NEWEST) for state in sorted(FINAL))
+    ended = legible_json([one for page in pages for one in page["operations"]])
+    told = Now.of(under_way, ended, Pace())
     for one in _vitals(api):
         put(one)
     put(Text(now.summary(told)))

@@ -51,8 +51,8 @@ def _trouble(troubles: list[dict[str, Any]]) -> list[Text]:
         return []
     worst = troubles[0]
     colour = "bold red" if worst["severity"] == _ERROR else "yellow"
-    words = Text(f"! {worst['what']}", style=colour)
+    words = Text(f"{worst['severity']}: {worst['what']}", style=colour)
     words.append(f" ({worst['where']})" if worst["where"] else "", style="default")
     words.append(f": {worst['check']}", style="default")
     more = len(troubles) - 1
-    return [Text(f"{more} more; ", style=colour).append_text(words) if more else words]
+    return [words.append(f" (and {more} more)", style="dim") if more else words]

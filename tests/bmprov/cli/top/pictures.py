@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 
 from bmprov.cli.top.app import Top
+from bmprov.heartbeat import Heart, note_sweep
+from bmprov.signs import Doing, Part, Sweep
 from tests.bmprov.cli.top.seeded import GIB, Seeded, days_work, fill, served
 from tests.valkey import valkey_server
 
@@ -29,6 +31,17 @@ async def _take(seeded: Seeded) -> None:
         app.save_screenshot("top-hall.svg", path=str(FOLDER))
 
 
+def _alive(redis: str, seeded: Seeded) -> None:
+    """A service all of whose processes live, swept a moment ago."""
+    for part in Part:
+        for number in range(1, 4 if part is Part.WORKER else 2):
+            heart = Heart(redis, part, "default", f"{part}-{number}")
+            heart.doing = Doing("an operation" * (number == 1), seeded.clock())
+            heart.beat()
+    now = seeded.clock()
+    note_sweep(seeded.queue.redis, Sweep("default", now - 11, now - 9, MACHINES, MACHINES - 2))
+
+
 def main() -> None:
     """Take them."""
     os.environ.pop("NO_COLOR", None)
@@ -36,6 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, valkey_server() as redis, served(Path(folder), redis) as seeded:
         fill(seeded, MACHINES)
         days_work(seeded)
+        _alive(redis, seeded)
         asyncio.run(_take(seeded))
 
 

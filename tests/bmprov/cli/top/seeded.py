@@ -114,7 +114,7 @@ def machine(number: int, state: State = State.AVAILABLE, power: Power = Power.OF
         id=f"00000000-0000-4000-8000-{number:012x}",
         name=f"r{rack + 1:02d}-u{2 * (unit + 1):02d}",
         bmc=Bmc(f"ipmi://10.1.{rack}.{unit + 1}:623", "admin", b"sealed"),
-        nics=(Nic(f"52:54:00:00:{rack % 256:02x}:{unit:02x}", 0, netboot=True),),
+        nics=(Nic(f"52:54:00:{rack // 256:02x}:{rack % 256:02x}:{unit:02x}", 0, netboot=True),),
         cpus=64,
         memory_mib=262_144,
         disk_gib=1920,

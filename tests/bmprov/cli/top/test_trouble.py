@@ -7,6 +7,7 @@ from dataclasses import replace
 from rich.cells import cell_len
 
 from bmprov.cli.login import Login
+from bmprov.cli.top.service import Service
 from bmprov.lifecycle import Kind
 from bmprov.power import PowerAction
 from tests.bmprov.cli.top.conftest import watching
@@ -95,3 +96,22 @@ def test_a_service_that_never_answers_does_not_hold_up_the_keys() -> None:
                 await watcher.press("q", "q")
 
         asyncio.run(asyncio.wait_for(look(), 10))
+
+
+def test_what_has_not_changed_is_not_sent_again(empty: Seeded) -> None:
+    """The second answer is a 304 and the same object; one machine changes, and one page of ten is sent."""
+    fill(empty, 30)
+
+    async def look() -> None:
+        async with Service(empty.login) as service:
+            first = await service.every("/machines", "machines", limit=3)
+            again = await service.every("/machines", "machines", limit=3)
+            assert [one["name"] for one in first] == [one["name"] for one in again]
+            assert all(one is other for one, other in zip(first, again, strict=True))
+            with empty.store.write() as transaction:
+                transaction.machines.set_maintenance(empty.machine("r01-u08"), "a new fan", "maria")
+            changed = await service.every("/machines", "machines", limit=3)
+            assert sum(one is not other for one, other in zip(first, changed, strict=True)) == 3
+            assert "a new fan" in [one["maintenance"] for one in changed]
+
+    asyncio.run(look())
