@@ -35,6 +35,7 @@ _LOOK_EVERY_S = 0.1
 _PACE = replace(PACES["demo"], post_s=1.0, write_mb_s=2.5, progress_s=0.2)
 """Slow enough to be seen."""
 
+_VISITOR = "visitor"
 _BOOT_S = 2.0  # what these machines take from power to a running system
 _SETTINGS = "[worker]\nshutdown_s = 10.0\n"
 
@@ -138,7 +139,8 @@ def _service(folder: Folder, screen: Screen) -> Iterator[None]:
                 sleep(_LOOK_EVERY_S)  # the file is the announcement
         _tidy(folder)
         hall.dump([replace(one, pace=vars(_PACE)) for one in hall.load(folder.machines)], folder.machines)
-        screen.say(f"ready after {monotonic() - began:.1f} s: {folder.ready.read_text().strip()}")
+        screen.say(f"ready after {monotonic() - began:.1f} s; watch it in a browser, by a link that is good once:")
+        screen.say(f"  {_page_link(folder)}")
         yield
     finally:
         process.terminate()
@@ -154,6 +156,14 @@ def _tidy(folder: Folder) -> None:
             if machine["name"] in names and machine["instance"]:
                 begun = api.post(path("machines", machine["name"], "release"))
                 deque(changes(api, begun["operation"]["id"]), maxlen=0)  # to its end
+
+
+def _page_link(folder: Folder) -> str:
+    """A link that signs the visitor in to the web page, as an operator."""
+    with Api(Login.from_file(folder.client_ini)) as api:
+        if _VISITOR not in [person["name"] for person in api.get("/people")["people"]]:
+            api.post("/people", {"name": _VISITOR, "role": "operator", "password": ""})
+        return str(api.post(path("people", _VISITOR, "link"))["url"])
 
 
 @contextmanager
@@ -175,6 +185,8 @@ def _stay(folder: Folder, screen: Screen) -> None:
     screen.act("It is yours until Enter", "in another terminal:")
     for line in (
         f"export BMPROV_DATA={folder.root}",
+        f"{program} person link {_VISITOR}   # another link to the web page",
+        f"{program} top",
         f"{program} machine list",
         f"{program} operation list",
         f"{program} network check {machine.name}",
