@@ -14,6 +14,7 @@ from bmprov.orders.machines import NOTES_CHARS, MachineOrders, NewMachine
 from bmprov.orders.people import ROLES, NewPerson, PeopleOrders, PersonChange
 from bmprov.orders.picture import Outdated, Picture, picture_of
 from bmprov.orders.regions import NewRegion, RegionChange, RegionOrders
+from bmprov.orders.sign_on import NotLetIn, SignOn, Vouched
 from bmprov.orders.signing_in import LINK_S, Browser, Entry, NotThem, SigningIn, TooManyTries
 from bmprov.orders.switches import NewSwitch, SwitchChange, SwitchOrders
 from bmprov.orders.walls import NewWallLink, WallOrders
@@ -39,6 +40,7 @@ __all__ = [
     "NewWallLink",
     "NewWebhook",
     "NicPort",
+    "NotLetIn",
     "NotThem",
     "Orders",
     "Outdated",
@@ -47,6 +49,7 @@ __all__ = [
     "RegionChange",
     "SwitchChange",
     "TooManyTries",
+    "Vouched",
     "WebhookChange",
     "for_account",
     "picture_of",
@@ -62,6 +65,7 @@ class Orders(
     CablingOrders,
     PeopleOrders,
     SigningIn,
+    SignOn,
     WallOrders,
     WebhookOrders,
 ):

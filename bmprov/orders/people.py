@@ -70,8 +70,8 @@ class PeopleOrders(OrderDesk):
             transaction.one_at_a_time("people")
             person = person_named(transaction, name)
             columns, done = self._changes(person, change, hashed, transaction.now)
-            if hashed and person.issuer:
-                raise Conflict(f"'{person.name}' signs in at {person.issuer}", "the password is changed there")
+            if person.issuer and ({"role", "password_hash"} & columns.keys()):
+                raise Conflict(f"'{person.name}' signs in at {person.issuer}", "password and role are changed there")
             if columns:
                 transaction.people.change(person.id, **columns)
             if person.role is Role.ADMIN and person.disabled_at is None and not transaction.people.admins():
@@ -143,12 +143,17 @@ def person_name(told: str) -> str:
         Invalid: it is none.
     """
     name = told.strip().lower()
-    if not _NAME.fullmatch(name) or name in _RESERVED:
+    if not _NAME.fullmatch(name) or is_reserved(name):
         raise Invalid(
             "this is no name of a person",
             "take letters, digits, '.', '_', '@', '+' and '-', at most 64, a letter or digit first and last",
         )
     return name
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a name stands for something else in the log."""
+    return name in _RESERVED
 
 
 def person_named(transaction: Transaction, name: str) -> Person:

@@ -24,6 +24,7 @@ from bmprov.web.live.topic import Topics
 from bmprov.web.live.view import Live
 from bmprov.web.machine.page import MachinePage
 from bmprov.web.now.page import NowPage
+from bmprov.web.oidc.sign_on import SignOn
 from bmprov.web.operation.page import OperationPage
 from bmprov.web.people import cookies, own_page
 from bmprov.web.people.door import Door
@@ -50,6 +51,7 @@ def register(app: Flask, services: Services) -> None:
         HallPage(services, topics, written),
         NowPage(services, topics, written),
         SigningIn(services),
+        SignOn(services),
         Me(services),
         People(services),
         Live(hub, services.store),

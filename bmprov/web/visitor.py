@@ -64,6 +64,12 @@ def visitor() -> Visitor:
     return found
 
 
+def known() -> Visitor | None:
+    """Who looks, in a view that strangers may see too; None for a stranger."""
+    found: Visitor | None = g.get("visitor")
+    return found
+
+
 def allowed(roles: frozenset[Role]) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Marks a view: these roles may call it, all others are refused; without roles it is anybody's."""
 

@@ -1,7 +1,5 @@
 """*People*: who may sign in, and which screens on walls show the pages. For administrators."""
 
-from typing import TYPE_CHECKING
-
 from flask import Blueprint, flash, redirect, request
 from werkzeug.wrappers import Response
 
@@ -13,9 +11,6 @@ from bmprov.roles import ADMINS
 from bmprov.services import Services
 from bmprov.web.render import page
 from bmprov.web.visitor import allowed, visitor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _ONE = "/people/<name>"
 _MINUTE_S = 60
@@ -33,16 +28,12 @@ class People:
         web.add_url_rule("/people", "people", admins(self.all))
         web.add_url_rule("/people", "add_person", admins(self.add), methods=["POST"])
         web.add_url_rule(_ONE, "person", admins(self.one))
-        posts: Mapping[str, Callable[[str], str | Response]] = {
-            "role": self.set_role,
-            "disable": self.disable,
-            "enable": self.enable,
-            "sign-out": self.sign_out,
-            "link": self.link,
-            "remove": self.remove,
-        }
-        for what, view in posts.items():
-            web.add_url_rule(f"{_ONE}/{what}", f"person_{what}", admins(view), methods=["POST"])
+        web.add_url_rule(f"{_ONE}/role", "person_role", admins(self.set_role), methods=["POST"])
+        web.add_url_rule(f"{_ONE}/disable", "disable_person", admins(self.disable), methods=["POST"])
+        web.add_url_rule(f"{_ONE}/enable", "enable_person", admins(self.enable), methods=["POST"])
+        web.add_url_rule(f"{_ONE}/sign-out", "sign_person_out", admins(self.sign_out), methods=["POST"])
+        web.add_url_rule(f"{_ONE}/link", "link_person", admins(self.link), methods=["POST"])
+        web.add_url_rule(f"{_ONE}/remove", "remove_person", admins(self.remove), methods=["POST"])
         web.add_url_rule("/walls", "add_wall", admins(self.add_wall), methods=["POST"])
         web.add_url_rule("/walls/<link_id>/revoke", "revoke_wall", admins(self.revoke_wall), methods=["POST"])
 

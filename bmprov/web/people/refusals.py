@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 
-from flask import g, request
+from flask import request
 
 from bmprov.errors import Retryable
 from bmprov.orders import Orders
-from bmprov.web.visitor import visitor
+from bmprov.web.visitor import known
 
 _EVERY_S = 60.0
 _REMEMBERED = 4096
@@ -23,16 +23,16 @@ class Refusals:
 
     def note(self) -> None:
         """Note that the request which is being answered was refused. Of strangers nothing is noted."""
-        if g.get("visitor") is None:
+        looks = known()
+        if looks is None:
             return
-        known = visitor()
-        what = (known.name, request.method, request.path)
+        what = (looks.name, request.method, request.path)
         if self._clock() - self._noted.get(what, -_EVERY_S) < _EVERY_S:
             return
         if len(self._noted) >= _REMEMBERED:
             self._noted.clear()
         self._noted[what] = self._clock()
         try:
-            self._orders.note_refusal(known.caller, f"{request.method} {request.path}, as {known.role}")
+            self._orders.note_refusal(looks.caller, f"{request.method} {request.path}, as {looks.role}")
         except Retryable:
             del self._noted[what]  # the refusal stands, and the next one is noted

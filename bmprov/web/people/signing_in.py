@@ -1,19 +1,19 @@
 """Signing in by password or link, and out. Each way in ends the session that the browser had, and begins a new one."""
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, g, redirect, request
+from flask import Blueprint, flash, redirect, request
 from werkzeug.wrappers import Response
 
 from bmprov.api.refusals import Forbidden
-from bmprov.orders import Browser, Entry, NotThem, TooManyTries
+from bmprov.orders import NotThem, TooManyTries
 from bmprov.roles import ANYBODY, READERS
 from bmprov.services import Services
 from bmprov.web.people import cookies, own_page
 from bmprov.web.people.door import live_wall_link
+from bmprov.web.people.entering import browser, let_in, local
 from bmprov.web.render import page
-from bmprov.web.visitor import Visitor, allowed, visitor
+from bmprov.web.visitor import allowed, known, visitor
 
 
 class SigningIn:
@@ -35,8 +35,8 @@ class SigningIn:
 
     def form(self) -> str | Response:
         """The sign-in page; who is signed in already goes on."""
-        known: Visitor | None = g.visitor
-        return redirect(_onward(), 303) if known is not None and known.session is not None else self._form()
+        looks = known()
+        return redirect(_onward(), 303) if looks is not None and looks.session is not None else self._form()
 
     def by_password(self) -> Response:
         """Sign in by name and password."""
@@ -50,7 +50,7 @@ class SigningIn:
             told = {"Retry-After": str(round(error.retry_after_s or 1))}
             again = self._form(error.why, error.check, name)
             return Response(again, HTTPStatus.TOO_MANY_REQUESTS, told, mimetype="text/html")
-        return self.let_in(entry, _onward())
+        return let_in(self._services, entry, _onward())
 
     def link(self) -> str:
         """The page that shows the ticket behind the `#`, which only a script can read."""
@@ -66,7 +66,7 @@ class SigningIn:
             return Response(bad, HTTPStatus.UNAUTHORIZED, mimetype="text/html")
         if not entry.person.password_hash:
             flash("You have no password yet: set one here, or ask for a link each time.", "warn")
-        return self.let_in(entry, "/" if entry.person.password_hash else "/me")
+        return let_in(self._services, entry, "/" if entry.person.password_hash else "/me")
 
     def wall(self) -> str:
         """The page that shows a wall link's secret."""
@@ -94,15 +94,6 @@ class SigningIn:
         cookies.drop(answer, cookies.WALL if looks.session is None else cookies.SESSION)
         return answer
 
-    def let_in(self, entry: Entry, to: str) -> Response:
-        """Go on as the one who has come in; whoever used this browser before is signed out."""
-        known: Visitor | None = g.visitor
-        if known is not None and known.session is not None:
-            self._services.orders.sign_out(known.session, known.caller)
-        answer = redirect(to, 303)
-        cookies.put(answer, cookies.SESSION, entry.secret, self._services.web.session_s)
-        return answer
-
     def _form(self, why: str = "", check: str = "", name: str = "") -> str:
         with self._services.store.read() as transaction:
             nobody = not transaction.people.all()
@@ -123,19 +114,6 @@ class SigningIn:
                 "this does not come from bmprov's own sign-in page",
                 "open the sign-in page by its address; behind a proxy, set `web.url` to that address",
             )
-
-
-def browser() -> Browser:
-    """Who knocks."""
-    return Browser(request.remote_addr or "", request.headers.get("User-Agent", ""))
-
-
-def local(to: str) -> str:
-    """Where to go on after signing in: a page of ours, never another host."""
-    parts = urlsplit(to)
-    odd = parts.scheme or parts.netloc or "\\" in to or not to.startswith("/") or to.startswith("//")
-    printable = to.isprintable()
-    return "/" if odd or not printable or to.startswith("/sign-in") else to
 
 
 def _onward() -> str:

@@ -17,6 +17,8 @@ ANYBODYS = {
     "web.try_sign_in",
     "web.link",
     "web.redeem_link",
+    "web.sign_on",
+    "web.sign_on_back",
     "web.wall",
     "web.hang_wall",
     "web.nowhere",

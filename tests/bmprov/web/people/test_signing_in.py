@@ -13,7 +13,7 @@ from bmprov.serve import application
 from bmprov.services import Services
 from bmprov.web.people import cookies, own_page
 from bmprov.web.people.door import REMEMBERED_S
-from bmprov.web.people.signing_in import local
+from bmprov.web.people.entering import local
 from tests.bmprov.web.signing_in import OWN_PAGE, Tab, signed_in, tab, words
 
 PASSWORD = "a horse that reads maps"
