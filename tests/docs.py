@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bmprov.actions import ACTIONS, CustomAction, Parameter
+from bmprov.health.metrics import COUNTERS, GAUGES
 from bmprov.lifecycle import diagram
 from bmprov.maas import STANDINGS, Standing, status_words
 from bmprov.payload import DETAILS
@@ -58,11 +59,22 @@ def _parameter(one: Parameter) -> str:
     return f"`{one.name}`: {', '.join(one.options) or f'{one.least} to {one.most}'}"
 
 
+def metrics() -> str:
+    rows = [_metric(one.name, "gauge", one.about, one.labels) for one in GAUGES]
+    rows += [_metric(name, *told) for name, told in COUNTERS.items()]
+    return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
+
+
+def _metric(name: str, kind: str, about: str, labels: tuple[str, ...]) -> str:
+    return f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or '-'} | {about} |"
+
+
 PARTS = {
     "ARCHITECTURE.md": {"lifecycle": lifecycle},
     "README.md": {"details": details},
     "docs/actions.md": {"actions": actions},
     "docs/maas.md": {"standings": standings},
+    "docs/metrics.md": {"metrics": metrics},
 }
 
 

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import structlog
 from flask import Flask, Response, g, request
 
-from bmprov.api import problems
+from bmprov.api import problems, scrape
 from bmprov.api.body import discard
 from bmprov.api.credentials import Keyring
 from bmprov.api.dispatch import Dispatch
@@ -26,6 +26,7 @@ from bmprov.api.resources.tokens import Tokens
 from bmprov.api.resources.wall_links import WallLinks
 from bmprov.api.resources.webhooks import Webhooks
 from bmprov.api.routing import Route, routes_of
+from bmprov.api.scrape import Scrape
 from bmprov.services import Services
 
 _HEADERS = {
@@ -46,6 +47,7 @@ def create_app(services: Services) -> Flask:
     for one in routes(services, keyring):
         flask_path = one.mark.path.replace("{", "<").replace("}", ">")
         app.add_url_rule(flask_path, endpoint=one.id, view_func=Dispatch(one, keyring))
+    app.add_url_rule(scrape.PATH, endpoint="metrics", view_func=Scrape(services, keyring))
     problems.register(app)
     app.before_request(_start)
     app.after_request(_finish)

@@ -33,6 +33,7 @@ from bmprov.store.places import Places
 from bmprov.store.ports import Ports
 from bmprov.store.pulse import Pulse
 from bmprov.store.regions import Regions
+from bmprov.store.revision import newest, revision_of
 from bmprov.store.seats import Seats
 from bmprov.store.sessions import Sessions
 from bmprov.store.sightings import Sightings
@@ -113,6 +114,11 @@ class Store:
 
         with _translated():
             upgrade(self._engine)
+
+    def is_behind(self) -> bool:
+        """Whether the tables lack a migration of this version. Those of a newer version are no reason to stop."""
+        with self.read() as transaction:
+            return revision_of(transaction.connection) < newest()
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

@@ -23,15 +23,16 @@ class Health:
 
     @route(HTTPMethod.GET, "/readyz", roles=ANYBODY, answers={200: Ready})
     def ready(self) -> Ready:
-        """Tell that the database and Redis answer too.
+        """Tell that the database answers and has this version's tables, and that Redis answers.
 
         Without Redis requests are still accepted, but nothing that they begin goes on until it is back.
         """
         try:
-            with self._services.store.read() as transaction:
-                transaction.tokens.get("")
+            behind = self._services.store.is_behind()
         except Retryable:
             raise NotReady("the database does not answer", "that it runs, and the setting `database`") from None
+        if behind:
+            raise NotReady("the database has not this version's tables", "run `bmprov migrate`")
         try:
             self._services.queue.ping()
         except Retryable:
