@@ -20,6 +20,7 @@ from bmprov import tls
 from bmprov.api.app import create_app
 from bmprov.connection import ImpatientSocket
 from bmprov.errors import BmprovError, Fatal
+from bmprov.forwarded import Forwarded
 from bmprov.health import Watched
 from bmprov.heartbeat import Heart
 from bmprov.orders import Orders
@@ -113,6 +114,8 @@ def application(services: Services) -> Flask:
     """The API and the page, as one application."""
     app = create_app(services)
     web.register(app, services)
+    if services.web.proxies:
+        app.wsgi_app = Forwarded(app.wsgi_app, services.web.proxies)  # type: ignore[method-assign] # Flask says so
     return app
 
 

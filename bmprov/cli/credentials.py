@@ -37,10 +37,15 @@ def hand_over(folder: Folder, settings: Settings) -> None:
     finally:
         store.close()
     api = settings.api
-    endpoint = f"https://{REACHED.get(api.listen, api.listen)}:{api.port}"
     pinned = f"# or, instead of ca: fingerprint = sha256:{tls.fingerprint(api.certificate)}\n"
     for path, token, more in ((folder.client_ini, admin, ""), (folder.extension_ini, cloud, pinned)):
-        write(path, f"[bmprov]\nendpoint = {endpoint}\ntoken = {token}\nca = {api.certificate}\n{more}")
+        write(path, f"[bmprov]\nendpoint = {endpoint(settings)}\ntoken = {token}\nca = {api.certificate}\n{more}")
+
+
+def endpoint(settings: Settings) -> str:
+    """Where the API and the page are, for this host's own clients."""
+    api = settings.api
+    return f"https://{REACHED.get(api.listen, api.listen)}:{api.port}"
 
 
 def _kept(store: Store, folder: Folder, name: str) -> str | None:

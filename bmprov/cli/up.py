@@ -93,9 +93,22 @@ def _parts(folder: Folder, settings: Settings, workers: int) -> list[Part]:
             "furnish",
             (*bmprov, "furnish", "--data", str(folder.root)),
             once=True,
-            said=f"ready; for the command line: export BMPROV_DATA={folder.root}",
+            said=_ready(folder, settings),
         ),
     ]
+
+
+def _ready(folder: Folder, settings: Settings) -> str:
+    """Where the page is, and how somebody signs in for the first time."""
+    store = Store(settings.database)
+    try:
+        with store.read() as transaction:
+            nobody = not transaction.people.all()
+    finally:
+        store.close()
+    page = settings.web.url or credentials.endpoint(settings)
+    first = "; to sign in: bmprov person add YOU --role admin --no-password; bmprov person link YOU" if nobody else ""
+    return f"ready; for the command line: export BMPROV_DATA={folder.root}\n         the page: {page}/{first}"
 
 
 def _netboot(settings: Settings) -> tuple[str, ...]:
