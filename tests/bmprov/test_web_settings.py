@@ -54,5 +54,5 @@ def test_they_are_written_and_read(tmp_path: Path) -> None:
     file.write_text(dump(settings))
     assert load(file).web == settings.web
     file.write_text('[web]\noidc_isuer = "x"\n')
-    with pytest.raises(Fatal, match="web.oidc_isuer"):
+    with pytest.raises(Fatal, match=r"web\.oidc_isuer"):
         load(file)
