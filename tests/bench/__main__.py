@@ -12,6 +12,7 @@ from tests.bench.extension import measure_extension
 from tests.bench.http import bench_http
 from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
 from tests.bench.latency import bench_latency
+from tests.bench.live import bench_live
 from tests.bench.maas import bench_maas
 from tests.bench.measure import Deployments, Load, http_load
 from tests.bench.netboot import bench_netboot
@@ -36,6 +37,7 @@ NAMES = (
     "netboot",
     "bmcs",
     "latency",
+    "live",
     "maas",
 )
 
@@ -64,6 +66,7 @@ def main() -> None:
         "netboot": bench_netboot,
         "latency": bench_latency,
         "bmcs": lambda: bench_bmcs(asked.machines),
+        "live": bench_live,
         "maas": bench_maas,
     }
     for name in chosen:

@@ -42,9 +42,9 @@ def measure_extension(service: Service) -> Calls:
     add_instances(service, 1000, "bench-1000")
     add_instances(service, 10_000, "bench-10000", first=100_000)
     commands = {
-        "status": _call(service, "status", "bench-1000"),
-        "statuses 1000": _call(service, "statuses", "bench-1000"),
-        "statuses 10000": _call(service, "statuses", "bench-10000"),
+        "status": call(service, "status", "bench-1000"),
+        "statuses 1000": call(service, "statuses", "bench-1000"),
+        "statuses 10000": call(service, "statuses", "bench-10000"),
         "peer": [
             SYSTEM_PYTHON,
             "-c",
@@ -93,7 +93,8 @@ def cloud_of(store: Store) -> str:
         return next(token.cloud for token in transaction.tokens.all() if token.cloud)
 
 
-def _call(service: Service, action: str, host: str) -> list[str]:
+def call(service: Service, action: str, host: str) -> list[str]:
+    """The command line by which CloudStack asks the extension for this, of this host."""
     login = service.cloud
     asked = payload(1, {})
     details = {"endpoint": login.endpoint, "token": login.token, "ca": login.ca}

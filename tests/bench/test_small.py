@@ -7,6 +7,7 @@ import pytest
 from tests import debian
 from tests.bench import switches
 from tests.bench.dns import bench_dns
+from tests.bench.live import bench_live
 from tests.bench.storm import bench_storm
 
 
@@ -38,3 +39,13 @@ def test_ports_are_changed_in_one_session(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(switches, "ANSWER_S", 0.0)
     told = list(switches.bench_switches(3))
     assert [re.findall(r"(\d+) sessions", line) for line in told[1:]] == [["1"], ["3"], ["3"]] * 2
+
+
+@pytest.mark.timeout(300)
+def test_open_pages_hear() -> None:
+    """Three pages of a hall of ten machines, on both databases: every change arrives at each."""
+    debian.file("/usr/lib/postgresql", "postgresql")
+    told = list(bench_live(streams=3, machines=10, changes=4, seconds=0.2, calls=1))
+    assert [re.findall(r"\((\d+) arrivals", line) for line in told if "arrivals" in line] == [["12"], ["12"]]
+    assert len([line for line in told if "% of one core" in line]) == 4
+    assert any(line.startswith("the extension's status") for line in told)
