@@ -15,6 +15,7 @@ from tests import debian
 
 _CONNECTION = "Failed to load resource: net::ERR_"
 _MISSING = "404 (NOT FOUND)"
+_SECOND = "409 (CONFLICT)"  # as the second of two people is told
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def browser(certificate: Path, *, cut_off: bool = False, missing: bool = False) 
             yield opened
         finally:
             chromium.close()
-    meant = [words for words, on in ((_CONNECTION, cut_off), (_MISSING, missing)) if on]
+    meant = [words for words, on in ((_CONNECTION, cut_off), (_MISSING, missing), (_SECOND, True)) if on]
     wrong = [said for said in complaints if not any(words in said for words in meant)]
     assert not wrong, wrong
 
