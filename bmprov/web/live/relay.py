@@ -142,7 +142,7 @@ class Relay:
         round_at = time.monotonic()
         while not self._closed:
             for key, events in self._selector.select(max(0.0, round_at - time.monotonic())):
-                self._obey() if key.data is None else self._serve(key.data, events)
+                self._turn_to(key.data, events)
             if time.monotonic() >= round_at:
                 round_at = time.monotonic() + _ROUND_S
                 self._go_round()
@@ -151,6 +151,14 @@ class Relay:
         self._selector.close()
         self._awake.close()
         self._bell.close()
+
+    def _turn_to(self, stream: RelayedStream | None, events: int) -> None:
+        try:
+            self._obey() if stream is None else self._serve(stream, events)
+        except Exception:  # noqa: BLE001 - the outermost loop: one stream's fault must not end the others
+            _log.exception("an event stream is dropped")
+            if stream is not None:
+                self._drop(stream)
 
     def _stop(self) -> None:
         self._closed = True
