@@ -81,4 +81,4 @@ class Stands:
     def all(self, freshness_s: float) -> Sequence[Stand]:
         """Every machine, by name. A reading of the power counts for `freshness_s` seconds."""
         rows = self._connection.execute(_ALL, {"fresh_from": self._now - freshness_s})
-        return list(map(Stand._make, rows))
+        return list(map(Stand._make, rows.all()))  # at once: row by row takes twice as long

@@ -9,6 +9,7 @@ from tests.bench.bmcs import bench_bmcs
 from tests.bench.deployments import change_power, deploy, enrol_fakes
 from tests.bench.dns import bench_dns
 from tests.bench.extension import measure_extension
+from tests.bench.hall_page import bench_hall_page
 from tests.bench.http import bench_http
 from tests.bench.ironic import POWER_CHANGES, IronicFigures, measure_ironic
 from tests.bench.latency import bench_latency
@@ -39,6 +40,7 @@ NAMES = (
     "latency",
     "live",
     "maas",
+    "hall",
 )
 
 
@@ -68,6 +70,7 @@ def main() -> None:
         "bmcs": lambda: bench_bmcs(asked.machines),
         "live": bench_live,
         "maas": bench_maas,
+        "hall": bench_hall_page,
     }
     for name in chosen:
         for line in benches[name]():

@@ -7,6 +7,7 @@ import pytest
 from tests import debian
 from tests.bench import switches
 from tests.bench.dns import bench_dns
+from tests.bench.hall_page import bench_hall_page
 from tests.bench.live import bench_live
 from tests.bench.storm import bench_storm
 
@@ -49,3 +50,16 @@ def test_open_pages_hear() -> None:
     assert [re.findall(r"\((\d+) arrivals", line) for line in told if "arrivals" in line] == [["12"], ["12"]]
     assert len([line for line in told if "% of one core" in line]) == 4
     assert any(line.startswith("the extension's status") for line in told)
+
+
+@pytest.mark.timeout(300)
+def test_a_small_hall_is_shown() -> None:
+    """Forty machines: the page is served in three codings and by the peer, and the search answers in a browser."""
+    debian.program("chromium", "chromium")
+    told = list(bench_hall_page((40,), 0.2, 1))
+    assert len([line for line in told if " p50 " in line]) == 5
+    [sent] = [line for line in told if line.startswith("sent:")]
+    plain, gzip, zstd = (int(number) for number in re.findall(r"(\d+) KiB", sent))
+    assert plain > 3 * max(gzip, zstd)
+    [frames] = [line for line in told if line.startswith("scrolling:")]
+    assert int(frames.split()[1]) > 10

@@ -6,7 +6,6 @@ from bmprov.lifecycle import State
 from bmprov.roles import READERS
 from bmprov.services import Services
 from bmprov.web.hall.topic import HallTopic
-from bmprov.web.live.etag import Checksums
 from bmprov.web.live.topic import Topics
 from bmprov.web.render import State as Shown
 from bmprov.web.render import page
@@ -32,15 +31,11 @@ class HallPage:
         """The hall as it is now. Search and filters are the browser's: everything is in the page."""
         with self._store.read() as transaction:
             picture = self._topic.picture(transaction)
-        zones = picture.zones
         return page(
             "hall.html",
             title="Hall",
-            state=Shown(TOPIC, Checksums.of(picture.regions).etag, picture.regions),
-            regions=picture.regions,
-            layout=picture.layout,
-            zones=zones,
-            several_sites=len({zone.site for zone in zones}) > 1,
+            state=Shown(TOPIC, picture.etag, picture.regions),
+            picture=picture,
             states=list(State),
-            count=len(picture.stands),
+            count=len(picture.seen.stands),
         )

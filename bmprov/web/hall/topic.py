@@ -8,16 +8,18 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from markupsafe import Markup
 
-from bmprov.lifecycle import State
+from bmprov.lifecycle import Kind, State
 from bmprov.power import Power
 from bmprov.store import Transaction
 from bmprov.store.stands import Stand
-from bmprov.web.hall.arrangement import Zone, arranged
-from bmprov.web.hall.first_steps import first_steps
+from bmprov.web.hall.arrangement import arranged
+from bmprov.web.hall.first_steps import FirstSteps, first_steps
 from bmprov.web.hall.tile import BUSY, MAINTENANCE, PROBLEM, SILENT, Progress, tile_of
+from bmprov.web.live.etag import Checksums
 from bmprov.web.render import part
 from bmprov.web.written import Written
 
@@ -34,17 +36,31 @@ _EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Picture:
-    """The hall at one moment: its regions, and the machines that it shows."""
+    """The hall at one moment. What it costs to make more of it is spent once, however many look."""
 
+    seen: "_Seen"
     regions: Mapping[str, Markup]
-    stands: Sequence[Stand]
-    layout: str
-    """The id of the region that changes with the layout."""
 
-    @property
-    def zones(self) -> Sequence[Zone]:
-        """Where in the page each machine belongs."""
-        return arranged(self.stands)
+    @cached_property
+    def etag(self) -> str:
+        """What names this state."""
+        return Checksums.of(self.regions).etag
+
+    @cached_property
+    def racks(self) -> Markup:
+        """All sites, zones and racks, with their machines."""
+        zones = arranged(self.seen.stands)
+        several_sites = len({zone.site for zone in zones}) > 1
+        return part(_PARTS, "racks", zones, self.regions, several_sites)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a picture is drawn from: the machines, the bytes by operation, and the steps that are left (None: none)."""
+
+    stands: Sequence[Stand]
+    written: Mapping[str, Progress]
+    steps: FirstSteps | None
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,7 @@ class HallTopic:
         self._written = written
         self._freshness_s = freshness_s
         self._lock = threading.Lock()
+        self._last: Picture | None = None
         self._drawn: dict[str, _Drawn] = {}
         self._all_done = False
 
@@ -72,22 +89,28 @@ class HallTopic:
         return self.picture(transaction).regions
 
     def picture(self, transaction: Transaction) -> Picture:
-        """The regions as they are now, and where they belong."""
-        stands = transaction.stands.all(self._freshness_s)
-        told = self._written.of([one.operation for one in stands if one.kind == "deploy"])
+        """The regions as they are now; the picture of before, if nothing has changed."""
+        seen = self._see(transaction)
         with self._lock:
-            self._drawn = {one.id: self._draw(one, told.get(one.operation)) for one in stands}
-            drawn = self._drawn
-        regions = {f"m-{machine_id}": one.html for machine_id, one in drawn.items()}
-        layout = _layout(stands)
-        regions |= _counts(drawn.values()) | {layout: part(_PARTS, "layout", layout)}
-        return Picture(regions | self._first_steps(transaction, stands), stands, layout)
+            if self._last is None or self._last.seen != seen:
+                self._last = self._paint(seen)
+            return self._last
 
-    def _first_steps(self, transaction: Transaction, stands: Sequence[Stand]) -> dict[str, Markup]:
-        if not self._all_done:
-            steps = first_steps(transaction, machines=bool(stands))
-            self._all_done = steps.all_done  # and not asked again
-        return {"first-steps": part(_PARTS, "no_steps") if self._all_done else part(_PARTS, "first_steps", steps)}
+    def _see(self, transaction: Transaction) -> _Seen:
+        stands = transaction.stands.all(self._freshness_s)
+        written = self._written.of([one.operation for one in stands if one.kind == Kind.DEPLOY])
+        if self._all_done:
+            return _Seen(stands, written, None)
+        steps = first_steps(transaction, machines=bool(stands))
+        self._all_done = steps.all_done  # and not asked again
+        return _Seen(stands, written, None if steps.all_done else steps)
+
+    def _paint(self, seen: _Seen) -> Picture:
+        drawn = self._drawn = {one.id: self._draw(one, seen.written.get(one.operation)) for one in seen.stands}
+        regions = {f"m-{machine_id}": one.html for machine_id, one in drawn.items()}
+        regions |= _counts(drawn.values()) | _layout(seen.stands)
+        steps = part(_PARTS, "first_steps", seen.steps) if seen.steps else part(_PARTS, "no_steps")
+        return Picture(seen, regions | {"first-steps": steps})
 
     def _draw(self, stand: Stand, progress: Progress | None) -> _Drawn:
         known = self._drawn.get(stand.id)
@@ -102,9 +125,10 @@ def _counts(drawn: Iterable[_Drawn]) -> dict[str, Markup]:
     return {f"n-{token}": part(_PARTS, "count", token, counted[token]) for token in COUNTED}
 
 
-def _layout(stands: Iterable[Stand]) -> str:
-    """The id of a region, made of all places: when a machine moves, no page has it, and fetches itself anew."""
+def _layout(stands: Iterable[Stand]) -> dict[str, Markup]:
+    """A region whose name is made of all places: when a machine moves, no page has it, and fetches itself anew."""
     places = hashlib.blake2b(digest_size=8)
     for one in stands:
         places.update(repr((one.id, one.site, one.zone, one.pod, one.rack, one.position, one.height_u)).encode())
-    return f"layout-{places.hexdigest()}"
+    name = f"layout-{places.hexdigest()}"
+    return {name: part(_PARTS, "layout", name)}

@@ -98,15 +98,18 @@ function apply() {
 
 let writing = 0;
 
-function remember() {
+function write() {
+  const asked = new URLSearchParams();
+  if (search().value) asked.set("q", search().value);
+  const pressed = [...chips()].filter((chip) => chip.getAttribute("aria-pressed") === "true");
+  if (pressed.length) asked.set("show", pressed.map((chip) => chip.dataset.token).join(" "));
+  history.replaceState(null, "", asked.size ? `?${asked}` : location.pathname);
+}
+
+// browsers refuse to write the URL hundreds of times in half a minute
+function remember(afterMs = 250) {
   clearTimeout(writing);
-  writing = setTimeout(() => {
-    const asked = new URLSearchParams();
-    if (search().value) asked.set("q", search().value);
-    const pressed = [...chips()].filter((chip) => chip.getAttribute("aria-pressed") === "true");
-    if (pressed.length) asked.set("show", pressed.map((chip) => chip.dataset.token).join(" "));
-    history.replaceState(null, "", asked.size ? `?${asked}` : location.pathname);
-  }, 250);
+  writing = setTimeout(write, afterMs);
 }
 
 function recall() {
@@ -204,7 +207,7 @@ document.addEventListener("click", (event) => {
   if (!chip) return;
   chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
   apply();
-  remember();
+  remember(0);
 });
 
 window.addEventListener("popstate", () => { recall(); apply(); });
