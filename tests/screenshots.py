@@ -11,6 +11,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from bmprov.web.people import cookies
 from tests.browser import browser
 from tests.docs import ROOT
 from tests.palette import reduced
@@ -51,6 +52,8 @@ SHOTS: Mapping[str, Shot] = {
     "events": _at("/events"),
     "images": _at("/images"),
     "health": _at("/health"),
+    "people": _at("/people"),
+    "me": _at("/me"),
     "error": _at("/machines/a1-9"),
     "empty-hall": _at("/", empty=True),
     "empty-images": _at("/images", empty=True),
@@ -69,10 +72,11 @@ def shoot(names: list[str]) -> None:
 
 
 def _each(service: Served, wanted: Mapping[str, Shot]) -> None:
-    headers = {"Authorization": f"Bearer {service.token}"}
+    cookie = {"name": cookies.SESSION, "value": service.session, "url": service.url, "secure": True}
     with browser(service.certificate, missing=True) as opened:
         for look, context in LOOKS.items():
-            page: Page = opened(**context, locale="en-GB", extra_http_headers=headers)
+            page: Page = opened(**context, locale="en-GB", timezone_id="Europe/Berlin")
+            page.context.add_cookies([cookie])
             for name, shot in wanted.items():
                 page.goto(f"{service.url}{shot.path(service)}", wait_until="load")
                 page.wait_for_timeout(700)  # what is drawn by scripts, and the fonts

@@ -11,7 +11,6 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bmprov.api.credentials import issue
 from bmprov.heartbeat import Heart
 from bmprov.model import Role
 from bmprov.serve import build
@@ -19,7 +18,8 @@ from bmprov.settings import ApiSettings, Settings, dump
 from bmprov.signs import Part
 from bmprov.vault import Vault
 from tests import databases
-from tests.scene import Clock, Scene, play
+from tests.bmprov.web.signing_in import signed_in
+from tests.scene import PASSWORD, Clock, Scene, play
 from tests.valkey import valkey_server
 
 _PARTS = (Part.API, Part.WATCH, Part.DHCP, Part.TFTP, Part.HTTP, Part.CONSOLE)
@@ -28,11 +28,11 @@ _LISTENS = re.compile(r"Listening at: (https://127\.0\.0\.1:\d+)")
 
 @dataclass(frozen=True)
 class Served:
-    """A service: where its pages are, its certificate, and an administrator's token."""
+    """A service: where its pages are, its certificate, and the secret of an administrator's session."""
 
     url: str
     certificate: Path
-    token: str
+    session: str
     scene: Scene
 
 
@@ -46,16 +46,14 @@ def served(tell: Callable[[Scene], None] = play) -> Iterator[Served]:
         stack.enter_context(closing(services.store))
         services.store.clock = clock = Clock(time.time())
         scene = Scene(services, clock)
-        with services.store.write() as transaction:
-            token, secret = issue("pictures", Role.ADMIN, "", transaction.now)
-            transaction.tokens.add(token)
         tell(scene)
+        session = signed_in(services.store, Role.ADMIN, "ann")
         for name in ("worker-1", "worker-2"):
             _beat(stack, settings, Part.WORKER, name)
         for part in _PARTS:
             _beat(stack, settings, part)
         url = stack.enter_context(_process(folder, settings))
-        yield Served(url, settings.api.certificate, secret, scene)
+        yield Served(url, settings.api.certificate, session, scene)
 
 
 def _settings(folder: Path, redis: str) -> Settings:
@@ -100,5 +98,5 @@ def _url(process: subprocess.Popen[str]) -> str:
 
 if __name__ == "__main__":
     with served() as service:
-        print(f"{service.url} with the token {service.token}", flush=True)
+        print(f"{service.url}: sign in as ann, bob or vera with '{PASSWORD}'", flush=True)
         threading.Event().wait()
