@@ -15,7 +15,7 @@ from bmprov.web.people import cookies
 from tests.browser import browser
 from tests.docs import ROOT
 from tests.palette import reduced
-from tests.scene import DEPLOYING, FAILED
+from tests.scene import DEPLOYING, FAILED, go_on
 from tests.scene.served import Served, served
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -52,6 +52,8 @@ SHOTS: Mapping[str, Shot] = {
     "events": _at("/events"),
     "images": _at("/images"),
     "health": _at("/health"),
+    "tokens": _at("/tokens"),
+    "webhooks": _at("/webhooks"),
     "people": _at("/people"),
     "me": _at("/me"),
     "error": _at("/machines/a1-9"),
@@ -78,8 +80,10 @@ def _each(service: Served, wanted: Mapping[str, Shot]) -> None:
             page: Page = opened(**context, locale="en-GB", timezone_id="Europe/Berlin")
             page.context.add_cookies([cookie])
             for name, shot in wanted.items():
+                if not shot.empty:
+                    go_on(service.scene)
                 page.goto(f"{service.url}{shot.path(service)}", wait_until="load")
-                page.wait_for_timeout(700)  # what is drawn by scripts, and the fonts
+                page.wait_for_timeout(400)  # what is drawn by scripts, and the fonts
                 (FOLDER / f"{name}-{look}.png").write_bytes(reduced(page.screenshot(animations="disabled")))
                 _tell(FOLDER / f"{name}-{look}.png", page)
             page.close()

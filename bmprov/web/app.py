@@ -8,6 +8,7 @@ and notes can run nothing even if it got into a page.
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import NotFound
 
+from bmprov.api.credentials import Keyring
 from bmprov.roles import ANYBODY
 from bmprov.services import Services
 from bmprov.web import looks
@@ -32,6 +33,7 @@ from bmprov.web.people.me import Me
 from bmprov.web.people.people import People
 from bmprov.web.people.refusals import Refusals
 from bmprov.web.people.signing_in import SigningIn
+from bmprov.web.programs import Programs
 from bmprov.web.sending import send
 from bmprov.web.visitor import allowed
 from bmprov.web.written import Written
@@ -58,6 +60,7 @@ def register(app: Flask, services: Services) -> None:
         EventsPage(services, topics),
         ImagesPage(services, topics),
         HealthPage(services, topics, badge),
+        Programs(services, Keyring(services.store)),
     ):
         part.register(web)
     web.add_url_rule("/<path:nowhere>", "nowhere", allowed(ANYBODY)(_nowhere))

@@ -5,6 +5,6 @@ BMCs, power that somebody has switched by hand (`story.py`). The same each time,
 """
 
 from tests.scene.hall import PASSWORD, Clock, Scene
-from tests.scene.story import DEPLOYING, FAILED, play
+from tests.scene.story import DEPLOYING, FAILED, go_on, play
 
-__all__ = ["DEPLOYING", "FAILED", "PASSWORD", "Clock", "Scene", "play"]
+__all__ = ["DEPLOYING", "FAILED", "PASSWORD", "Clock", "Scene", "go_on", "play"]

@@ -1,8 +1,9 @@
 """What has happened in the hall since yesterday, and what is happening now."""
 
+import time
 from dataclasses import replace
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from bmprov.bmc_seen import REFUSALS, SILENCES, Seen, note_name
 from bmprov.heartbeat import note_sweep
@@ -42,6 +43,7 @@ def play(scene: Scene) -> None:
     _now(scene)
     _wrong(scene)
     _in_order(scene)
+    go_on(scene)
 
 
 def _yesterday(scene: Scene) -> None:
@@ -135,7 +137,6 @@ def _wrong(scene: Scene) -> None:
     seen = Seen(refusals=REFUSALS, refused="bmprov")
     assert seen.note
     queue.keep(note_name(machine.bmc.address), seen.note, 3600)
-    note_sweep(queue.redis, Sweep("default", now - 13, now - 6.5, 120, 117))
 
 
 def _in_order(scene: Scene) -> None:
@@ -145,6 +146,21 @@ def _in_order(scene: Scene) -> None:
         transaction.connection.execute(delete(schema.events))
         numbered = [{**row, "id": number} for number, row in enumerate(rows, 1)]
         transaction.connection.execute(insert(schema.events), numbered)
+
+
+def go_on(scene: Scene) -> None:
+    """Let the sweep, the workers and the region be there still: nobody reads machines that there are not."""
+    now = scene.clock.now = time.time()
+    machines, operations = schema.machines.c, schema.operations.c
+    running = operations.finished_at.is_(None)
+    with scene.store.write() as transaction:
+        told = transaction.connection.execute
+        told(update(schema.machines).where(machines.power_error == "").values(power_read_at=now - 6))
+        told(update(schema.operations).where(running, operations.due_at < now + 20).values(due_at=now + 20))
+        told(update(schema.operations).where(running, operations.lease_until > 0).values(lease_until=now + 30))
+        told(update(schema.regions).values(read_at=now - 4))
+        told(update(schema.switches).values(heard_at=now - 4))
+    note_sweep(scene.services.queue.redis, Sweep("default", now - 13, now - 6.5, 120, 117))
 
 
 # --- How it is written ---

@@ -2,12 +2,12 @@
 
 from http import HTTPMethod
 
-from bmprov.api.credentials import Keyring, issue
+from bmprov.api.credentials import Keyring
 from bmprov.api.routing import API, route
 from bmprov.api.shapes.base import Key
 from bmprov.api.shapes.page import PageQuery, page_of
 from bmprov.api.shapes.token import TokenIn, TokenList, TokenMade, TokenOut
-from bmprov.errors import Conflict, NotFound
+from bmprov.api.token_desk import TokenDesk
 from bmprov.orders import Caller
 from bmprov.roles import ADMINS
 from bmprov.services import Services
@@ -20,19 +20,12 @@ class Tokens:
 
     def __init__(self, services: Services, keyring: Keyring) -> None:
         self._services = services
-        self._keyring = keyring
+        self._desk = TokenDesk(services.store, keyring)
 
     @route(HTTPMethod.POST, _ALL, roles=ADMINS, answers={201: TokenMade})
     def create(self, body: TokenIn, caller: Caller) -> TokenMade:
         """Make a token; its secret is shown in this answer and never again."""
-        with self._services.store.write() as transaction:
-            transaction.one_at_a_time("token names")
-            if any(one.name == body.name and one.revoked_at is None for one in transaction.tokens.all()):
-                raise Conflict(f"there is a live token named '{body.name}'", "choose another name, or revoke it first")
-            token, secret = issue(body.name, body.role, body.cloud or "", transaction.now)
-            transaction.tokens.add(token)
-            detail = f"{token.name} ({token.id}), role {token.role}"
-            transaction.events.add("token created", actor=caller.name, origin=caller.origin, detail=detail)
+        token, secret = self._desk.make(body.name, body.role, body.cloud or "", caller)
         return TokenMade(token=TokenOut.of(token), secret=secret)
 
     @route(HTTPMethod.GET, _ALL, roles=ADMINS, answers={200: TokenList})
@@ -46,10 +39,4 @@ class Tokens:
     @route(HTTPMethod.DELETE, f"{_ALL}/{{token_id}}", roles=ADMINS, answers={204: None})
     def revoke(self, token_id: Key, caller: Caller) -> None:
         """End a token; another process may accept it for five seconds more."""
-        with self._services.store.write() as transaction:
-            token = transaction.tokens.get(token_id)
-            if token is None or not transaction.tokens.revoke(token_id):
-                raise NotFound(f"there is no live token {token_id}", "look with `bmprov token list`")
-            detail = f"{token.name} ({token.id})"
-            transaction.events.add("token revoked", actor=caller.name, origin=caller.origin, detail=detail)
-        self._keyring.forget(token_id)
+        self._desk.revoke(token_id, caller)
