@@ -40,7 +40,7 @@ class KindWords:
 
 _DEPLOYMENTS = ("reserve", "reservation", "deploy", "release", "cancel", "quarantined")
 _IN_MAAS = ("lost in MAAS", "given back", "offered by MAAS", "withdrawn by MAAS", "gone from MAAS", "found in MAAS")
-_ACCESS = ("person", "people", "signed", "sign-in", "session", "sessions", "password", "refused", "wall link")
+_ACCESS = ("person", "role", "people", "signed", "sign-in", "session", "sessions", "password", "refused", "wall link")
 _PROGRAMS = ("token", "webhook", "console")
 _MACHINES = ("enrol", "remove", "inspect", "maintenance", "NICs", "BMC", "note", "notes", "place")
 _NETWORK = ("cable", "switch", "MAAS region", "another DHCP server")
