@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.resources import files
+from urllib.parse import unquote
 
 import pytest
 from flask import Flask
@@ -193,3 +195,19 @@ def test_a_page_is_packed_as_the_browser_takes_it(viewer: Tab, add_machine: Call
     packed = viewer.get("/", headers={"Accept-Encoding": "gzip"})
     assert b"rack1-01" in gzip.decompress(packed.data)
     assert len(packed.data) < len(plain.data) / 3
+
+
+def test_the_marks_of_the_hall_are_those_of_all_pages() -> None:
+    """They are masks there, because thousands of them must be light; their shapes are drawn in marks.html."""
+    web = files("bmprov.web")
+    drawn = unquote(web.joinpath("static", "hall.css").read_text())
+    marks = web.joinpath("templates", "marks.html").read_text()
+    shapes = dict(re.findall(r'<symbol id="([^"]+)" viewBox="0 0 16 16">(.*?)</symbol>', marks))
+    used = {name: shapes[name] for name in shapes if name.startswith(("s-", "p-"))}
+    missing = [name for name, shape in used.items() if set(re.findall(r' d="([^"]+)"', shape)) - set(_paths(drawn))]
+    assert len(used) >= len(State) + 4
+    assert not missing
+
+
+def _paths(css: str) -> list[str]:
+    return re.findall(r" d='([^']+)'", css)
