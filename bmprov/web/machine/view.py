@@ -99,7 +99,7 @@ def power_shown(machine: Machine, now: float) -> PowerShown:
         return PowerShown(Power.UNKNOWN, Power.UNKNOWN, None, reading.error or "its BMC was never read", check)
     if now - reading.read_at > FRESHNESS_S:
         doubt = reading.error or f"the last reading is over {FRESHNESS_S:.0f} s old, and the sweep brings no new one"
-        return PowerShown(Power.UNKNOWN, reading.power, reading.read_at, doubt, check or "whether `bmprov watch` runs")
+        return PowerShown(Power.UNKNOWN, reading.power, reading.read_at, doubt, check or "whether bmprov watch runs")
     return PowerShown(reading.power, reading.power, reading.read_at, reading.error, check)
 
 

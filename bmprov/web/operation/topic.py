@@ -13,7 +13,7 @@ from bmprov.web.operation.view import OperationShown, answer, bounds, progress, 
 from bmprov.web.render import part
 
 NAME = "operation"
-_PARTS = ("head", "trouble", "progress", "course", "answer", "log")
+_PARTS = ("head", "trouble", "facts", "progress", "course", "answer", "log")
 _EVERY_S = 1.0  # bytes written stand in Redis, and the time axis grows, as long as it goes on
 
 

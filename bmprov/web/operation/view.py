@@ -73,8 +73,9 @@ def rows(operation: Operation, runs: Sequence[StepRun], now: float) -> list[Row]
     last = next((stage for stage in reversed(stages) if not stage.is_note), None)
     shown = []
     for stage in stages:
-        goes_on = stage is last and stage.goes_on and not operation.finished
-        shown.append(_row(stage, begin, axis_s, now if goes_on else stage.ended, goes_on=goes_on))
+        is_open = stage is last and stage.goes_on  # as one that was cancelled in the middle
+        goes_on = is_open and not operation.finished
+        shown.append(_row(stage, begin, axis_s, end if is_open else stage.ended, goes_on=goes_on))
     if not operation.finished and operation.step and (last is None or last.step != operation.step):
         began = last.ended if last else begin
         shown.append(_row(Stage(operation.step, began, now, "wait"), begin, axis_s, now, goes_on=True))

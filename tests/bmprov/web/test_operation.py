@@ -86,7 +86,7 @@ def test_a_failure_stands_at_the_top_with_what_to_check(viewer: Tab, services: S
     assert f"no disk {TEXT}" in text
     assert "What to check first:</b> look at the disk." in text
     assert text.index("What to check first") < text.index("Timeline")
-    assert f"sda: gone {TEXT}\nend</pre>" in text
+    assert f"sda: gone {TEXT}\nend</code></pre>" in text
     assert MARKUP not in text
 
 
