@@ -119,15 +119,14 @@ def test_tftp_tells_what_was_sent(tmp_path: Path) -> None:
     ]
 
 
-def test_keeping_a_note_takes_a_machine_no_time(site: Site) -> None:
-    """It must not be felt on the way of a boot: far under a tenth of a millisecond, with a database that is locked."""
-    fetched = FetchLog(site.store, site.settings.site)
+def test_a_machine_never_waits_for_its_note(site: Site) -> None:
+    """Not even while the database is locked, which is waited for half a minute elsewhere."""
+    fetched = FetchLog(site.store, site.settings.site, rest_s=0.0)
     with site.store.write():
         began = time.perf_counter()
         for number in range(1000):
             fetched.served(f"operation-{number % 50}", "image", 5)
-        each_s = (time.perf_counter() - began) / 1000
-    assert each_s < 0.0001
+        assert time.perf_counter() - began < WAIT_S
 
 
 def test_threads_lose_nothing(site: Site) -> None:
