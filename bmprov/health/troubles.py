@@ -157,7 +157,7 @@ def _processes(facts: Facts, pulse: Pulse) -> Iterator[Trouble]:
         for part in (part for part in _BOOTING if started and part not in started):
             yield _warning(f"`bmprov pxe {part}` does not run", site, _BOOTING_CHECK)
     for refused in (one for one in pulse.left_alone if one.refused):
-        check = f"`bmprov machine set-bmcs {refused.machine}` with the right one"
+        check = f"`bmprov machine set-bmc {refused.machine}` with the right one"
         yield _warning("its BMC refuses the password, and is not asked again", refused.machine, check)
 
 

@@ -65,7 +65,7 @@ def _yesterday(scene: Scene) -> None:
 def _today(scene: Scene) -> None:
     failed = _reserve_and_begin(scene, FAILED, "db-replica-4", 52 * 60, _ANNA)
     _ran(scene, failed, *_BOOT, ("DHCP", 0.0, "0c:c4:7a:00:00:23 was given 10.30.0.87, to the loader snponly.efi"))
-    _ran(scene, failed, ("wait for the ramdisk", 900.0, ""))
+    _failed(scene, failed, "wait for the ramdisk", 900.0)
     error = "the ramdisk did not call within 15 min"
     check = "look at the machine's console: it got an address and never fetched its loader, so check TFTP on its VLAN"
     _end(scene, failed, 36 * 60, error, check)
@@ -247,6 +247,13 @@ def _ran(scene: Scene, operation: Operation, *steps: tuple[str, float, str]) -> 
             outcome = "note" if name == "DHCP" else "done"
             transaction.operations.record(operation, StepRun(name, 1, at, at + took_s, outcome, detail))
             at += took_s
+
+
+def _failed(scene: Scene, operation: Operation, step: str, took_s: float) -> None:
+    """The step that it failed in."""
+    with scene.store.write() as transaction:
+        at = transaction.operations.steps_of(operation.id)[-1].ended_at
+        transaction.operations.record(operation, StepRun(step, 1, at, at + took_s, "fail", ""))
 
 
 def _wait(scene: Scene, operation: Operation, step: str, what: str, since_s: float, left_s: float) -> None:
