@@ -101,6 +101,9 @@ def _now(scene: Scene) -> None:
     booting = _reserve_and_begin(scene, _BOOTING, "cache-3", 96, _JON)
     _ran(scene, booting, *_BOOT)
     _wait(scene, booting, "wait for the ramdisk", "the ramdisk", 88, 812)
+    with scene.store.write() as transaction:
+        for started in (writing, other, booting):
+            transaction.machines.observe(started.machine_id, Power.ON)
     _reserve(scene, _RESERVED, "mail-2", 40)
     inspected = _begin(scene, _INSPECTED, Kind.INSPECT, 3, by="bob")
     with scene.store.write() as transaction:
