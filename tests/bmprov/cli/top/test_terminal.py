@@ -122,6 +122,20 @@ def test_it_is_ended_from_outside(seeded: Seeded, how: bytes | signal.Signals) -
         assert "Traceback" not in screen.said
 
 
+def test_it_ends_when_its_terminal_has_gone(seeded: Seeded) -> None:
+    """A terminal that is not its own (no SIGHUP comes): it does not read the end of it for ever."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command(seeded), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    try:
+        os.read(ours, 1)
+        os.close(ours)
+        process.wait(WITHIN_S)
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_where_there_is_no_terminal_it_prints_once(seeded: Seeded) -> None:
     """What is under way and what has ended, in plain lines, and exit code 0."""
     done = subprocess.run(command(seeded), check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
