@@ -1,5 +1,6 @@
 """What stands in the hall and who works there: machines with instances, images, people, switches, a MAAS region."""
 
+import json
 import random
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from bmprov.model import Arch, Bmc, BootMode, Image, Instance, Machine, Nic, Pow
 from bmprov.orders import Caller, NewPerson
 from bmprov.power import Power
 from bmprov.services import Services
+from bmprov.sim import virtual_machine as cloudstack
 from bmprov.store import Store, Transaction
 from bmprov.vlans import VlanRanges
 
@@ -79,6 +81,19 @@ class Scene:
     def id(self) -> str:
         """The next id, the same in each run."""
         return str(uuid.UUID(int=self.dice.getrandbits(128), version=4))
+
+    def asked(self, number: int) -> bytes:
+        """What CloudStack asked for an instance, as the service keeps it: one network of its tenant."""
+        vlan = 1500 + number % 90
+        nic = cloudstack.Nic(f"02:00:4c:9f:00:{number % 256:02x}", f"192.0.2.{10 + number % 200}", str(vlan))
+        asked = cloudstack.virtual_machine(number, [nic], uefi=True)
+        payload = {
+            "externaldetails": {"virtualmachine": asked.external_for("create")},
+            "virtualmachineid": asked.uuid,
+            "virtualmachinename": asked.name,
+            "cloudstack.vm.details": asked.details,
+        }
+        return self.services.vault.seal(json.dumps(payload).encode())
 
 
 def furnish(scene: Scene) -> None:
@@ -173,7 +188,9 @@ def _machine(
         instance_id=instance_id if active else None,
         reading=PowerReading(Power.ON if active else Power.OFF, scene.clock() - dice.uniform(2, 28)),
     )
-    return machine, Instance(instance_id, called, "fra", "host-1", machine_id, b"sealed", image.id) if active else None
+    if not active:
+        return machine, None
+    return machine, Instance(instance_id, called, "fra", "host-1", machine_id, scene.asked(number), image.id)
 
 
 def _neighbours(scene: Scene) -> None:

@@ -47,7 +47,7 @@ def served(tell: Callable[[Scene], None] = play) -> Iterator[Served]:
         services.store.clock = clock = Clock(time.time())
         scene = Scene(services, clock)
         tell(scene)
-        session = signed_in(services.store, Role.ADMIN, "ann")
+        session = signed_in(services.store, Role.ADMIN, "ann", "with a password")
         for name in ("worker-1", "worker-2"):
             _beat(stack, settings, Part.WORKER, name)
         for part in _PARTS:

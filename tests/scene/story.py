@@ -190,7 +190,8 @@ def _reserve(scene: Scene, name: str, instance: str, ago_s: float) -> None:
     with scene.ago(ago_s) as transaction:
         machine, image = _of(transaction, name), transaction.images.named("debian-12")
         assert image is not None
-        made = Instance(scene.id(), instance, "fra", "host-1", machine.id, b"sealed", image.id, transaction.now)
+        asked = scene.asked(len(instance))
+        made = Instance(scene.id(), instance, "fra", "host-1", machine.id, asked, image.id, transaction.now)
         until = transaction.now + 1800
         transaction.machines.apply(machine, Event.RESERVE, instance_id=made.id, reserved_until=until)
         transaction.instances.add(made)

@@ -40,6 +40,8 @@ document.addEventListener("click", (event) => {
 });
 
 setTheme(storedTheme());
+// on a phone the menu is wider than the screen
+document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 const BADGE_MS = 15000;
 

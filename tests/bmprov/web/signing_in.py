@@ -20,7 +20,7 @@ OWN_PAGE = {"Sec-Fetch-Site": "same-origin"}
 """What browsers send with our own forms."""
 
 
-def signed_in(store: Store, role: Role = Role.VIEWER, name: str = "") -> str:
+def signed_in(store: Store, role: Role = Role.VIEWER, name: str = "", how: str = "by a test") -> str:
     """A session's secret: the value of the cookie `cookies.SESSION`. Its person is made if there is none."""
     with store.write() as transaction:
         name = name or f"{role}-{secrets.token_hex(2)}"
@@ -28,7 +28,7 @@ def signed_in(store: Store, role: Role = Role.VIEWER, name: str = "") -> str:
             transaction.people.add(Person(str(uuid.uuid4()), name, role))
         person = transaction.people.named(name)
         assert person is not None
-        return enter(transaction, person, Browser("127.0.0.1", "a test"), LASTS_S, "by a test").secret
+        return enter(transaction, person, Browser("127.0.0.1", "Chromium on Linux"), LASTS_S, how).secret
 
 
 class Tab(FlaskClient):
