@@ -52,6 +52,8 @@ def register(app: Flask, services: Services) -> None:
     for part in (
         HallPage(services, topics, written),
         NowPage(services, topics, written),
+        MachinePage(services, topics),
+        OperationPage(services, topics),
         SigningIn(services),
         SignOn(services),
         Me(services),
@@ -68,8 +70,6 @@ def register(app: Flask, services: Services) -> None:
     looks.install(app, assets, badge)
     app.jinja_env.globals["csrf"] = own_page.field
     _tell_in_a_cookie(app, services)
-    for pages in (MachinePage(services, topics), OperationPage(services, topics)):
-        pages.add_to(web)
     app.after_request(lambda response: send(request, response, keep=g.get("lives", False)))
     app.register_blueprint(web)
 

@@ -41,7 +41,7 @@ class MachinePage:
         self._topics = topics
         topics.add_each(NAME, partial(MachineTopic, services))
 
-    def add_to(self, blueprint: Blueprint) -> None:
+    def register(self, blueprint: Blueprint) -> None:
         """Add their rules."""
         one = "/machines/<name>"
         blueprint.add_url_rule(one, view_func=self.machine)

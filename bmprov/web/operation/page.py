@@ -31,7 +31,7 @@ class OperationPage:
         self._topics = topics
         topics.add_each(NAME, partial(OperationTopic, services))
 
-    def add_to(self, blueprint: Blueprint) -> None:
+    def register(self, blueprint: Blueprint) -> None:
         """Add their rules."""
         one = "/operations/<prefix>"
         blueprint.add_url_rule(one, view_func=self.operation)
