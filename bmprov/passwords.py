@@ -6,15 +6,13 @@ at the sign-in page must not take the memory and the threads of what CloudStack 
 """
 
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
-from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from bmprov.errors import Invalid, Retryable
+from bmprov.errors import Invalid
+from bmprov.turnstile import Turnstile
 
 SHORTEST, LONGEST = 12, 256
 """How many characters a password may have. Nobody types more; a longer one would only keep argon2 busy."""
@@ -32,7 +30,7 @@ class Passwords:
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._room = BoundedSemaphore(_AT_ONCE)
+        self._turnstile = Turnstile(_AT_ONCE, _PATIENCE_S)
 
     @cached_property
     def _nobodys(self) -> str:
@@ -44,7 +42,7 @@ class Passwords:
         Raises:
             Retryable: too many are being hashed.
         """
-        with self._at_most():
+        with self._turnstile.through():
             return self._hasher.hash(_bytes(password))
 
     def fits(self, kept: str, password: str) -> bool:
@@ -53,7 +51,7 @@ class Passwords:
         Raises:
             Retryable: too many are being compared.
         """
-        with self._at_most():
+        with self._turnstile.through():
             try:
                 self._hasher.verify(kept or self._nobodys, _bytes(password))
             except (VerificationError, InvalidHashError):
@@ -63,15 +61,6 @@ class Passwords:
     def outdated(self, kept: str) -> bool:
         """Whether a hash was made with other parameters than those of today."""
         return self._hasher.check_needs_rehash(kept)
-
-    @contextmanager
-    def _at_most(self) -> Iterator[None]:
-        if not self._room.acquire(timeout=_PATIENCE_S):
-            raise Retryable("many people are signing in at the moment", "try again in some seconds")
-        try:
-            yield
-        finally:
-            self._room.release()
 
 
 def refuse_weak(password: str, name: str) -> None:

@@ -5,15 +5,14 @@ A provider that is down, slow or hostile takes two threads for some seconds, and
 
 import json
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from threading import BoundedSemaphore
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
 from bmprov.deadline import Deadline
 from bmprov.errors import Fatal, Retryable
+from bmprov.turnstile import Turnstile
 
 CALL_S = 6.0
 """How long one call may take, from its first byte to its last."""
@@ -30,7 +29,7 @@ class Wire:
     def __init__(self, ca: str = "", call_s: float = CALL_S) -> None:
         self._call_s = call_s
         self._client = httpx.Client(verify=_trust(ca), timeout=min(_STEP_S, call_s), follow_redirects=False)
-        self._room = BoundedSemaphore(_AT_ONCE)
+        self._turnstile = Turnstile(_AT_ONCE, _PATIENCE_S)
 
     def get(self, url: str) -> dict[str, Any]:
         """The JSON object at a URL.
@@ -56,7 +55,7 @@ class Wire:
     def _ask(self, method: str, url: str, **more: Any) -> tuple[int, dict[str, Any]]:  # noqa: ANN401 - httpx's
         by = Deadline.after(self._call_s)
         try:
-            with self._at_most(), self._client.stream(method, url, **more) as answer:
+            with self._turnstile.through(), self._client.stream(method, url, **more) as answer:
                 content = b""
                 for piece in answer.iter_bytes():
                     content += piece
@@ -71,15 +70,6 @@ class Wire:
         if not isinstance(told, dict):
             raise Retryable(f"the provider answered {answer.status_code} and no JSON object at {url}", _CHECK)
         return answer.status_code, told
-
-    @contextmanager
-    def _at_most(self) -> Iterator[None]:
-        if not self._room.acquire(timeout=_PATIENCE_S):
-            raise Retryable("many people are signing in at the moment", "try again in some seconds")
-        try:
-            yield
-        finally:
-            self._room.release()
 
 
 def _words(error: httpx.HTTPError) -> str:
