@@ -1,6 +1,5 @@
-"""Machines, their NICs, and the only place that writes a machine's state."""
+"""Machines, and the only place that writes a machine's state."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,8 +15,9 @@ from bmprov.power import Power
 from bmprov.store import schema
 from bmprov.store.census import keep_counts
 from bmprov.store.machine_search import MachineSearch
+from bmprov.store.nics import forget_heard, nics_of, put_nics
 from bmprov.store.outbox import Outbox
-from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, to_machine, to_nic
+from bmprov.store.rows import from_bmc, from_machine, from_second_bmc, to_bmc, to_machine
 
 _M = schema.machines.c
 _FETCH = 200
@@ -28,7 +28,6 @@ _BUSY = select(schema.operations.c.id).where(
 )
 _GET = select(schema.machines).where(_M.id == bindparam("whose"))  # made once: every call of a ramdisk asks these
 _OF: BindParameter[Any] = bindparam("of", expanding=True)
-_NICS = select(schema.nics).where(schema.nics.c.machine_id.in_(_OF)).order_by(schema.nics.c.position)
 _SECONDS = select(schema.second_bmcs).where(schema.second_bmcs.c.machine_id.in_(_OF))
 _UNTOUCHED = update(schema.machines).where(
     _M.id == bindparam("whose"), _M.version == bindparam("as_of"), ~_BUSY.exists()
@@ -180,7 +179,7 @@ class Machines:
             with self._connection.begin_nested():
                 facts = {name: row[name] for name in _FACTS}
                 self._connection.execute(update(schema.machines).where(_M.id == machine.id).values(**facts))
-                self._put_nics(machine, machine.nics)
+                put_nics(self._connection, machine, machine.nics)
         except IntegrityError as error:
             raise _known(machine) from error
 
@@ -192,32 +191,12 @@ class Machines:
         """
         try:
             with self._connection.begin_nested():
-                self._put_nics(machine, nics)
+                put_nics(self._connection, machine, nics)
         except IntegrityError as error:
             raise Conflict(
                 f"another machine has one of the MACs {', '.join(nic.mac for nic in nics)}",
                 "look for it with `bmprov machine list`",
             ) from error
-
-    def _put_nics(self, machine: Machine, nics: Sequence[Nic]) -> None:
-        """Make these a machine's NICs. The row of one that it keeps stays, for its cable hangs on it."""
-        table, mac = schema.nics, schema.nics.c.mac
-        mine = table.c.machine_id == machine.id
-        gone = mine & mac.not_in([nic.mac for nic in nics])
-        self._forget_heard(gone)
-        self._connection.execute(delete(table).where(gone))
-        away = update(table).where(mine).values(position=-1 - table.c.position)
-        self._connection.execute(away)  # so that two may change places
-        for nic in nics:
-            known = update(table).where(mine, mac == nic.mac).values(vars(nic))
-            if not self._connection.execute(known).rowcount:
-                self._connection.execute(insert(table), vars(nic) | {"machine_id": machine.id})
-
-    def _forget_heard(self, nics: ColumnElement[bool]) -> None:
-        """Forget what was heard on the cables of NICs that go: it would speak against what comes to their ports."""
-        macs = select(schema.nics.c.mac).where(nics)
-        for heard in (schema.neighbours, schema.relay_sightings):
-            self._connection.execute(delete(heard).where(heard.c.mac.in_(macs)))
 
     def set_fault(self, machine: Machine, fault: str) -> None:
         """Keep why a machine cannot be used."""
@@ -261,7 +240,7 @@ class Machines:
         Raises:
             Conflict: an instance has it, or switch ports are open for it.
         """
-        self._forget_heard(schema.nics.c.machine_id == machine.id)
+        forget_heard(self._connection, schema.nics.c.machine_id == machine.id)
         keep_counts(self._connection, _M.id == machine.id)
         try:
             self._connection.execute(delete(schema.machines).where(_M.id == machine.id))
@@ -280,18 +259,12 @@ class Machines:
     def _found(self, query: Select[Any], asked: Mapping[str, Any]) -> Iterator[Machine]:
         for rows in self._connection.execute(query, asked).mappings().partitions(_FETCH):
             ids = [row["id"] for row in rows]
-            nics, seconds = self._nics(ids), self._seconds(ids)
+            nics, seconds = nics_of(self._connection, ids), self._seconds(ids)
             yield from (to_machine(row, nics[row["id"]], seconds.get(row["id"])) for row in rows)
 
     def _seconds(self, machine_ids: Sequence[str]) -> dict[str, Bmc]:
         rows = self._connection.execute(_SECONDS, {"of": machine_ids}).mappings()
         return {row["machine_id"]: to_bmc(row) for row in rows}
-
-    def _nics(self, machine_ids: Sequence[str]) -> dict[str, list[Nic]]:
-        found: dict[str, list[Nic]] = defaultdict(list)
-        for row in self._connection.execute(_NICS, {"of": machine_ids}).mappings():
-            found[row["machine_id"]].append(to_nic(row))
-        return found
 
 
 def _known(machine: Machine) -> Conflict:

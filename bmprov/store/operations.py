@@ -264,11 +264,10 @@ class Operations:
         """
         if operation.finished:
             return operation
-        if operation.lease_until is not None and operation.lease_until > self._now:
-            asked = self._change((_O.id == operation.id, _O.finished_at.is_(None)), cancelled_by=who)
-            return asked or operation
-        if operation.kind is Kind.DEPLOY and operation.step is not None:
-            asked = self._change((_O.id == operation.id, _O.finished_at.is_(None)), cancelled_by=who, due_at=self._now)
+        is_held = operation.lease_until is not None and operation.lease_until > self._now
+        if is_held or (operation.kind is Kind.DEPLOY and operation.step is not None):
+            due = {} if is_held else {"due_at": self._now}
+            asked = self._change((_O.id == operation.id, _O.finished_at.is_(None)), cancelled_by=who, **due)
             return asked or operation
         return self.finish(operation, machine, OperationState.CANCELLED, error=f"cancelled by {who}")
 

@@ -1,6 +1,7 @@
 """The tables. Uniqueness is the database's job: what must not happen twice is an index here and not a check elsewhere.
 
-Times are seconds since the epoch. JSON columns hold lists and documents that no query looks into.
+Times are seconds since the epoch. JSON columns hold lists and documents that no query looks into. Long, because these
+are the tables of one database, which refer to one another.
 """
 
 from sqlalchemy import (
