@@ -27,6 +27,7 @@ from bmprov.sim.virtual_machine import Nic, VirtualMachine, virtual_machine
 
 ROOT = Path(__file__).parents[2]
 MACHINES = 4
+WORKERS = 2  # as `bmprov up` has by itself
 PACE = {
     "post_s": 0.2,
     "kernel_s": 0.2,
@@ -184,7 +185,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture
 def healthy(house: House) -> Iterator[House]:
-    """The house without faults, and with a full pool again afterwards."""
+    """The house without faults, all its workers there, and with a full pool again afterwards."""
+    until(lambda: len(house.pids("worker")) == WORKERS, "the workers that an earlier test has killed", 60)
     yield house
     if house.tuned:
         house.tune(faults={}, bmc_faults={})

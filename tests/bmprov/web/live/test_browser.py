@@ -121,10 +121,8 @@ def test_a_lost_connection_is_said_and_made_good(desk: Desk) -> None:
 def test_who_may_no_longer_look_is_sent_to_sign_in(desk: Desk) -> None:
     """Within seconds, although nothing changes on the page."""
     page = desk.cards()
-    with desk.store.write() as transaction:
+    with page.expect_navigation(), desk.store.write() as transaction:
         transaction.sessions.end(digest(desk.server.session))
-    with page.expect_navigation():
-        pass
 
 
 def test_a_hidden_page_holds_no_connection(desk: Desk) -> None:

@@ -198,7 +198,7 @@ def test_an_ended_session_ends_the_stream(serve: Serve) -> None:
         assert time.monotonic() - began < 5.0
 
 
-@pytest.mark.parametrize(("topic", "status"), [("nothing", 404), ("machine/../notes", 404), ("", 404)])
+@pytest.mark.parametrize(("topic", "status"), [("nothing", 404), ("no/../notes", 404), ("", 404)])
 def test_a_topic_that_is_not_there(serve: Serve, topic: str, status: int) -> None:
     with closing(Page(serve(), topic=topic)) as page:
         assert page.status == status

@@ -19,7 +19,7 @@ import structlog
 from bmprov import connection, serve
 from bmprov.settings import load
 from flask import render_template_string
-from bmprov.web import app as web
+from bmprov.web import headers
 from tests.bmprov.web.live.listening import Cards, Notes
 
 PAGE = """
@@ -42,7 +42,7 @@ def application(services):
     def cards():
         with services.store.read() as transaction:
             shown = render_template_string(PAGE, title="Cards", state=topics.paint("cards", transaction))
-        return shown, {"Content-Security-Policy": web._POLICY}
+        return shown, {"Content-Security-Policy": headers._POLICY}
 
     return app
 
