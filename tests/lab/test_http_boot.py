@@ -12,6 +12,7 @@ from tests.lab.timeline import printed, seconds_to
 CALLED = "ramdisk call=/ramdisk/v1/inventory"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_uefi_http_boot_boots_the_ramdisk(ramdisk: Path, tmp_path: Path) -> None:
     """OVMF's own client takes our answer for one to HTTPClient, and iPXE by HTTP; TFTP is not even running."""

@@ -11,7 +11,7 @@ from tests.lab.qemu import Firmware
 from tests.lab.timeline import printed
 
 
-@pytest.mark.parametrize("firmware", [Firmware.BIOS, Firmware.SECURE_BOOT])
+@pytest.mark.parametrize("firmware", [Firmware.BIOS, pytest.param(Firmware.SECURE_BOOT, marks=pytest.mark.long)])
 def test_an_idle_machine_boots_its_disk_at_once(tmp_path: Path, firmware: Firmware) -> None:
     """It is told so by DHCP and does not wait for anything."""
     with lab(tmp_path / "lab") as running:

@@ -66,6 +66,7 @@ def worked_off(house: Hall, valkey: str) -> None:
         thread.join()
 
 
+@pytest.mark.long
 def test_twenty_machines_at_once(tmp_path: Path, servers: SwitchServers, valkey: str) -> None:
     """One session at a time on each switch; a worker that finds it held soon goes on with others; all end well."""
     house = Hall(tmp_path, servers, valkey, MACHINES)
