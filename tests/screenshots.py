@@ -28,10 +28,11 @@ LOOKS: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture of a page: where it is, and whether it is of a service with nothing in it."""
+    """A picture of a page: where it is, whether it is of a service with nothing in it, and whether a stranger looks."""
 
     path: Callable[[Served], str]
     empty: bool = False
+    stranger: bool = False
 
 
 def _at(path: str, *, empty: bool = False) -> Shot:
@@ -47,6 +48,7 @@ SHOTS: Mapping[str, Shot] = {
     "now": _at("/now"),
     "machine": _at(f"/machines/{DEPLOYING}"),
     "machine-failed": _at(f"/machines/{FAILED}"),
+    "question": _at(f"/machines/{FAILED}/orders/release"),
     "operation": _operation(DEPLOYING),
     "operation-failed": _operation(FAILED),
     "events": _at("/events"),
@@ -57,6 +59,7 @@ SHOTS: Mapping[str, Shot] = {
     "people": _at("/people"),
     "me": _at("/me"),
     "error": _at("/machines/a1-9"),
+    "sign-in": Shot(lambda _: "/sign-in", stranger=True),
     "empty-hall": _at("/", empty=True),
     "empty-images": _at("/images", empty=True),
     "empty-events": _at("/events?kind=power", empty=True),
@@ -78,8 +81,9 @@ def _each(service: Served, wanted: Mapping[str, Shot]) -> None:
     with browser(service.certificate, missing=True) as opened:
         for look, context in LOOKS.items():
             page: Page = opened(**context, locale="en-GB", timezone_id="Europe/Berlin")
-            page.context.add_cookies([cookie])
             for name, shot in wanted.items():
+                page.context.clear_cookies()
+                page.context.add_cookies([] if shot.stranger else [cookie])
                 if not shot.empty:
                     go_on(service.scene)
                 page.goto(f"{service.url}{shot.path(service)}", wait_until="load")
