@@ -5,8 +5,6 @@ The colours are those of the terminal, none with `NO_COLOR` (no-color.org). What
 
 import asyncio
 import signal
-import sys
-import termios
 import time
 from typing import ClassVar
 
@@ -25,7 +23,6 @@ from bmprov.cli.top.service import Service
 from bmprov.errors import BmprovError
 
 _FACTS_EVERY_S = 5.0
-_TERMINAL_EVERY_S = 2.0
 
 
 class Top(App[None]):
@@ -67,15 +64,6 @@ class Top(App[None]):
         self.run_worker(self._ask_facts())
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
-        if not self.is_headless:
-            self.set_interval(_TERMINAL_EVERY_S, self._leave_if_hung_up)
-
-    def _leave_if_hung_up(self) -> None:
-        """End when the terminal has gone. SIGHUP tells its own session alone: others would read its end for ever."""
-        try:
-            termios.tcgetattr(sys.__stdin__ or 0)
-        except termios.error:
-            self.exit()
 
     async def on_unmount(self) -> None:
         """Hang up."""
