@@ -19,7 +19,7 @@ from worker.drivers.redfish import RedfishDriver
 from worker.drivers.redfish_session import LocalSessions, Session
 
 NETWORK_ONCE = BootOverride(BootDevice.NETWORK, once=True)
-SHORT_S, TIME_S, GRACE_S = 0.3, 0.5, 2.0
+SHORT_S, TIME_S, GRACE_S = 0.3, 0.5, 0.5
 CALLS = {
     "read": lambda driver, by: driver.read(by),
     "reset": lambda driver, by: driver.switch(PowerAction.RESET, by),

@@ -204,6 +204,13 @@ def test_a_topic_that_is_not_there(serve: Serve, topic: str, status: int) -> Non
         assert page.status == status
 
 
+def test_a_path_leads_to_no_other_topic(serve: Serve) -> None:
+    """`machine/…` is a topic, whatever comes behind it; of what is no machine, a page is told to fetch itself anew."""
+    with closing(Page(serve(), topic="machine/../notes")) as page:
+        said = page.next()
+    assert (page.status, said.event, said.data) == (200, "resync", {})
+
+
 def _write_much(store: Store, stop: threading.Event) -> None:
     for number in range(500):
         write(store, f"change {number}", f"m-{number % 3 + 1}")
