@@ -15,16 +15,19 @@ from tests import debian
 
 _CONNECTION = "Failed to load resource: net::ERR_"
 _MISSING = "404 (NOT FOUND)"
+_REFUSED = "401 (UNAUTHORIZED)"
 _SECOND = "409 (CONFLICT)"  # as the second of two people is told
 
 
 @contextmanager
-def browser(certificate: Path, *, cut_off: bool = False, missing: bool = False) -> Iterator[Callable[..., Page]]:
+def browser(
+    certificate: Path, *, cut_off: bool = False, missing: bool = False, refused: bool = False
+) -> Iterator[Callable[..., Page]]:
     """Opens pages, each as somebody else's; its arguments are those of Playwright's `new_context`.
 
     It believes our own certificate, which no authority has signed: whose it is, is told. What a page complains of on
-    its console is an error, but for its connections, where a test means to cut them off, and for what is `missing`
-    where a test means to look at that page.
+    its console is an error, but for its connections, where a test means to cut them off, for what is `missing` where a
+    test means to look at that page, and for what is `refused` where a test ends somebody's session.
     """
     program = debian.program("chromium", "chromium")
     pinned = f"--ignore-certificate-errors-spki-list={spki(certificate)}"
@@ -42,7 +45,9 @@ def browser(certificate: Path, *, cut_off: bool = False, missing: bool = False) 
             yield opened
         finally:
             chromium.close()
-    meant = [words for words, on in ((_CONNECTION, cut_off), (_MISSING, missing), (_SECOND, True)) if on]
+    meant = [
+        words for words, on in ((_CONNECTION, cut_off), (_MISSING, missing), (_REFUSED, refused), (_SECOND, True)) if on
+    ]
     wrong = [said for said in complaints if not any(words in said for words in meant)]
     assert not wrong, wrong
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from bmprov.orders.signing_in import digest
 from bmprov.store import Store
 from bmprov.web.people import cookies
+from bmprov.web.people.door import REMEMBERED_S
 from tests.bench.measure import read_tree
 from tests.bmprov.test_serve import Server
 from tests.bmprov.web.live.conftest import Serve
@@ -38,6 +39,10 @@ class Desk:
             page.goto(f"{url}/cards")
         return page
 
+    def end_session(self) -> None:
+        with self.store.write() as transaction:
+            transaction.sessions.end(digest(self.server.session))
+
     def kill(self) -> None:
         for one in read_tree([self.server.process.pid]):
             if one.pid != self.server.process.pid:
@@ -50,7 +55,7 @@ def desk(serve: Serve) -> Iterator[Desk]:
     with ExitStack() as ended:
         store = ended.enter_context(closing(Store(server.settings.database)))
         enrol(store, "m-1", "m-2", "m-3")
-        opened = ended.enter_context(browser(server.settings.api.certificate, cut_off=True))
+        opened = ended.enter_context(browser(server.settings.api.certificate, cut_off=True, refused=True))
         yield Desk(server, store, opened)
 
 
@@ -121,8 +126,21 @@ def test_a_lost_connection_is_said_and_made_good(desk: Desk) -> None:
 def test_who_may_no_longer_look_is_sent_to_sign_in(desk: Desk) -> None:
     """Within seconds, although nothing changes on the page."""
     page = desk.cards()
-    with page.expect_navigation(), desk.store.write() as transaction:
-        transaction.sessions.end(digest(desk.server.session))
+    write(desk.store, "the stream is open")
+    expect(page.locator("#m-1 p")).to_have_text("the stream is open")
+    desk.end_session()
+    expect(page).to_have_url(re.compile("/sign-in"))
+
+
+def test_who_was_signed_out_behind_a_hidden_page_is_sent_to_sign_in(desk: Desk) -> None:
+    """Its stream is refused when it is looked at again, and so is the page."""
+    page = desk.cards()
+    with page.expect_event("requestfailed", lambda asked: "/live/" in asked.url):
+        _hide(page, hidden=True)
+    desk.end_session()
+    page.wait_for_timeout((REMEMBERED_S + 0.5) * 1000)
+    _hide(page, hidden=False)
+    expect(page).to_have_url(re.compile("/sign-in"))
 
 
 def test_a_hidden_page_holds_no_connection(desk: Desk) -> None:

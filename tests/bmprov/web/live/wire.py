@@ -19,7 +19,8 @@ import structlog
 from bmprov import connection, serve
 from bmprov.settings import load
 from flask import render_template_string
-from bmprov.web import headers
+from bmprov.roles import READERS
+from bmprov.web.visitor import allowed
 from tests.bmprov.web.live.listening import Cards, Notes
 
 PAGE = """
@@ -38,12 +39,12 @@ def application(services):
     topics.add("notes", Notes())
     topics.add("cards", Cards())
 
-    @app.get("/cards")
+    @allowed(READERS)
     def cards():
         with services.store.read() as transaction:
-            shown = render_template_string(PAGE, title="Cards", state=topics.paint("cards", transaction))
-        return shown, {"Content-Security-Policy": headers._POLICY}
+            return render_template_string(PAGE, title="Cards", state=topics.paint("cards", transaction))
 
+    app.add_url_rule("/cards", "web.cards", cards)  # one of the pages, with their door and their headers
     return app
 
 logging.basicConfig(level=logging.INFO, stream=sys.stderr)
