@@ -1,7 +1,7 @@
 """What all shapes share."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, StringConstraints
@@ -53,8 +53,9 @@ class Reply(BaseModel):
 
 
 def moment(seconds: float) -> datetime:
-    """A time of ours as RFC 3339 has it, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC)
+    """A time of ours as RFC 3339 has it, in UTC; never a later one, so that who asks for all `since` then gets it."""
+    at = datetime.fromtimestamp(seconds, UTC)  # to the nearest microsecond
+    return at if at.timestamp() <= seconds else at - timedelta(microseconds=1)
 
 
 def moment_or_none(seconds: float | None) -> datetime | None:

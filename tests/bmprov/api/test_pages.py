@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bmprov.api.shapes.base import moment
 from bmprov.model import Machine, PowerReading
 from bmprov.power import Power
 from bmprov.store import Store
@@ -196,6 +197,13 @@ def test_events_by_what_they_are(viewer: Api, store: Store) -> None:
     assert whats(since="2999-01-01T00:00:00Z") == whats(until="2001-01-01T00:00:00Z") == []
     refused = viewer.get(f"{API}/events", query_string={"out_of_band": "true", "what": "power"})
     assert refused.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+@given(st.floats(1.7e9, 2.1e9))
+def test_a_time_that_was_told_finds_what_it_was_told_of(at: float) -> None:
+    """`since` is inclusive: it is to be what was stored or, where RFC 3339 has no word for that, a little before."""
+    told = moment(at).timestamp()
+    assert told <= at < told + 2e-6
 
 
 def test_times_need_a_zone(viewer: Api) -> None:
