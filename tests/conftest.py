@@ -30,6 +30,11 @@ settings.load_profile("patient")
 _BOOTS = {"ramdisk", "tiny_image", "lab", "test_switches.py"}  # fixtures, folders, files
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - the hook's signature
+    """One more than there are processors: most tests wait for half of their time, for a process or a machine."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What boots machines in QEMU comes first: none of pytest-xdist's processes is left alone with it in the end."""
     items.sort(key=lambda item: not _BOOTS.intersection(getattr(item, "fixturenames", ()), item.path.parts))
@@ -76,17 +81,30 @@ def postgres_tables(postgres: "Postgres") -> Callable[[], str]:
 @pytest.fixture(scope="session")
 def ramdisk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with `vmlinuz` and `initrd` of the virtual flavour."""
-    return _built_once(tmp_path_factory, "ramdisk", "image", "build-ramdisk", "--flavour", "virtual", "--into")
+    return _built_once(tmp_path_factory, "ramdisk", _by("image", "build-ramdisk", "--flavour", "virtual", "--into"))
 
 
 @pytest.fixture(scope="session")
 def tiny_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny system, as a raw disk."""
-    return _built_once(tmp_path_factory, "tiny.raw", "image", "build", "tiny")
+    return _built_once(tmp_path_factory, "tiny.raw", _by("image", "build", "tiny"))
 
 
-def _built_once(factory: pytest.TempPathFactory, name: str, *command: str) -> Path:
-    """What `bmprov` builds by this command: by the first process of pytest-xdist that wants it; others wait for it."""
+@pytest.fixture(scope="session")
+def bridge_system(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with `linux` and `initrd` of the machine that is a switch."""
+    return _built_once(tmp_path_factory, "bridge-system", build)
+
+
+def _by(*command: str) -> Callable[[Path], None]:
+    def built(target: Path) -> None:
+        assert run([*command, str(target)]) == 0
+
+    return built
+
+
+def _built_once(factory: pytest.TempPathFactory, name: str, build_into: Callable[[Path], object]) -> Path:
+    """Built by the first process of pytest-xdist that wants it; others wait for it."""
     debian.program("apt-get", "apt")
     debian.program("depmod", "kmod")
     shared = factory.getbasetemp()
@@ -96,17 +114,9 @@ def _built_once(factory: pytest.TempPathFactory, name: str, *command: str) -> Pa
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (shared / name).exists():
             building = factory.mktemp("building") / name
-            assert run([*command, str(building)]) == 0
+            build_into(building)
             building.rename(shared / name)
     return shared / name
-
-
-@pytest.fixture(scope="session")
-def bridge_system(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Kernel and initramfs of the machine that is a switch."""
-    debian.program("apt-get", "apt")
-    debian.program("depmod", "kmod")
-    return build(tmp_path_factory.mktemp("bridge-system"))
 
 
 class Postgres:

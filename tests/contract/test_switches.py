@@ -24,7 +24,7 @@ def servers() -> Iterator[SwitchServers]:
 
 
 @pytest.fixture(scope="session")
-def machine(tmp_path_factory: pytest.TempPathFactory, bridge_system: tuple[Path, Path]) -> Iterator[SwitchLogin]:
+def machine(tmp_path_factory: pytest.TempPathFactory, bridge_system: Path) -> Iterator[SwitchLogin]:
     with bridge_machine(tmp_path_factory.mktemp("bridge"), bridge_system) as login:
         yield login
 

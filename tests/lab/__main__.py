@@ -159,9 +159,9 @@ def main() -> None:
         with furnished(data / "run", ramdisk, images) as running:
             Story(running, Tenant.with_key(data / "run")).run([pair for pair in pairs if pair])
     if not asked.only or TENANTS in asked.only:
-        shutil.rmtree(data / "switch", ignore_errors=True)
+        shutil.rmtree(system := data / "switch", ignore_errors=True)
         with took("the switch's system"):
-            system = bridge_machine.build(data / "switch")
+            bridge_machine.build(system)
         with furnished(data / "tenants", ramdisk, images) as running, switched(running, system, 2) as switch:
             Tenancy(running, switch, Tenant.with_key(data / "tenants"), took).run(_DISK_MIB)
     print(f"logs, consoles, packets and disks are in {data}")

@@ -109,7 +109,7 @@ class Hardware:
         debian.file("/usr/lib/ipxe/qemu", "ipxe-qemu")
         return [
             self._program(),
-            *("-accel", "tcg,thread=multi", "-smp", "2", "-m", str(_MEMORY_MIB)),
+            *("-accel", "tcg,thread=multi", "-m", str(_MEMORY_MIB)),
             *("-nodefaults", "-display", "none", "-no-reboot"),
             *self._board(),
             *(word for place, tap in enumerate(self.cables) for word in self._nic(tap, nic_place + 10 * place)),

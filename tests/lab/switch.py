@@ -67,7 +67,7 @@ class LabSwitch:
 
 
 @contextmanager
-def switched(lab: Lab, system: tuple[Path, Path], ports: int) -> Iterator[LabSwitch]:
+def switched(lab: Lab, system: Path, ports: int) -> Iterator[LabSwitch]:
     """The switch while the block lasts, with so many ports for machines, all of them in quarantine.
 
     `system` is what `bridge_machine.build` has made where there was a way to Debian's archives.

@@ -23,7 +23,7 @@ HOME = {"router", f"DHCP of {router.ADDRESS.ip}"}
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_a_port_reaches_its_vlan_and_nothing_else(bridge_system: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_port_reaches_its_vlan_and_nothing_else(bridge_system: Path, tmp_path: Path) -> None:
     """On its tenant's VLAN a machine has its router; on the provisioning VLAN bmprov; and never both, nor others."""
     with lab(tmp_path / "lab") as running, switched(running, bridge_system, 2) as switch:
         machine = running.machine("m1", Firmware.BIOS, taps=[switch.taps["port1"]])

@@ -26,9 +26,7 @@ PORTS = {"m1": "port1", "m2": "port2"}
 
 
 @pytest.mark.timeout(500)
-def test_a_port_follows_its_machines_life(
-    ramdisk: Path, tiny_image: Path, bridge_system: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_a_port_follows_its_machines_life(ramdisk: Path, tiny_image: Path, bridge_system: Path, tmp_path: Path) -> None:
     """Provisioning, then its tenant's VLAN with the address that CloudStack issued, then none; both kinds of MAC."""
     with lab(tmp_path / "lab") as running, switched(running, bridge_system, 2) as switch:
         shutil.copytree(ramdisk, running.ramdisk)

@@ -66,8 +66,8 @@ done
 """
 
 
-def build(folder: Path) -> tuple[Path, Path]:
-    """Its kernel and its initramfs."""
+def build(folder: Path) -> None:
+    """Its kernel and its initramfs: `linux` and `initrd` in this folder."""
     root, tree = folder / "root", folder / "tree"
     try:
         names = packages.with_dependencies(["iproute2", "dropbear-bin", "busybox-static", "dash"])
@@ -101,27 +101,23 @@ def build(folder: Path) -> tuple[Path, Path]:
     for name, script in (("init", _INIT), ("bin/reset-ports", _RESET), ("bin/lldp.pl", _LLDP.read_text())):
         (tree / name).write_text(script.replace("{ports}", " ".join(PORTS)).replace("{name}", NAME))
         (tree / name).chmod(0o755)
-    initrd = folder / "initrd"
-    with initrd.open("wb") as file:
+    with (folder / "initrd").open("wb") as file:
         archive.write(tree, file)
-    return root / "boot" / f"vmlinuz-{kernel.release(root)}", initrd
+    shutil.copy(root / "boot" / f"vmlinuz-{kernel.release(root)}", folder / "linux")
 
 
 @contextmanager
-def bridge_machine(
-    folder: Path, system: tuple[Path, Path] | None = None, plugs: Mapping[str, str] | None = None
-) -> Iterator[SwitchLogin]:
-    """The machine while the block lasts, once it lets one in. `system` is what `build` has made, if it has.
+def bridge_machine(folder: Path, system: Path, plugs: Mapping[str, str] | None = None) -> Iterator[SwitchLogin]:
+    """The machine while the block lasts, once it lets one in. `system` is the folder into which it was built.
 
     `plugs` are its ports, each with the end of a cable in QEMU's words (`-netdev`, without an id); else it has `PORTS`.
     """
     plugs = plugs or {}
     qemu, port = debian.program("qemu-system-x86_64", "qemu-system-x86"), free_tcp_port()
-    linux, initrd = system or build(folder)
     command = [
         *(qemu, "-accel", "tcg", "-m", "512", "-nographic", "-no-reboot", "-nodefaults", "-serial", "file:console"),
         *("-serial", f"file:{HISTORY}"),
-        *("-kernel", str(linux), "-initrd", str(initrd)),
+        *("-kernel", str(system / "linux"), "-initrd", str(system / "initrd")),
         *("-append", f'console=ttyS0 panic=-1 plugged="{" ".join(plugs)}"'),
         *_nic("management", f"user,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22"),
         *(word for name, plug in plugs.items() for word in _nic(name, plug)),

@@ -10,7 +10,7 @@ from tests import debian
 
 MIB = 2**20
 # without the fifth level of page tables, which costs an emulated processor an eighth of its time
-EMULATION = ("-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2", "-m", "512", "-nographic", "-no-reboot")
+EMULATION = ("-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-m", "512", "-nographic", "-no-reboot")
 
 
 def system_image(path: Path, size_mib: int = 48) -> None:
