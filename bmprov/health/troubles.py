@@ -34,13 +34,17 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that is wrong: what, where (a site, a machine, a host's folder), and what to check first."""
+    """Something that is wrong: what, where (a site, a machine, a host's folder), and what to do first.
+
+    `machine` is the name of the one that has it, empty where it is no single one's.
+    """
 
     severity: Severity
     what: str
     where: str
     check: str
     since: float | None = None
+    machine: str = ""
 
 
 def troubles(facts: Facts, now: float) -> list[Trouble]:
@@ -57,15 +61,15 @@ def _error(what: str, where: str, check: str, since: float | None = None) -> Tro
     return Trouble(Severity.ERROR, what, where, check, since)
 
 
-def _warning(what: str, where: str, check: str, since: float | None = None) -> Trouble:
-    return Trouble(Severity.WARNING, what, where, check, since)
+def _warning(what: str, where: str, check: str, since: float | None = None, machine: str = "") -> Trouble:
+    return Trouble(Severity.WARNING, what, where, check, since, machine)
 
 
 def _answers(facts: Facts) -> Iterator[Trouble]:
     if facts.database_error:
-        yield _error(facts.database_error, "database", "that it runs and has room, and the setting `database`")
+        yield _error(facts.database_error, "database", "check that it runs and has room, and the setting `database`")
     if facts.redis_error:
-        check = "that it runs, and the setting `redis`; until then orders are accepted and wait"
+        check = "check that it runs, and the setting `redis`; until then orders are accepted and wait"
         yield _error("Redis does not answer", "redis", check)
 
 
@@ -75,7 +79,9 @@ def _host(facts: Facts, now: float) -> Iterator[Trouble]:
     for one in facts.certificates:
         where = str(one.path)
         if one.not_after is None:
-            yield _warning(f"the certificate cannot be read ({one.error})", where, "the file, and who may read it")
+            yield _warning(
+                f"the certificate cannot be read ({one.error})", where, "check the file, and who may read it"
+            )
         elif one.not_after <= now:
             yield _error("the certificate has ended", where, "put a new one there and restart", one.not_after)
         elif one.not_after <= now + CERTIFICATE_S:
@@ -86,7 +92,9 @@ def _host(facts: Facts, now: float) -> Iterator[Trouble]:
 def _disk(disk: Disk) -> Iterator[Trouble]:
     where = f"{disk.what}: {disk.path}"
     if disk.error:
-        yield _warning(f"the folder cannot be looked at ({disk.error})", where, "that it exists, and who may read it")
+        yield _warning(
+            f"the folder cannot be looked at ({disk.error})", where, "check that it exists, and who may read it"
+        )
         return
     room = (("of its bytes", disk.free_bytes, disk.total_bytes), ("of its inodes", disk.free_files, disk.total_files))
     for of_what, free, total in room:
@@ -100,22 +108,22 @@ def _queue(census: Census, now: float) -> Iterator[Trouble]:
     for due in census.due:
         if now - due.oldest_at > QUEUE_S:
             what = f"{_count(due.operations, 'operation')} of queue {due.urgency} wait for a worker"
-            yield _error(what, due.site, "that workers of this site run, and enough of them", due.oldest_at)
+            yield _error(what, due.site, "check that workers of this site run, and enough of them", due.oldest_at)
     for held in census.held:
         if now - held.lease_until > LEASE_S:
             what = f"worker {held.worker} has let its lease on {held.kind} of {held.machine} run out"
-            yield _warning(what, held.site, "the worker's log; another one takes over", held.lease_until)
+            yield _warning(what, held.site, "look at the worker's log; another one takes over", held.lease_until)
     outbox = census.outbox
     if outbox.oldest_at is not None and now - outbox.oldest_at > OUTBOX_S:
         what = f"{_count(outbox.waiting, 'webhook delivery', 'webhook deliveries')} cannot be made"
-        yield _warning(what, "webhooks", "`bmprov webhook list`, and the receivers", outbox.oldest_at)
+        yield _warning(what, "webhooks", "look at `bmprov webhook list`, and at the receivers", outbox.oldest_at)
 
 
 def _sweeps(facts: Facts) -> Iterator[Trouble]:
     for site, age_s in facts.sweep_ages.items():
         if age_s > SWEEPS_MISSED * facts.sweep_s:
             what = f"the power of its machines was last read {age_s:.0f} s ago"
-            yield _error(what, site, "that `bmprov watch` of this site runs, and its log", facts.at - age_s)
+            yield _error(what, site, "check that `bmprov watch` of this site runs, and its log", facts.at - age_s)
 
 
 def _machines(census: Census) -> Iterator[Trouble]:
@@ -124,10 +132,10 @@ def _machines(census: Census) -> Iterator[Trouble]:
             names = _names(one.machine for one in census.silent if one.site == site.site)
             what = f"{_count(site.silent, 'BMC')} of {site.machines} could not be read: {names}"
             make = _error if site.silent == site.machines > 1 else _warning
-            yield make(what, site.site, "their cables, VLAN and passwords: `bmprov machine show` says why for each")
+            yield make(what, site.site, "check their cables, VLAN and passwords: each one's page says why")
     for drift in census.drift:
         where = f"{drift.machine}: {drift.where}" if drift.where else drift.machine
-        yield _warning(drift.what, where, f"`bmprov machine show {drift.machine}`", drift.since)
+        yield _warning(drift.what, where, f"look at `bmprov machine show {drift.machine}`", drift.since, drift.machine)
 
 
 def _peers(census: Census, now: float) -> Iterator[Trouble]:
@@ -135,10 +143,12 @@ def _peers(census: Census, now: float) -> Iterator[Trouble]:
         late = region.heard_at is not None and now - region.heard_at > PEER_S
         if region.error or late:
             why = region.error or "its machines were not listed lately"
-            yield _error(f"MAAS region {region.name}: {why}", region.site, "MAAS itself, its API key", region.heard_at)
+            yield _error(
+                f"MAAS region {region.name}: {why}", region.site, "check MAAS itself, and its API key", region.heard_at
+            )
     for switch in census.switches:
         if switch.error:
-            check = f"`bmprov switch show {switch.name}`"
+            check = f"look at `bmprov switch show {switch.name}`"
             yield _error(f"switch {switch.name}: {switch.error}", switch.site, check, switch.heard_at)
 
 
@@ -157,8 +167,8 @@ def _processes(facts: Facts, pulse: Pulse) -> Iterator[Trouble]:
         for part in (part for part in _BOOTING if started and part not in started):
             yield _warning(f"`bmprov pxe {part}` does not run", site, _BOOTING_CHECK)
     for refused in (one for one in pulse.left_alone if one.refused):
-        check = f"`bmprov machine set-bmc {refused.machine}` with the right one"
-        yield _warning("its BMC refuses the password, and is not asked again", refused.machine, check)
+        where, check = refused.machine, f"run `bmprov machine set-bmc {refused.machine}` with the right one"
+        yield _warning("its BMC refuses the password, and is not asked again", where, check, machine=where)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -46,6 +46,11 @@ class Picture:
         return cls(facts, tuple(troubles(facts, facts.at)), tuple(_silences(facts)))
 
     @property
+    def sites(self) -> frozenset[str]:
+        """Their names."""
+        return frozenset(self.facts.census.sites) if self.facts.census else frozenset()
+
+    @property
     def workers(self) -> list[Sign]:
         """The workers that are alive."""
         return [one for one in self.facts.pulse.processes if one.part is Part.WORKER] if self.facts.pulse else []

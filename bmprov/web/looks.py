@@ -1,5 +1,7 @@
 """What all templates may use: times, sizes, where files are, and the words that need a tip."""
 
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from flask import Flask
@@ -12,12 +14,14 @@ from bmprov.web.badge import Badge
 from bmprov.web.doings import asked, doing
 from bmprov.web.glossary import GLOSSARY
 
+_JARGON = re.compile(r"\b(BMC|DHCP|iPXE|MAC|NIC|PXE|ramdisk|TFTP|VLAN)\b")
+
 
 def install(app: Flask, assets: Assets, badge: Badge) -> None:
     """Give these to every template."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters |= {"moment": moment, "ago": ago, "size": size, "span": span, "memory": memory}
-    app.jinja_env.filters |= {"doing": doing, "asked": asked, "plain": plain, "prose": prose}
+    app.jinja_env.filters |= {"doing": doing, "asked": asked, "plain": plain, "prose": prose, "explained": explained}
     app.jinja_env.globals |= {"asset": assets.url, "glossary": GLOSSARY, "badge": badge.told}
 
 
@@ -33,10 +37,23 @@ def ago(seconds: float | None) -> Markup:
 
 def prose(words: str) -> Markup:
     """A sentence in which `what stands so` is something to type."""
-    parts = [
-        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
-        for number, part in enumerate(words.split("`"))
-    ]
+    return _typed(words, escape)
+
+
+def explained(words: str) -> Markup:
+    """The same, in which words of the trade have their tips."""
+    return _typed(words, _with_tips)
+
+
+def _typed(words: str, told: Callable[[str], Markup]) -> Markup:
+    code = Markup("<code>{}</code>")
+    parts = (code.format(part) if number % 2 else told(part) for number, part in enumerate(words.split("`")))
+    return Markup("").join(parts)
+
+
+def _with_tips(words: str) -> Markup:
+    term = Markup('<button type="button" class="term" popovertarget="tip-{0}">{0}</button>')
+    parts = (term.format(part) if number % 2 else escape(part) for number, part in enumerate(_JARGON.split(words)))
     return Markup("").join(parts)
 
 

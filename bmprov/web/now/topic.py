@@ -66,7 +66,7 @@ class NowTopic:
         told = self._written.of([one.id for one in works])
         rows = [Row(one, *told.get(one.id, ())) for one in works]
         more = transaction.work.count_under_way() - len(works) if len(works) == SHOWN else 0
-        recent = Recent(transaction.work.ended_since(_hour(transaction.now) - RECENT_S, SHOWN))
+        recent = Recent(transaction.work.ended_since(_minute(transaction.now) - RECENT_S, SHOWN))
         facts = self._checkup.facts()
         return {
             "now-running": part(_PARTS, "running", rows, more),
@@ -75,6 +75,6 @@ class NowTopic:
         }
 
 
-def _hour(now: float) -> float:
+def _minute(now: float) -> float:
     """The last whole minute, so that what leaves the list does so once a minute, in all processes alike."""
     return now - now % 60

@@ -8,6 +8,7 @@ from flask import Flask
 
 from bmprov.health import Facts, Severity, troubles
 from bmprov.health.facts import Pulse
+from bmprov.lifecycle import Event
 from bmprov.model import Machine, PowerReading, Role
 from bmprov.queue import JobQueue
 from bmprov.serve import application
@@ -37,6 +38,19 @@ def test_what_is_wrong_comes_first_with_what_to_check(
     assert shown.index("bmprov watch runs") < shown.index("could not be read") < shown.index("Power")
     assert f'href="/machines/{machine.name}"' in answer.text
     assert "<b onmouseover" not in answer.text
+
+
+def test_a_machine_that_has_a_trouble_is_a_link_in_it(
+    viewer: Tab, services: Services, add_machine: Callable[..., Machine]
+) -> None:
+    """What is a whole site's says that it is one."""
+    machine = add_machine(1)
+    with services.store.write() as transaction:
+        transaction.machines.apply(machine, Event.RESERVE, reserved_until=transaction.now - 600)
+    text = viewer.get("/health").text
+    wrong = text[text.index('id="health-troubles"') : text.index("</ol>")]
+    assert f'<span class="where"><a href="/machines/{machine.name}">{machine.name}</a>:</span>' in wrong
+    assert f'<span class="where">site {machine.site}:</span>' in wrong
 
 
 def test_redis_that_is_down_is_told_and_the_store_is_shown(

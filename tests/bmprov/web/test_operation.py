@@ -67,8 +67,9 @@ def test_the_timeline_shows_steps_retries_and_what_was_seen(
         StepRun("HTTP", 1, at + 5, at + 6, NOTE, "ramdisk's kernel: 12.3 MiB"),
         StepRun("wait for the ramdisk", 1, at + 4, at + 4, "wait", "the ramdisk"),
     )
-    change(services, deploying, step="wait for the ramdisk", state="waiting", waiting_for="the ramdisk")
+    change(services, deploying, step="wait for the ramdisk", state="waiting", waiting_for="the ramdisk", wait_until=at)
     text = viewer.get(f"/operations/{deploying.id}").text
+    assert "<dd>booting the system that writes the image, until <time" in text
     timeline = text[text.index("Timeline") :]
     order = [timeline.index(words) for words in ("power cycle", "waits for the ramdisk", "kernel: 12.3 MiB")]
     assert order == sorted(order)
