@@ -23,7 +23,7 @@ def servers() -> Iterator[SwitchServers]:
         yield servers
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory, bridge_system: Path) -> Iterator[SwitchLogin]:
     with bridge_machine(tmp_path_factory.mktemp("bridge"), bridge_system) as login:
         yield login

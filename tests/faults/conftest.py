@@ -177,7 +177,7 @@ def running(folder: Path, settings: str = SETTINGS) -> Iterator[House]:
         process.wait(30)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with running(tmp_path_factory.mktemp("house")) as house:
         yield house

@@ -13,12 +13,13 @@ from bmprov.api.credentials import issue
 from bmprov.cabling import ManagedSwitch
 from bmprov.lifecycle import State
 from bmprov.model import Arch, Bmc, BootMode, Image, Instance, Machine, Nic, PowerReading, Region, Role
-from bmprov.orders import Caller, NewPerson
+from bmprov.orders import Caller, NewPerson, NewWebhook
 from bmprov.power import Power
 from bmprov.services import Services
 from bmprov.sim import virtual_machine as cloudstack
 from bmprov.store import Store, Transaction
 from bmprov.vlans import VlanRanges
+from bmprov.webhook import SUBSCRIBED, NoticeKind
 
 PASSWORD = "correct horse battery"
 DESK = "10.0.4.12"
@@ -32,6 +33,7 @@ _IN_RACK = 20
 _TWO_UNITS, _GAPS = 14, (5, 13)
 _NAMES = ("web", "db", "ci", "cache", "kube", "build", "mail", "queue")
 _PEOPLE = {"ann": Role.ADMIN, "bob": Role.OPERATOR, "vera": Role.VIEWER}
+_WEBHOOKS = {"tickets": SUBSCRIBED, "night-shift": (NoticeKind.POWER, NoticeKind.MACHINE_ERROR)}
 _HARDWARE = {1: (32, 128 * 1024, 960), 2: (64, 256 * 1024, 1920), 4: (32, 192 * 1024, 88_000)}
 _BOTH = (BootMode.BIOS, BootMode.UEFI)
 _ODD = ("its loader lies where firmwares do not look for it on a new disk",)
@@ -114,6 +116,9 @@ def _people(scene: Scene) -> None:
             token, _ = issue(name, role, cloud, transaction.now)
             transaction.tokens.add(token)
             transaction.events.add("token created", actor="ann", origin=DESK, detail=f"{name}, role {role}")
+    for name, kinds in _WEBHOOKS.items():
+        new = NewWebhook(name, f"https://{name}.example/hooks/bmprov", kinds)
+        scene.services.orders.add_webhook(new, Caller("ann", Role.ADMIN, origin=DESK))
     scene.clock.behind_s = 0.0
 
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from http import HTTPStatus
 
 from sqlalchemy import delete, insert, select, update
 
@@ -17,6 +18,7 @@ from tests.scene.hall import CLOUD, DESK, Scene, furnish
 DEPLOYING, FAILED = "a1-09", "a2-31"
 """The machines with the most to see: one's image is being written, one's deployment has failed."""
 
+_DEAF = "night-shift"
 _GIB = 2**30
 _HOUR_S = 3600.0
 _ANNA, _JON = "anna@ROOT/web (User)", "jon@ROOT (RootAdmin)"
@@ -42,6 +44,7 @@ def play(scene: Scene) -> None:
     _today(scene)
     _now(scene)
     _wrong(scene)
+    _told(scene)
     _in_order(scene)
     go_on(scene)
 
@@ -140,6 +143,19 @@ def _wrong(scene: Scene) -> None:
     seen = Seen(refusals=REFUSALS, refused="bmprov")
     assert seen.note
     queue.keep(note_name(machine.bmc.address), seen.note, 3600)
+
+
+def _told(scene: Scene) -> None:
+    """Who listens has heard all, but for the last that one of them was to hear."""
+    with scene.store.write() as transaction:
+        deliveries, now = transaction.deliveries, transaction.now
+        for webhook in transaction.webhooks.all():
+            last = deliveries.newest(webhook.id, 1)[0]
+            while call := deliveries.take(webhook.id, lease_s=20):
+                if call.delivery.id == last.id and webhook.name == _DEAF:
+                    deliveries.put_off(call, now + 60, None, "it did not answer for 10 s", hold_until=None)
+                else:
+                    deliveries.end(call, HTTPStatus.NO_CONTENT)
 
 
 def _in_order(scene: Scene) -> None:

@@ -72,7 +72,7 @@ def wait_for(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def services(tmp_path_factory: pytest.TempPathFactory, valkey: str) -> Iterator[Services]:
     folder = tmp_path_factory.mktemp("services")
     site = Site(folder, valkey)

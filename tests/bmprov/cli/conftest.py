@@ -24,7 +24,7 @@ class Said:
         return json.loads(self.out)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with house(tmp_path_factory.mktemp("up") / "data", "--sim", "2", "--sim-pace", "instant") as running:
         yield running

@@ -68,7 +68,7 @@ class Deployment:
         return now
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("system") / "system.raw"
     guest.system_image(path)

@@ -21,7 +21,7 @@ PEOPLE = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def provider() -> Iterator[str]:
     """Its issuer."""
     with run_server_in_thread(user_claims=PEOPLE) as server:
