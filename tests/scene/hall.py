@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from sqlalchemy import update
+
 from bmprov.api.credentials import issue
 from bmprov.cabling import ManagedSwitch
 from bmprov.lifecycle import State
@@ -17,7 +19,7 @@ from bmprov.orders import Caller, NewPerson, NewWebhook
 from bmprov.power import Power
 from bmprov.services import Services
 from bmprov.sim import virtual_machine as cloudstack
-from bmprov.store import Store, Transaction
+from bmprov.store import Store, Transaction, schema
 from bmprov.vlans import VlanRanges
 from bmprov.webhook import SUBSCRIBED, NoticeKind
 
@@ -162,6 +164,8 @@ def _fill(scene: Scene, rack: str, zone: str, images: list[Image]) -> None:
             transaction.machines.add(machine)
             if instance:
                 transaction.instances.add(replace(instance, created_at=transaction.now))
+                given = update(schema.machines).where(schema.machines.c.id == machine.id)
+                transaction.connection.execute(given.values(instance_id=instance.id))
         unit += height + (1 if placed in _GAPS else 0)
 
 
@@ -190,7 +194,6 @@ def _machine(
         rack_position=unit,
         height_u=height,
         state=State.ACTIVE if active else idle,
-        instance_id=instance_id if active else None,
         reading=PowerReading(Power.ON if active else Power.OFF, scene.clock() - dice.uniform(2, 28)),
     )
     if not active:
