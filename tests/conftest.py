@@ -30,11 +30,6 @@ settings.load_profile("patient")
 _BOOTS = {"ramdisk", "tiny_image", "lab", "test_switches.py"}  # fixtures, folders, files
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - the hook's signature
-    """One more than there are processors: most tests wait for half of their time, for a process or a machine."""
-    return len(os.sched_getaffinity(0)) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What boots machines in QEMU comes first: none of pytest-xdist's processes is left alone with it in the end."""
     items.sort(key=lambda item: not _BOOTS.intersection(getattr(item, "fixturenames", ()), item.path.parts))

@@ -1,6 +1,5 @@
 """What the IPMI driver promises beyond what every driver does, against BMCs that others wrote and our own."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from bmprov.deadline import Deadline
 from bmprov.errors import BmcRefused
 from tests.contract.bmcs import IpmiMachine
 from tests.contract.machines import IPMI
+from tests.stopwatch import Stopwatch
 from worker.drivers.bmc_lock import LocalBmcLock
 from worker.drivers.ipmi import IpmiDriver
 from worker.drivers.ipmi_session import Habit
@@ -31,9 +31,9 @@ def soon() -> Deadline:
 def test_the_suite_costs_no_time(machine: IpmiMachine) -> None:
     """Without a pinned suite the first session takes less than a second, and the suite is remembered."""
     habits = dict[str, Habit]()
-    began = time.monotonic()
+    watch = Stopwatch()
     IpmiDriver(machine.login, LocalBmcLock(), habits).read(soon())
-    assert time.monotonic() - began < 1
+    assert watch.took_s() < 1
     assert habits[machine.login.address].suite in (17, 3)
 
 
