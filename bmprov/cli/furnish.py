@@ -26,14 +26,15 @@ _IMAGE_BYTES = 8 * 2**20
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True)
 def command(*, data: Path) -> None:
-    """Wait until the parts of an `up` answer, add the demo's image, enrol its simulated machines, say `ready`."""
+    """Wait until the parts of an `up` answer, enrol its simulated machines and add an image for them, say `ready`."""
     folder = Folder(data.absolute())
     login = Login.from_file(folder.client_ini)
     wait_ready(login, load(folder.settings))
     with Api(login) as api:
-        add_demo_image(api)
         began = time.monotonic()
         machines = _as_placed(api, rehearsal.machines(folder))
+        if machines:
+            add_demo_image(api)  # real machines have no use for it
         enrolling = Enrolling(api, click.echo)
         enrolling.run(machines, wait=False)
         enrolling.wait_inspected(_free(api, {machine.name for machine in machines}))

@@ -1,5 +1,6 @@
 """`bmprov up` as a whole, with every process of it killed."""
 
+import json
 import os
 import re
 import signal
@@ -66,6 +67,17 @@ def test_dns_runs_where_a_port_is_set_for_it(tmp_path: Path) -> None:
     with house(data) as running:
         assert any(part.endswith(" dns ") for part in running.parts())
         socket.create_connection(("127.0.0.1", port), 5).close()
+
+
+def test_without_simulated_machines_it_is_empty(
+    tmp_path: Path, bare: Callable[..., Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that the hall's page can say what the first steps are."""
+    monkeypatch.setenv("BMPROV_DATA", str(tmp_path / "data"))
+    with house(tmp_path / "data"):
+        for what in ("machine", "image", "instance"):
+            said = bare(what, "list", "--json")
+            assert (said.code, json.loads(said.out)) == (0, []), said
 
 
 def test_every_part_that_dies_is_started_again(own: House, bare: Callable[..., Said]) -> None:
