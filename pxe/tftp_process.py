@@ -2,7 +2,9 @@
 
 import time
 
+from bmprov.heartbeat import Heart
 from bmprov.settings import Settings
+from bmprov.signs import Part
 from bmprov.store import Store
 from pxe.fetched import Fetch, FetchLog
 from pxe.loaders import files_for_tftp
@@ -14,6 +16,7 @@ from pxe.tftp_transfer import Ended, Outcome
 
 def run(settings: Settings) -> None:
     """Serve loaders over TFTP until SIGTERM."""
+    Heart(settings.redis, Part.TFTP, settings.site).start()
     files = files_for_tftp(settings.pxe.loaders, settings.images / "ramdisk")
     fetched = FetchLog(Store(settings.database, pool_size=1, durable=False), settings.site)
 

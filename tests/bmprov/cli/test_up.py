@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bmprov.cli.api import Api
 from bmprov.cli.embedded import check_ports, free_ports, settle
 from bmprov.cli.folder import Folder
+from bmprov.cli.login import Login
 from bmprov.errors import Fatal
 from tests.bmprov.cli.conftest import Said
 from tests.bmprov.cli.house import House, alive, house, kill, until
@@ -78,6 +80,14 @@ def test_without_simulated_machines_it_is_empty(
         for what in ("machine", "image", "instance"):
             said = bare(what, "list", "--json")
             assert (said.code, json.loads(said.out)) == (0, []), said
+
+
+def test_every_part_tells_that_it_lives(own: House) -> None:
+    """None of them is missed on the page of what is wrong."""
+    with Api(Login.from_file(own.folder / "client.ini")) as api:
+        until(lambda: not [one for one in api.get("/health")["troubles"] if "run" in one["what"]])
+        alive = {process["part"] for process in api.get("/health")["pulse"]["processes"]}
+    assert alive == {"api", "worker", "watch", "console", "dhcp", "tftp", "http"}
 
 
 def test_every_part_that_dies_is_started_again(own: House, bare: Callable[..., Said]) -> None:
