@@ -21,15 +21,8 @@ print(watch.took_s())
 
 def test_what_is_waited_for_counts() -> None:
     watch = Stopwatch()
-    time.sleep(0.3)
-    assert watch.took_s() > 0.25
-
-
-def test_work_counts() -> None:
-    watch, until = Stopwatch(), time.thread_time() + 0.3
-    while time.thread_time() < until:
-        pass
-    assert watch.took_s() > 0.25
+    time.sleep(1)
+    assert 0.3 < watch.took_s() < 1.5
 
 
 def test_a_process_that_was_held_up_is_not_slow() -> None:
